@@ -1,0 +1,78 @@
+/*
+ * calendar.h
+ *		Local days: what day it is somewhere, and what weeks, months, quarters
+ *		and years a day lies in.
+ *
+ * A CrmDay counts days from 2000-01-01 (PostgreSQL's date epoch); a local
+ * time counts microseconds of wall-clock time from 2000-01-01 00:00; an
+ * instant counts microseconds from 2000-01-01 00:00 UTC.
+ *
+ * A CrmZone is a table of all changes of the UTC offset in a range of time:
+ *
+ *		from[0]        from[1]        from[2]            until
+ *		   |  offset[0]   |  offset[1]   |   offset[2]     |
+ *
+ * Invariant: from[] ascends strictly, and inside [from[0], until) the table
+ * answers for every instant; outside, crm_zone_covers is false and the host
+ * has to extend the table first.
+ */
+#ifndef CRM_CALENDAR_H
+#define CRM_CALENDAR_H
+
+#include "host.h"
+
+typedef int32_t CrmDay;
+
+#define CRM_NO_DAY INT32_MIN /* never */
+#define CRM_USECS_PER_DAY INT64_C(86400000000)
+
+typedef enum CrmUnit
+{
+	CRM_UNIT_DAY,
+	CRM_UNIT_WEEK, /* ISO: Monday */
+	CRM_UNIT_MONTH,
+	CRM_UNIT_QUARTER,
+	CRM_UNIT_YEAR
+} CrmUnit;
+
+typedef struct CrmZone
+{
+	int		 count;
+	int64_t *from;	 /* instants, ascending */
+	int32_t *offset; /* seconds east of UTC from from[i] on */
+	int64_t	 until;	 /* end of the range the table covers, exclusive */
+} CrmZone;
+
+static inline bool
+crm_zone_covers(const CrmZone *zone, int64_t instant)
+{
+	return zone->count > 0 && instant >= zone->from[0] && instant < zone->until;
+}
+
+/* the day of a local time; floor division, so that 1999-12-31 is -1 */
+static inline CrmDay
+crm_day_of_local(int64_t local)
+{
+	int64_t day = local / CRM_USECS_PER_DAY;
+
+	if (local % CRM_USECS_PER_DAY < 0)
+		day--;
+	return (CrmDay) day;
+}
+
+/* the local wall-clock time of an instant that the table covers */
+extern int64_t crm_zone_local(const CrmZone *zone, int64_t instant);
+
+extern void	  crm_civil_from_day(CrmDay day, int *year, int *month, int *mday);
+extern CrmDay crm_day_from_civil(int year, int month, int mday);
+
+/* first day of the period that holds day */
+extern CrmDay crm_period_start(CrmDay day, CrmUnit unit);
+/* number of periods from the epoch's to day's; differences count periods */
+extern int32_t crm_period_index(CrmDay day, CrmUnit unit);
+/* inverse of crm_period_index: first day of that period */
+extern CrmDay crm_period_from_index(int32_t index, CrmUnit unit);
+/* false when the name is not one of day, week, month, quarter, year */
+extern bool crm_unit_from_name(const char *name, CrmUnit *unit);
+
+#endif /* CRM_CALENDAR_H */

@@ -1,0 +1,44 @@
+/*
+ * money.h
+ *		Exact decimals: a 128-bit mantissa and a decimal scale while that
+ *		holds, the host's wide decimal beyond.
+ *
+ * Invariant: a value is mantissa * 10^-scale, or *wide when wide is not NULL.
+ * The scale is PostgreSQL's display scale, so that sums, differences and
+ * products print as numeric's own would: add and sub have the larger scale,
+ * mul the sum of both, div what numeric division chooses.  Nothing rounds but
+ * div, nothing fails for size.
+ */
+#ifndef CRM_MONEY_H
+#define CRM_MONEY_H
+
+#include "host.h"
+
+typedef struct CrmMoney
+{
+	crm_i128 mantissa;
+	int32_t	 scale;
+	CrmWide *wide;
+} CrmMoney;
+
+static inline CrmMoney
+crm_money_from_int64(int64_t value)
+{
+	CrmMoney result = {.mantissa = value, .scale = 0, .wide = NULL};
+
+	return result;
+}
+
+extern CrmMoney crm_money_from_parts(crm_i128 mantissa, int scale);
+extern CrmMoney crm_money_add(CrmMoney a, CrmMoney b);
+extern CrmMoney crm_money_sub(CrmMoney a, CrmMoney b);
+extern CrmMoney crm_money_mul(CrmMoney a, CrmMoney b);
+extern CrmMoney crm_money_neg(CrmMoney a);
+/* fails with CRM_ERROR_DIVISION when b is zero */
+extern CrmMoney crm_money_div(CrmMoney a, CrmMoney b);
+extern int		crm_money_cmp(CrmMoney a, CrmMoney b);
+extern int		crm_money_sign(CrmMoney a);
+/* the same value and the same display scale */
+extern bool crm_money_identical(CrmMoney a, CrmMoney b);
+
+#endif /* CRM_MONEY_H */

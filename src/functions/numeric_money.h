@@ -1,0 +1,22 @@
+/*
+ * numeric_money.h
+ *		Between PostgreSQL's numeric and the engine's money.
+ *
+ * Exact both ways, display scale included.  NaN and infinite numerics are
+ * refused with an error.
+ */
+#ifndef CRM_NUMERIC_MONEY_H
+#define CRM_NUMERIC_MONEY_H
+
+#include "postgres.h"
+#include "utils/numeric.h"
+
+#include "engine/money.h"
+
+/* accepts short and toasted values; wide results live in CurrentMemoryContext */
+extern CrmMoney crm_money_from_numeric_datum(Datum value);
+extern Numeric	crm_numeric_from_money(CrmMoney money);
+/* -1, 0 or 1, without decoding the digits */
+extern int crm_numeric_datum_sign(Datum value);
+
+#endif /* CRM_NUMERIC_MONEY_H */
