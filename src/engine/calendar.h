@@ -24,6 +24,7 @@
 typedef int32_t CrmDay;
 
 #define CRM_NO_DAY INT32_MIN /* never */
+#define CRM_USECS_PER_SEC INT64_C(1000000)
 #define CRM_USECS_PER_DAY INT64_C(86400000000)
 
 typedef enum CrmUnit
@@ -60,9 +61,13 @@ crm_day_of_local(int64_t local)
 	return (CrmDay) day;
 }
 
+/* number of the table's interval that holds an instant that it covers */
+extern int crm_zone_find(const CrmZone *zone, int64_t instant);
+
 /* the local wall-clock time of an instant that the table covers */
 extern int64_t crm_zone_local(const CrmZone *zone, int64_t instant);
 
+/* year 0 is 1 BC; months and days count from 1 */
 extern void	  crm_civil_from_day(CrmDay day, int *year, int *month, int *mday);
 extern CrmDay crm_day_from_civil(int year, int month, int mday);
 
@@ -72,7 +77,7 @@ extern CrmDay crm_period_start(CrmDay day, CrmUnit unit);
 extern int32_t crm_period_index(CrmDay day, CrmUnit unit);
 /* inverse of crm_period_index: first day of that period */
 extern CrmDay crm_period_from_index(int32_t index, CrmUnit unit);
-/* false when the name is not one of day, week, month, quarter, year */
+/* false when the name is not day, week, month, quarter or year (any case) */
 extern bool crm_unit_from_name(const char *name, CrmUnit *unit);
 
 #endif /* CRM_CALENDAR_H */

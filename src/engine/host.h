@@ -16,7 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef __int128 crm_i128;
+/*
+ * Aligned to 8 only, because allocators (palloc among them) promise no more:
+ * the compiler must not use instructions that need 16.
+ */
+typedef __int128 crm_i128 __attribute__((aligned(8)));
 
 typedef enum CrmError
 {
@@ -38,7 +42,8 @@ extern void crm_fail(CrmError code, const char *message, const char *detail,
 
 /*
  * A decimal of any size, owned by the host (a numeric in the server).  The
- * engine only passes it around; a result is freshly allocated.
+ * engine only passes it around.  A result is freshly allocated as crm_alloc
+ * would (in the server: in CurrentMemoryContext) and may be given to crm_free.
  */
 typedef struct CrmWide CrmWide;
 
@@ -50,7 +55,9 @@ extern CrmWide *crm_wide_mul(const CrmWide *a, const CrmWide *b);
 extern CrmWide *crm_wide_div(const CrmWide *a, const CrmWide *b);
 extern int		crm_wide_cmp(const CrmWide *a, const CrmWide *b);
 extern int		crm_wide_sign(const CrmWide *a);
-/* true and the parts if it fits 128 bits */
+/* display scale */
+extern int crm_wide_scale(const CrmWide *a);
+/* true and the parts (at its display scale) if the mantissa fits 128 bits */
 extern bool crm_wide_to_i128(const CrmWide *a, crm_i128 *mantissa, int *scale);
 
 #endif /* CRM_HOST_H */

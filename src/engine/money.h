@@ -8,6 +8,10 @@
  * products print as numeric's own would: add and sub have the larger scale,
  * mul the sum of both, div what numeric division chooses.  Nothing rounds but
  * div, nothing fails for size.
+ *
+ * A wide result is freshly allocated (see host.h); small results allocate
+ * nothing.  An amount that outlives the current memory context therefore has
+ * to be made in its own: switch before crm_money_add and its like.
  */
 #ifndef CRM_MONEY_H
 #define CRM_MONEY_H
@@ -29,16 +33,32 @@ crm_money_from_int64(int64_t value)
 	return result;
 }
 
+/* value * 10^exponent in place; false (value undefined) if it does not fit */
+extern bool crm_i128_shift(crm_i128 *value, int exponent);
+
 extern CrmMoney crm_money_from_parts(crm_i128 mantissa, int scale);
-extern CrmMoney crm_money_add(CrmMoney a, CrmMoney b);
+extern CrmMoney crm_money_add_slow(CrmMoney a, CrmMoney b);
 extern CrmMoney crm_money_sub(CrmMoney a, CrmMoney b);
 extern CrmMoney crm_money_mul(CrmMoney a, CrmMoney b);
 extern CrmMoney crm_money_neg(CrmMoney a);
+/* *sum += b, freeing the wide that *sum had and owned */
+extern void crm_money_accumulate(CrmMoney *sum, CrmMoney b);
 /* fails with CRM_ERROR_DIVISION when b is zero */
 extern CrmMoney crm_money_div(CrmMoney a, CrmMoney b);
 extern int		crm_money_cmp(CrmMoney a, CrmMoney b);
 extern int		crm_money_sign(CrmMoney a);
 /* the same value and the same display scale */
 extern bool crm_money_identical(CrmMoney a, CrmMoney b);
+
+static inline CrmMoney
+crm_money_add(CrmMoney a, CrmMoney b)
+{
+	CrmMoney sum = {.mantissa = 0, .scale = a.scale, .wide = NULL};
+
+	if (a.wide == NULL && b.wide == NULL && a.scale == b.scale &&
+		!__builtin_add_overflow(a.mantissa, b.mantissa, &sum.mantissa))
+		return sum;
+	return crm_money_add_slow(a, b);
+}
 
 #endif /* CRM_MONEY_H */

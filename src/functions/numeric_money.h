@@ -15,8 +15,14 @@
 
 /* accepts short and toasted values; wide results live in CurrentMemoryContext */
 extern CrmMoney crm_money_from_numeric_datum(Datum value);
-extern Numeric	crm_numeric_from_money(CrmMoney money);
+/* a wide amount's numeric is the result itself, not a copy */
+extern Numeric crm_numeric_from_money(CrmMoney money);
 /* -1, 0 or 1, without decoding the digits */
 extern int crm_numeric_datum_sign(Datum value);
+
+/* for a plain (not toasted) value: false if 128 bits don't hold the mantissa */
+extern bool crm_numeric_parts(Datum value, crm_i128 *mantissa, int *scale);
+/* scale in 0..16383 */
+extern Numeric crm_numeric_from_parts(crm_i128 mantissa, int scale);
 
 #endif /* CRM_NUMERIC_MONEY_H */

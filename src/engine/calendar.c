@@ -1,0 +1,195 @@
+/*
+ * calendar.c
+ *		Days, periods and zones of calendar.h.
+ *
+ * The calendar is the proleptic Gregorian one, years counted as astronomers
+ * do: year 0 is 1 BC.  Civil dates are worked out in a year that starts on
+ * 1 March, so that the leap day is a year's last and the months before it
+ * have a pattern of lengths that one line describes:
+ *
+ *		Mar Apr May Jun Jul Aug Sep Oct Nov Dec Jan Feb
+ *		 31  30  31  30  31  31  30  31  30  31  31  28/29
+ *		 first day of month m = (153 * m + 2) / 5
+ *
+ * Every 400 years (an era, 146097 days) the calendar repeats itself.
+ *
+ * Invariant: crm_day_from_civil(crm_civil_from_day(d)) = d for every CrmDay,
+ * and crm_period_from_index(crm_period_index(d)) = crm_period_start(d).
+ */
+#include "engine/calendar.h"
+
+#define DAYS_PER_ERA 146097
+/* from 0000-03-01 to the epoch, 2000-01-01 */
+#define EPOCH_FROM_MARCH 730425
+/* the Monday on or before the epoch, a Saturday */
+#define EPOCH_MONDAY (-5)
+
+static inline int64_t
+floor_div(int64_t a, int64_t b)
+{
+	int64_t quotient = a / b;
+
+	return a % b < 0 ? quotient - 1 : quotient;
+}
+
+/* number of the interval [from[i], from[i + 1]) that holds instant */
+int
+crm_zone_find(const CrmZone *zone, int64_t instant)
+{
+	int low = 0;
+	int high = zone->count;
+
+	while (high - low > 1)
+	{
+		int middle = low + (high - low) / 2;
+
+		if (instant < zone->from[middle])
+			high = middle;
+		else
+			low = middle;
+	}
+	return low;
+}
+
+int64_t
+crm_zone_local(const CrmZone *zone, int64_t instant)
+{
+	int interval = crm_zone_find(zone, instant);
+
+	return instant + zone->offset[interval] * CRM_USECS_PER_SEC;
+}
+
+void
+crm_civil_from_day(CrmDay day, int *year, int *month, int *mday)
+{
+	int64_t since = (int64_t) day + EPOCH_FROM_MARCH;
+	int64_t era = floor_div(since, DAYS_PER_ERA);
+	int		day_of_era = (int) (since - era * DAYS_PER_ERA);
+	int		year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
+					   day_of_era / 146096) /
+					  365;
+	int day_of_year =
+		day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	int march_month = (5 * day_of_year + 2) / 153;
+
+	*mday = day_of_year - (153 * march_month + 2) / 5 + 1;
+	*month = march_month < 10 ? march_month + 3 : march_month - 9;
+	*year = (int) (era * 400 + year_of_era) + (*month <= 2 ? 1 : 0);
+}
+
+/* as crm_day_from_civil, but the result may lie outside CrmDay */
+static int64_t
+wide_day_from_civil(int64_t year, int month, int mday)
+{
+	int64_t march_year = month <= 2 ? year - 1 : year;
+	int64_t era = floor_div(march_year, 400);
+	int		year_of_era = (int) (march_year - era * 400);
+	int		march_month = month <= 2 ? month + 9 : month - 3;
+	int		day_of_year = (153 * march_month + 2) / 5 + mday - 1;
+	int		day_of_era =
+		year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+
+	return era * DAYS_PER_ERA + day_of_era - EPOCH_FROM_MARCH;
+}
+
+static CrmDay
+checked_day(int64_t day)
+{
+	if (day <= CRM_NO_DAY || day > INT32_MAX)
+		crm_fail(CRM_ERROR_DATETIME, "date out of range",
+				 "The period lies outside the calendar.", NULL);
+	return (CrmDay) day;
+}
+
+CrmDay
+crm_day_from_civil(int year, int month, int mday)
+{
+	return checked_day(wide_day_from_civil(year, month, mday));
+}
+
+static int
+months_per(CrmUnit unit)
+{
+	switch (unit)
+	{
+		case CRM_UNIT_MONTH:
+			return 1;
+		case CRM_UNIT_QUARTER:
+			return 3;
+		case CRM_UNIT_YEAR:
+			return 12;
+		default:
+			crm_fail(CRM_ERROR_INTERNAL, "unknown calendar unit", NULL, NULL);
+	}
+}
+
+int32_t
+crm_period_index(CrmDay day, CrmUnit unit)
+{
+	int		year;
+	int		month;
+	int		mday;
+	int64_t months;
+
+	if (unit == CRM_UNIT_DAY)
+		return day;
+	if (unit == CRM_UNIT_WEEK)
+		return (int32_t) floor_div((int64_t) day - EPOCH_MONDAY, 7);
+	crm_civil_from_day(day, &year, &month, &mday);
+	months = ((int64_t) year - 2000) * 12 + month - 1;
+	return (int32_t) floor_div(months, months_per(unit));
+}
+
+CrmDay
+crm_period_from_index(int32_t index, CrmUnit unit)
+{
+	int64_t months;
+	int64_t years;
+
+	if (unit == CRM_UNIT_DAY)
+		return checked_day(index);
+	if (unit == CRM_UNIT_WEEK)
+		return checked_day((int64_t) index * 7 + EPOCH_MONDAY);
+	months = (int64_t) index * months_per(unit);
+	years = floor_div(months, 12);
+	return checked_day(
+		wide_day_from_civil(2000 + years, (int) (months - years * 12) + 1, 1));
+}
+
+CrmDay
+crm_period_start(CrmDay day, CrmUnit unit)
+{
+	if (unit == CRM_UNIT_DAY)
+		return day;
+	return crm_period_from_index(crm_period_index(day, unit), unit);
+}
+
+static bool
+same_name(const char *a, const char *lower)
+{
+	for (; *a != '\0' && *lower != '\0'; a++, lower++)
+	{
+		char c = *a >= 'A' && *a <= 'Z' ? (char) (*a - 'A' + 'a') : *a;
+
+		if (c != *lower)
+			return false;
+	}
+	return *a == *lower;
+}
+
+bool
+crm_unit_from_name(const char *name, CrmUnit *unit)
+{
+	static const char *const names[] = {"day", "week", "month", "quarter",
+										"year"};
+
+	for (int i = 0; i < (int) (sizeof(names) / sizeof(names[0])); i++)
+	{
+		if (same_name(name, names[i]))
+		{
+			*unit = (CrmUnit) i;
+			return true;
+		}
+	}
+	return false;
+}

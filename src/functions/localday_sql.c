@@ -1,0 +1,24 @@
+/*
+ * localday_sql.c
+ *		crmlife.local_day and crmlife.local_time: localday.h seen from SQL.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "functions/localday.h"
+
+PG_FUNCTION_INFO_V1(crm_local_day);
+PG_FUNCTION_INFO_V1(crm_local_time);
+
+Datum
+crm_local_day(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATEADT(crm_day_from_timestamptz(PG_GETARG_TIMESTAMPTZ(0)));
+}
+
+Datum
+crm_local_time(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMP(crm_local_from_timestamptz(PG_GETARG_TIMESTAMPTZ(0)));
+}
