@@ -2,6 +2,7 @@
 #
 #   make, make install, make installcheck   as for every PGXS extension
 #   make demo, make test, make bench        everything on a private server
+#   make format, make format-check          the C sources' layout
 
 EXTENSION = crmlife
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" crmlife.control)
@@ -21,21 +22,60 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 TESTS = $(wildcard test/sql/*.sql)
 REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
 REGRESS_OPTS = --inputdir=test --load-extension=pgtap --load-extension=crmlife
+ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
+ISOLATION_OPTS = --inputdir=test/isolation --load-extension=crmlife
 
 PG_CPPFLAGS = -I$(srcdir)/src
 # No -O3, -march or fast-math: the same figures on every machine.
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-sign-compare
 
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql build
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql tmp_check
 
-PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-include $(PGXS)
+# The order logs some tests read.  The variable is set when they are there,
+# and only then.
+CRMLIFE_DATA ?= $(wildcard $(abspath ../shared/data))
+ifneq ($(CRMLIFE_DATA),)
+export CRMLIFE_DATA
+endif
 
 all: sql/$(EXTENSION)--$(EXTVERSION).sql
+
+export ORDERS
+# What needs no pg_config: these find, or install, a PostgreSQL themselves.
+.PHONY: test demo demo-stop format format-check
+test:
+	@scripts/test
+
+demo:
+	@scripts/demo
+
+demo-stop:
+	@scripts/demo stop
+
+format format-check:
+	@scripts/format $@
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+else
+all install installcheck uninstall clean:
+	@echo "No PostgreSQL server headers: $(PG_CONFIG) --pgxs names no file." >&2; \
+	echo "Install them (Debian: postgresql-server-dev-15) or say where they are: make PG_CONFIG=/path/to/pg_config" >&2; \
+	exit 1
+endif
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) crmlife.control
 	cat $(SQL_PARTS) > $@
 
-$(OBJS): $(HEADER_FILES)
+$(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES)
+
+# TAP tests, each on servers of its own, against the installed extension.
+.PHONY: prove_installcheck
+prove_installcheck:
+	rm -rf '$(CURDIR)'/tmp_check
+	TESTDIR='$(CURDIR)' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
+	PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
+	$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) $(if $(PROVE_TESTS),$(PROVE_TESTS),test/t/*.pl)

@@ -1,0 +1,48 @@
+-- What is public is described, and safe to call.
+\set ECHO none
+\pset format unaligned
+\pset tuples_only true
+SELECT plan(5);
+
+CREATE TEMP VIEW member AS
+SELECT classid, objid FROM pg_depend
+WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'crmlife');
+
+-- Functions that only PostgreSQL calls (of types and aggregates) take or
+-- return internal or cstring.
+CREATE TEMP VIEW public_function AS
+SELECT p.* FROM pg_proc p JOIN member ON classid = 'pg_proc'::regclass AND objid = p.oid
+WHERE NOT ('internal'::regtype = ANY (p.proargtypes::oid[])
+    OR 'cstring'::regtype = ANY (p.proargtypes::oid[])
+    OR p.prorettype IN ('internal'::regtype, 'cstring'::regtype));
+
+SELECT is((SELECT string_agg(oid::regprocedure::text, ', ' ORDER BY oid::regprocedure::text)
+           FROM public_function
+           WHERE prorettype <> 'trigger'::regtype AND proname !~ '^_'
+             AND obj_description(oid, 'pg_proc') IS NULL),
+          NULL, 'every function and aggregate has a comment');
+SELECT is((SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY c.relname)
+           FROM pg_class c JOIN member ON classid = 'pg_class'::regclass AND objid = c.oid
+           WHERE c.relkind IN ('r', 'v', 'm', 'c', 'p')
+             AND obj_description(c.oid, 'pg_class') IS NULL
+             AND obj_description(c.reltype, 'pg_type') IS NULL),
+          NULL, 'every table, view and composite type has a comment');
+SELECT is((SELECT string_agg(t.oid::regtype::text, ', ' ORDER BY t.typname)
+           FROM pg_type t JOIN member ON classid = 'pg_type'::regclass AND objid = t.oid
+           WHERE t.typtype IN ('b', 'd', 'e') AND t.typelem = 0
+             AND obj_description(t.oid, 'pg_type') IS NULL),
+          NULL, 'every type has a comment');
+-- A body in SQL or PL/pgSQL that looks names up in the caller's search_path
+-- could be made to run the caller's functions.
+SELECT is((SELECT string_agg(oid::regprocedure::text, ', ' ORDER BY oid::regprocedure::text)
+           FROM public_function JOIN (SELECT oid AS lang, lanname FROM pg_language) l ON prolang = lang
+           WHERE lanname IN ('sql', 'plpgsql') AND prosqlbody IS NULL
+             AND NOT coalesce(array_to_string(proconfig, ',') LIKE '%search_path=pg_catalog%', false)),
+          NULL, 'every SQL and PL/pgSQL body has its own search_path');
+SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::regprocedure::text)
+           FROM public_function p JOIN pg_aggregate a ON a.aggfnoid = p.oid
+           WHERE p.proparallel <> 's' OR a.aggcombinefn = 0),
+          NULL, 'every aggregate runs in parallel');
+
+SELECT finish();
