@@ -80,6 +80,12 @@ read_uint16(const char *from)
 	return value;
 }
 
+static inline int
+read_digit(const Parts *parts, int i)
+{
+	return read_uint16(parts->digits + i * sizeof(int16));
+}
+
 static inline void
 split_numeric(const struct varlena *value, Parts *parts)
 {
@@ -106,51 +112,65 @@ split_numeric(const struct varlena *value, Parts *parts)
 	parts->ndigits = (size - 2 * (int) sizeof(uint16)) / (int) sizeof(int16);
 }
 
+/* value * 10^shift with its sign; false if 127 bits don't hold it */
+static inline bool
+signed_shift(unsigned __int128 value, bool negative, int shift,
+			 crm_i128 *result)
+{
+	const unsigned __int128 limit = (unsigned __int128) 1 << 127;
+
+	if (value > limit || (value == limit && !negative))
+		return false;
+	*result = negative ? (crm_i128) -value : (crm_i128) value;
+	return crm_i128_shift(result, shift);
+}
+
 /*
- * The value as an integer at its scale; false if 128 bits don't hold it.  The
- * digits are read as one integer first, which then lacks `shift` places (or
- * has a few zeros too many, where the last digit pads the scale).
+ * Append the last base-10^4 digit to the digits before it: as many of its
+ * decimal places as the scale has, which are all but `excess`.
+ */
+static inline bool
+append_last_digit(unsigned __int128 *value, int digit, int excess)
+{
+	static const int power[BASE_DIGITS + 1] = {1, 10, 100, 1000, BASE};
+
+	return !__builtin_mul_overflow(*value, power[BASE_DIGITS - excess],
+								   value) &&
+		   !__builtin_add_overflow(*value, digit / power[excess], value);
+}
+
+/*
+ * The value as an integer at its scale; false if 128 bits don't hold it.
+ * shift is the number of decimal places that the stored digits lack (zeros
+ * are not stored) or, negative, have in excess (the last digit's padding).
  */
 static inline bool
 parts_to_i128(const Parts *parts, crm_i128 *mantissa)
 {
-	int		 leading = Min(parts->ndigits, 4);
-	int64	 head = 0;
-	crm_i128 result;
-	int		 shift;
-	int		 i;
+	int	   last = parts->ndigits - 1;
+	int	   leading = Min(last, 4);
+	int	   shift = (parts->weight - last) * BASE_DIGITS + parts->scale;
+	uint64 head = 0;
+	unsigned __int128 value;
+	int				  i;
 
-	for (i = 0; i < leading; i++)
-		head = head * BASE + read_uint16(parts->digits + i * sizeof(int16));
-	result = head;
-	for (; i < parts->ndigits; i++)
-	{
-		if (__builtin_mul_overflow(result, (crm_i128) BASE, &result) ||
-			__builtin_add_overflow(
-				result,
-				(crm_i128) read_uint16(parts->digits + i * sizeof(int16)),
-				&result))
-			return false;
-	}
-	shift = (parts->weight - parts->ndigits + 1) * BASE_DIGITS + parts->scale;
-	if (shift < 0 && result != 0)
-	{
-		static const int power[BASE_DIGITS] = {1, 10, 100, 1000};
-		int				 divisor;
-
-		/* never so in a numeric of PostgreSQL's own making */
-		if (shift <= -BASE_DIGITS)
-			return false;
-		divisor = power[-shift];
-		if (parts->ndigits <= 4)
-			result = head / divisor;
-		else
-			result /= divisor;
-	}
-	else if (!crm_i128_shift(&result, shift))
+	*mantissa = 0;
+	if (last < 0)
+		return true;
+	/* never so in a numeric of PostgreSQL's own making */
+	if (shift <= -BASE_DIGITS)
 		return false;
-	*mantissa = parts->negative ? -result : result;
-	return true;
+	for (i = 0; i < leading; i++)
+		head = head * BASE + read_digit(parts, i);
+	value = head;
+	for (; i < last; i++)
+	{
+		if (!append_last_digit(&value, read_digit(parts, i), 0))
+			return false;
+	}
+	if (!append_last_digit(&value, read_digit(parts, last), Max(-shift, 0)))
+		return false;
+	return signed_shift(value, parts->negative, Max(shift, 0), mantissa);
 }
 
 bool
@@ -163,25 +183,79 @@ crm_numeric_parts(Datum value, crm_i128 *mantissa, int *scale)
 	return parts_to_i128(&parts, mantissa);
 }
 
-CrmMoney
-crm_money_from_numeric_datum(Datum value)
+/*
+ * The ordinary case, a short numeric of up to 16 digits: all in 64 bits and
+ * without a call.  False if the value is anything else.
+ */
+static inline bool
+short_to_money(const struct varlena *value, CrmMoney *money)
 {
-	struct varlena *given = (struct varlena *) DatumGetPointer(value);
-	struct varlena *plain = PG_DETOAST_DATUM_PACKED(value);
+	/* 2^24 / 10^excess, rounded up: a multiplication instead of a division */
+	static const uint32 reciprocal[BASE_DIGITS] = {1 << 24, 1677722, 167773,
+												   16778};
+	static const int64	power[2 * BASE_DIGITS] = {
+		 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+	Parts parts;
+	int64 head = 0;
+	int	  last;
+	int	  shift;
+
+	if (VARATT_IS_EXTENDED(value) && !VARATT_IS_SHORT(value))
+		return false;
+	if ((read_uint16(VARDATA_ANY(value)) & KIND_MASK) != KIND_SHORT)
+		return false;
+	split_numeric(value, &parts);
+	money->scale = parts.scale;
+	money->mantissa = 0;
+	money->wide = NULL;
+	last = parts.ndigits - 1;
+	if (last < 0)
+		return true;
+	shift = (parts.weight - last) * BASE_DIGITS + parts.scale;
+	if (last > 3 || shift <= -BASE_DIGITS || shift >= 2 * BASE_DIGITS)
+		return false;
+	for (int i = 0; i < last; i++)
+		head = head * BASE + read_digit(&parts, i);
+	if (shift < 0)
+		head = head * power[BASE_DIGITS + shift] +
+			   ((uint64) read_digit(&parts, last) * reciprocal[-shift] >> 24);
+	else if (__builtin_mul_overflow(head * BASE + read_digit(&parts, last),
+									power[shift], &head))
+		return false;
+	money->mantissa = parts.negative ? -head : head;
+	return true;
+}
+
+/* any numeric */
+static CrmMoney
+any_to_money(struct varlena *given)
+{
+	struct varlena *plain = PG_DETOAST_DATUM_PACKED(PointerGetDatum(given));
 	CrmMoney		money = {.mantissa = 0, .scale = 0, .wide = NULL};
 	Parts			parts;
 
 	split_numeric(plain, &parts);
-	money.scale = parts.scale;
-	if (unlikely(!parts_to_i128(&parts, &money.mantissa)))
+	if (parts_to_i128(&parts, &money.mantissa))
+		money.scale = parts.scale;
+	else
 	{
 		money.mantissa = 0;
-		money.scale = 0;
 		money.wide = (CrmWide *) DatumGetNumericCopy(PointerGetDatum(plain));
 	}
-	if (unlikely(plain != given))
+	if (plain != given)
 		pfree(plain);
 	return money;
+}
+
+CrmMoney
+crm_money_from_numeric_datum(Datum value)
+{
+	struct varlena *given = (struct varlena *) DatumGetPointer(value);
+	CrmMoney		money;
+
+	if (likely(short_to_money(given, &money)))
+		return money;
+	return any_to_money(given);
 }
 
 int
