@@ -31,10 +31,10 @@ CREATE TABLE member (
     registered_at timestamptz NOT NULL,
     channel       text NOT NULL
 );
--- one row per payment; a refund is a row of its own with the order's number
+-- a row per payment; a refund is a row of its own under the order's number
 CREATE TABLE orders (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    order_no    bigint NOT NULL,
+    order_no    text NOT NULL,
     customer_id bigint NOT NULL,
     paid_at     timestamptz NOT NULL,
     amount      numeric(10, 2) NOT NULL
@@ -79,7 +79,7 @@ FROM moment WHERE days_ago - floor(after)::int >= 1;
 
 -- A local time of day, most often in the evening.
 INSERT INTO orders (order_no, customer_id, paid_at, amount)
-SELECT 100000 + row_number() OVER (ORDER BY paid_at, id, k), id, paid_at, amount
+SELECT 'A' || 100000 + row_number() OVER (ORDER BY paid_at, id, k), id, paid_at, amount
 FROM (SELECT id, k,
              ((current_date - ago) + interval '1 minute'
               * floor(480 + 900 * sqrt(pg_temp.draw(id, 200 + k)) * 0.99)) AT TIME ZONE current_setting('TimeZone') AS paid_at,
@@ -89,10 +89,10 @@ FROM (SELECT id, k,
 -- One order in twenty goes back 2 to 14 days later, every second of them whole.
 INSERT INTO orders (order_no, customer_id, paid_at, amount)
 SELECT order_no, customer_id, back_at, -back
-FROM (SELECT o.*, paid_at + interval '1 day' * (2 + floor(13 * pg_temp.draw(order_no, 401))) AS back_at,
-             CASE WHEN pg_temp.draw(order_no, 402) < 0.5 THEN amount
-                  ELSE round(amount * (0.2 + 0.6 * pg_temp.draw(order_no, 403))::numeric, 2) END AS back
-      FROM orders o WHERE pg_temp.draw(order_no, 400) < 0.05) AS refund
+FROM (SELECT o.*, paid_at + interval '1 day' * (2 + floor(13 * pg_temp.draw(id, 401))) AS back_at,
+             CASE WHEN pg_temp.draw(id, 402) < 0.5 THEN amount
+                  ELSE round(amount * (0.2 + 0.6 * pg_temp.draw(id, 403))::numeric, 2) END AS back
+      FROM orders o WHERE pg_temp.draw(id, 400) < 0.05) AS refund
 WHERE back_at < current_date
 ORDER BY back_at, order_no;
 
