@@ -1,0 +1,164 @@
+/*
+ * customers.h
+ *		A state of a metric for each of millions of customers.
+ *
+ * One CrmCustomers is one group of one aggregate: a hash table whose slots lie
+ * in the order of the customers' hashes, and what stands around it:
+ *
+ *		add --> pending (32 keys, hashed and prefetched)
+ *		           |  flush
+ *		           v
+ *		        slots: [hash | rest | state] ...   <-- merge (another process)
+ *		           |  budget full                       or a partition's entries
+ *		           v
+ *		        spill: entries in temporary files, partitioned by hash
+ *
+ * A group starts with a few slots inside its own struct, without pending keys
+ * and without any other memory; so hundreds of thousands of small groups cost
+ * some 250 bytes each.
+ *
+ * All groups of one aggregate in one query share a CrmCustomersQuery and with
+ * it the budget, work_mem * hash_mem_multiplier.  A group that may not grow
+ * writes its customers to the partitions and starts again with an empty table;
+ * the entries merge at the end, one partition at a time.
+ *
+ * Invariants: a slot is empty exactly if word 0 of its state is zero; slots
+ * are found by linear probing upwards from their hash's place, never around
+ * the end; the last slot is always empty.
+ */
+#ifndef CRM_CUSTOMERS_H
+#define CRM_CUSTOMERS_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "customers/key.h"
+#include "engine/metric.h"
+
+#define CRM_BATCH 32
+#define CRM_BATCH_TEXT 2048
+
+/* what all groups of one aggregate in one query share */
+typedef struct CrmCustomersQuery
+{
+	const CrmMetric *metric;
+	CrmKeyKind		 key_kind;
+	Size			 limit; /* bytes that all groups may use together */
+	Size			 used;
+} CrmCustomersQuery;
+
+/* rows whose slots are on their way into the cache */
+typedef struct CrmPending
+{
+	int	   count;
+	int	   text_used;
+	uint64 hash[CRM_BATCH];
+	union
+	{
+		uint64		rest[CRM_BATCH];
+		const char *bytes[CRM_BATCH];
+	};
+	uint32 length[CRM_BATCH];
+	CrmDay day[CRM_BATCH];
+	char   text[FLEXIBLE_ARRAY_MEMBER]; /* CRM_BATCH_TEXT, for text keys */
+} CrmPending;
+
+typedef struct CrmArena CrmArena;
+typedef struct CrmSpill CrmSpill;
+
+typedef struct CrmCustomers
+{
+	uint32			   tag; /* CRM_CUSTOMERS_TAG */
+	bool			   params_null;
+	bool			   files_open; /* there are files to close */
+	bool			   arena_full; /* its keys went over the budget */
+	bool			   accounted;  /* gives its bytes back when it goes */
+	uint8			   hash_shift; /* bits of the hash used up by spilling */
+	CrmParams		   params;
+	CrmCustomersQuery *query;
+	MemoryContext	   context;
+	uint32			   key_size;
+	uint32			   slot_size;
+	uint64			   count;	 /* customers in the table */
+	uint64			   max;		 /* so many may be */
+	uint64			   capacity; /* places that hashes map to */
+	char			  *slots;
+	char			  *last; /* the slot that stays empty */
+	CrmPending		  *pending;
+	CrmArena		  *arena;
+	CrmSpill		  *spill;
+	CrmTotals		  *totals; /* once finished */
+	Size			   bytes;  /* what it has of query->used */
+	char			   inside[FLEXIBLE_ARRAY_MEMBER];
+} CrmCustomers;
+
+#define CRM_CUSTOMERS_TAG 0x43524d43
+
+extern CrmCustomersQuery *
+crm_customers_query(MemoryContext context, const CrmMetric *metric,
+					CrmKeyKind key_kind);
+extern CrmCustomers *
+crm_customers_create(CrmCustomersQuery *query, const CrmParams *params,
+					 bool params_null, MemoryContext context);
+
+/* the totals over all customers; the first call frees the table and files */
+extern const CrmTotals *crm_customers_finish(CrmCustomers *customers);
+
+/* temporary files only: when a group is given up in the middle */
+extern void crm_customers_close_files(CrmCustomers *customers);
+
+/* serialized form: crm_wire_... in wire.c */
+typedef struct CrmWire CrmWire;
+
+/* a bytea's content; an error when it would not fit one */
+extern bytea *crm_customers_serialize(CrmCustomers *customers);
+/* checks the header only, and points into the bytes */
+extern CrmWire		   *crm_wire_open(const char *bytes, Size size);
+extern bool				crm_is_wire(const void *pointer);
+extern const CrmMetric *crm_wire_metric(const CrmWire *wire);
+extern CrmKeyKind		crm_wire_key_kind(const CrmWire *wire);
+extern const CrmParams *crm_wire_params(const CrmWire *wire, bool *params_null);
+extern void crm_customers_merge_wire(CrmCustomers *customers, CrmWire *wire);
+/* the other keeps its customers */
+extern void crm_customers_merge(CrmCustomers *customers, CrmCustomers *other);
+
+extern void
+crm_customers_put(CrmCustomers *customers, const CrmKey *key, CrmDay day);
+extern void crm_customers_flush(CrmCustomers *customers);
+extern void crm_customers_add_text(CrmCustomers *customers, const char *bytes,
+								   uint32 length, CrmDay day);
+
+/* where the search for a hash starts */
+static inline char *
+crm_customers_place(const CrmCustomers *customers, uint64 hash)
+{
+	uint64 shifted = hash << customers->hash_shift;
+	uint64 index =
+		(uint64) (((unsigned __int128) shifted * customers->capacity) >> 64);
+
+	return customers->slots + index * customers->slot_size;
+}
+
+/* one row of a bigint or uuid customer */
+static inline void
+crm_customers_add(CrmCustomers *customers, const CrmKey *key, CrmDay day)
+{
+	CrmPending *pending = customers->pending;
+	int			i;
+
+	if (pending == NULL)
+	{
+		crm_customers_put(customers, key, day);
+		return;
+	}
+	i = pending->count++;
+	pending->hash[i] = key->hash;
+	pending->rest[i] = key->rest;
+	pending->day[i] = day;
+	__builtin_prefetch(crm_customers_place(customers, key->hash), 1);
+	if (i == CRM_BATCH - 1)
+		crm_customers_flush(customers);
+}
+
+#endif /* CRM_CUSTOMERS_H */

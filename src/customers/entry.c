@@ -1,0 +1,246 @@
+/*
+ * entry.c
+ *		One customer as bytes, and the merging of runs of such entries.
+ *
+ * The form is that of the wire and of temporary files, integers with the
+ * lowest byte first:
+ *
+ *		bigint   hash 8 |                         state 4 * words
+ *		uuid     hash 8 | rest 8 |                state 4 * words
+ *		text     hash 8 | length 4 | key bytes  | state 4 * words
+ *
+ * A run comes in the order of hashes.  Inserted into a table too small for
+ * it, it would pile up at the front before the table as a whole is full; so
+ * the table is grown ahead of the run, by what its part so far foretells:
+ *
+ *		run  |=====done=====>                    |  expected
+ *		new customers so far / done * expected = new customers in the end
+ *
+ * Invariant: nothing is read beyond the end of the bytes, and no state whose
+ * word 0 is zero gets into a table.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "customers/table.h"
+
+#define LOOK_AHEAD_EVERY 256
+
+static inline uint32
+little32(uint32 value)
+{
+#ifdef WORDS_BIGENDIAN
+	return pg_bswap32(value);
+#else
+	return value;
+#endif
+}
+
+static inline uint64
+little64(uint64 value)
+{
+#ifdef WORDS_BIGENDIAN
+	return pg_bswap64(value);
+#else
+	return value;
+#endif
+}
+
+static inline uint32
+load32(const char *from)
+{
+	uint32 value;
+
+	memcpy(&value, from, sizeof(value));
+	return little32(value);
+}
+
+static inline void
+copy_words(char *to, const char *from, int words)
+{
+	memcpy(to, from, words * sizeof(uint32));
+#ifdef WORDS_BIGENDIAN
+	for (int i = 0; i < words; i++)
+	{
+		uint32 word;
+
+		memcpy(&word, to + i * sizeof(uint32), sizeof(word));
+		word = pg_bswap32(word);
+		memcpy(to + i * sizeof(uint32), &word, sizeof(word));
+	}
+#endif
+}
+
+/* ---- write --------------------------------------------------------------- */
+
+/* of an entry, text bytes aside */
+Size
+crm_entry_min_size(const CrmCustomers *customers)
+{
+	Size key = sizeof(uint64);
+
+	if (customers->query->key_kind == CRM_KEY_UUID)
+		key += sizeof(uint64);
+	if (customers->query->key_kind == CRM_KEY_TEXT)
+		key += sizeof(uint32);
+	return key + crm_state_words(customers) * sizeof(uint32);
+}
+
+Size
+crm_entry_size(const CrmCustomers *customers, const char *slot)
+{
+	Size size = crm_entry_min_size(customers);
+
+	if (customers->query->key_kind == CRM_KEY_TEXT)
+		size += crm_slot_text(slot)->length;
+	return size;
+}
+
+void
+crm_entry_write(char *to, const CrmCustomers *customers, const char *slot)
+{
+	crm_store64(to, little64(crm_load64(slot)));
+	to += sizeof(uint64);
+	if (customers->query->key_kind == CRM_KEY_UUID)
+	{
+		crm_store64(to, little64(crm_load64(slot + sizeof(uint64))));
+		to += sizeof(uint64);
+	}
+	if (customers->query->key_kind == CRM_KEY_TEXT)
+	{
+		const CrmArenaKey *text = crm_slot_text(slot);
+		uint32			   length = little32(text->length);
+
+		memcpy(to, &length, sizeof(length));
+		to += sizeof(length);
+		memcpy(to, text->bytes, text->length);
+		to += text->length;
+	}
+	copy_words(to, (const char *) crm_slot_state(customers, slot),
+			   crm_state_words(customers));
+}
+
+/* ---- read ---------------------------------------------------------------- */
+
+static void
+refuse_damaged(const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("invalid serialized customers"),
+					errdetail_internal("%s", detail)));
+}
+
+/* the next entry; false at the end */
+static bool
+next_entry(const CrmCustomers *customers, CrmEntries *entries, CrmEntry *entry)
+{
+	Size		left = entries->end - entries->at;
+	const char *at = entries->at;
+
+	if (left == 0)
+		return false;
+	entry->start = at;
+	entry->size = crm_entry_min_size(customers);
+	if (left < entry->size)
+		refuse_damaged("The last entry is cut off.");
+	entry->key.hash = little64(crm_load64(at));
+	at += sizeof(uint64);
+	if (customers->query->key_kind == CRM_KEY_UUID)
+	{
+		entry->key.rest = little64(crm_load64(at));
+		at += sizeof(uint64);
+	}
+	if (customers->query->key_kind == CRM_KEY_TEXT)
+	{
+		entry->key.length = load32(at);
+		at += sizeof(uint32);
+		if (entry->key.length > left - entry->size)
+			refuse_damaged("A key reaches beyond the end.");
+		entry->key.bytes = at;
+		at += entry->key.length;
+		entry->size += entry->key.length;
+	}
+	entry->state = at;
+	if (load32(at) == 0)
+		refuse_damaged("A customer has an empty state.");
+	entries->at = entry->start + entry->size;
+	return true;
+}
+
+static void
+merge_entry(CrmCustomers *customers, const CrmEntry *entry)
+{
+	int		words = crm_state_words(customers);
+	uint32	copy[CRM_STATE_MAX_WORDS];
+	uint32 *state = crm_table_reach(customers, &entry->key);
+
+	copy_words((char *) copy, entry->state, words);
+	if (*state == 0)
+		memcpy(state, copy, words * sizeof(uint32));
+	else
+		customers->query->metric->merge(state, copy, &customers->params);
+}
+
+/* ---- runs ---------------------------------------------------------------- */
+
+static void
+spill_the_rest(CrmMerge *merge, CrmCustomers *customers)
+{
+	uint64 left =
+		merge->expected > merge->done ? merge->expected - merge->done : 1;
+
+	merge->spilling = true;
+	crm_spill_begin_run(customers, left);
+}
+
+void
+crm_merge_begin(CrmMerge *merge, CrmCustomers *customers, uint64 expected)
+{
+	crm_customers_flush(customers);
+	merge->expected = expected;
+	merge->done = 0;
+	merge->spilling = false;
+	merge->before = customers->count;
+	if (customers->spill != NULL)
+		spill_the_rest(merge, customers);
+	else
+		crm_table_reserve(customers, Max(expected, customers->count));
+}
+
+static void
+look_ahead(CrmMerge *merge, CrmCustomers *customers)
+{
+	uint64 added = customers->count - merge->before;
+	double share = merge->done >= merge->expected
+					   ? 1.0
+					   : (double) merge->done / merge->expected;
+	uint64 in_the_end =
+		merge->before + (uint64) (added / share * 1.02) + LOOK_AHEAD_EVERY;
+
+	CHECK_FOR_INTERRUPTS();
+	if (in_the_end <= customers->max ||
+		crm_table_reserve(customers, in_the_end))
+		return;
+	crm_spill_table(customers);
+	spill_the_rest(merge, customers);
+}
+
+void
+crm_merge_entries(CrmMerge *merge, CrmCustomers *customers, CrmEntries *entries)
+{
+	CrmEntry entry = {0};
+
+	while (next_entry(customers, entries, &entry))
+	{
+		/* the table may also have spilled on its own */
+		if (!merge->spilling && customers->spill != NULL)
+			spill_the_rest(merge, customers);
+		if (merge->spilling)
+			crm_spill_entry(customers, entry.key.hash, entry.start, entry.size);
+		else
+			merge_entry(customers, &entry);
+		if (++merge->done % LOOK_AHEAD_EVERY == 0 && !merge->spilling)
+			look_ahead(merge, customers);
+	}
+}

@@ -1,0 +1,133 @@
+/*
+ * key.h
+ *		A customer's key as the table of customers sees it.
+ *
+ * Every key becomes a 64-bit hash and, where that is not all of it, the rest:
+ *
+ *		bigint   hash is a bijection of the number: equal hash, equal key
+ *		uuid     hash and rest together are a bijection of the 128 bits
+ *		text     hash of the bytes; rest points to them
+ *
+ * The table orders customers by hash, so its high bits must depend on all
+ * bits of the key.
+ *
+ * Invariant: the hash is the same on every platform.  It goes over the wire
+ * and a table of customers is written in its order.
+ */
+#ifndef CRM_KEY_H
+#define CRM_KEY_H
+
+#include "postgres.h"
+
+#include "port/pg_bswap.h"
+#include "utils/uuid.h"
+
+typedef enum CrmKeyKind
+{
+	CRM_KEY_BIGINT = 1,
+	CRM_KEY_UUID,
+	CRM_KEY_TEXT
+} CrmKeyKind;
+
+typedef struct CrmKey
+{
+	uint64		hash;
+	uint64		rest;  /* uuid: its low half */
+	const char *bytes; /* text */
+	uint32		length;
+} CrmKey;
+
+#define CRM_MIX_A UINT64CONST(0x9E3779B97F4A7C15)
+#define CRM_MIX_B UINT64CONST(0xD6E8FEB86659FD93)
+
+/* a bijection: xor-shifts and odd multipliers can all be undone */
+static inline uint64
+crm_mix(uint64 x)
+{
+	x ^= x >> 32;
+	x *= CRM_MIX_A;
+	x ^= x >> 29;
+	x *= CRM_MIX_B;
+	x ^= x >> 32;
+	return x;
+}
+
+static inline uint64
+crm_multiply_fold(uint64 a, uint64 b)
+{
+	unsigned __int128 product = (unsigned __int128) a * b;
+
+	return (uint64) product ^ (uint64) (product >> 64);
+}
+
+/* 64 bits from an address of any alignment, as they stand in memory */
+static inline uint64
+crm_load64(const char *from)
+{
+	uint64 value;
+
+	memcpy(&value, from, sizeof(value));
+	return value;
+}
+
+static inline void
+crm_store64(char *to, uint64 value)
+{
+	memcpy(to, &value, sizeof(value));
+}
+
+/* the same bytes, the first one lowest, whatever the machine */
+static inline uint64
+crm_load64_little(const char *from)
+{
+#ifdef WORDS_BIGENDIAN
+	return pg_bswap64(crm_load64(from));
+#else
+	return crm_load64(from);
+#endif
+}
+
+static inline CrmKey
+crm_key_from_bigint(int64 value)
+{
+	CrmKey key = {.hash = crm_mix((uint64) value)};
+
+	return key;
+}
+
+static inline CrmKey
+crm_key_from_uuid(const pg_uuid_t *uuid)
+{
+	uint64 high = crm_load64_little((const char *) uuid->data);
+	CrmKey key;
+
+	key.rest = crm_load64_little((const char *) uuid->data + sizeof(uint64));
+	key.hash = crm_mix(high ^ crm_mix(key.rest ^ CRM_MIX_A));
+	key.bytes = NULL;
+	key.length = 0;
+	return key;
+}
+
+static inline CrmKey
+crm_key_from_text(const char *bytes, uint32 length)
+{
+	CrmKey key = {.bytes = bytes, .length = length};
+	uint64 hash = CRM_MIX_A ^ length;
+	uint64 last = 0;
+
+	while (length > sizeof(uint64))
+	{
+		hash = crm_multiply_fold(hash ^ crm_load64_little(bytes), CRM_MIX_B);
+		hash += CRM_MIX_A;
+		bytes += sizeof(uint64);
+		length -= sizeof(uint64);
+	}
+	memcpy(&last, bytes, length);
+#ifdef WORDS_BIGENDIAN
+	last = pg_bswap64(last);
+#endif
+	key.hash = crm_mix(crm_multiply_fold(hash ^ last, CRM_MIX_B) + hash);
+	return key;
+}
+
+#endif /* CRM_KEY_H */

@@ -1,0 +1,293 @@
+/*
+ * spill.c
+ *		Customers that go over the budget: temporary files of entries,
+ *		partitioned by hash, and the visit of all customers of a group.
+ *
+ *		table full      table full      end
+ *		   |               |             |
+ *		  run 1           run 2         run 3        each in order of hashes
+ *		   |               |             |
+ *		   +--> partition 0: chunk chunk chunk
+ *		   +--> partition 1: chunk chunk chunk      by the next bits of the hash
+ *		   +--> ...
+ *
+ * Entries merge, so a run holds a customer's state from the rows since the run
+ * before.  At the end each partition is merged into a table of its own, which
+ * has its hash's bits shifted by those all its customers share, and which may
+ * go over the budget and spill itself.
+ *
+ * A chunk is a head and entries.  The first chunk of a run in a partition says
+ * about how many entries the run has there.
+ *
+ * Invariant: every customer is in the table or in the partition of its hash,
+ * perhaps in both, and in no other.  The files are PostgreSQL's temporary
+ * files: they count for temp_file_limit and go with the query, whatever its
+ * end.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/buffile.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "customers/table.h"
+
+#define CHUNK_BYTES (32 * 1024)
+/* a file costs a buffer of 8 kB: few for groups that are small */
+#define FEW_BITS 3
+#define MANY_BITS 5
+#define MANY_FROM_BYTES (1024 * 1024)
+
+typedef struct ChunkHead
+{
+	uint64 bytes;
+	uint64 expected; /* not zero: a run begins */
+} ChunkHead;
+
+struct CrmSpill
+{
+	int		  bits;
+	int		  current; /* partition of the chunk at hand */
+	ChunkHead head;
+	Size	  room;
+	char	 *chunk;
+	struct
+	{
+		BufFile *file;
+		uint64	 run_expected; /* of a run that has not begun here yet */
+		int		 end_fileno;
+		off_t	 end_offset;
+		bool	 moved; /* read since it was last written */
+	} partition[FLEXIBLE_ARRAY_MEMBER];
+};
+
+static inline int
+partition_of(const CrmCustomers *customers, uint64 hash)
+{
+	return (int) ((hash << customers->hash_shift) >>
+				  (64 - customers->spill->bits));
+}
+
+static void
+open_files(CrmCustomers *customers)
+{
+	int bits = customers->bytes >= MANY_FROM_BYTES ? MANY_BITS : FEW_BITS;
+	MemoryContext old = MemoryContextSwitchTo(customers->context);
+	CrmSpill	 *spill = palloc0(offsetof(CrmSpill, partition) +
+								  (sizeof(spill->partition[0]) << bits));
+
+	spill->bits = bits;
+	spill->room = CHUNK_BYTES;
+	spill->chunk = palloc(CHUNK_BYTES);
+	customers->spill = spill;
+	customers->files_open = true;
+	for (int i = 0; i < 1 << bits; i++)
+		spill->partition[i].file = BufFileCreateTemp(false);
+	MemoryContextSwitchTo(old);
+}
+
+void
+crm_customers_close_files(CrmCustomers *customers)
+{
+	CrmSpill *spill = customers->spill;
+
+	customers->files_open = false;
+	customers->spill = NULL;
+	if (spill == NULL)
+		return;
+	for (int i = 0; i < 1 << spill->bits; i++)
+	{
+		if (spill->partition[i].file != NULL)
+			BufFileClose(spill->partition[i].file);
+	}
+	pfree(spill->chunk);
+	pfree(spill);
+}
+
+/* ---- write --------------------------------------------------------------- */
+
+static void
+write_chunk(CrmCustomers *customers)
+{
+	CrmSpill *spill = customers->spill;
+	BufFile	 *file = spill->partition[spill->current].file;
+
+	if (spill->head.bytes == 0)
+		return;
+	CHECK_FOR_INTERRUPTS();
+	if (spill->partition[spill->current].moved)
+	{
+		if (BufFileSeek(file, spill->partition[spill->current].end_fileno,
+						spill->partition[spill->current].end_offset,
+						SEEK_SET) != 0)
+			ereport(ERROR, (errcode_for_file_access(),
+							errmsg("could not seek in temporary file: %m")));
+		spill->partition[spill->current].moved = false;
+	}
+	spill->head.expected = spill->partition[spill->current].run_expected;
+	spill->partition[spill->current].run_expected = 0;
+	BufFileWrite(file, &spill->head, sizeof(spill->head));
+	BufFileWrite(file, spill->chunk, spill->head.bytes);
+	BufFileTell(file, &spill->partition[spill->current].end_fileno,
+				&spill->partition[spill->current].end_offset);
+	spill->head.bytes = 0;
+}
+
+/* where to write the next entry of this hash */
+static char *
+chunk_room(CrmCustomers *customers, uint64 hash, Size size)
+{
+	CrmSpill *spill = customers->spill;
+	int		  partition = partition_of(customers, hash);
+	char	 *room;
+
+	if (partition != spill->current || spill->head.bytes + size > spill->room)
+		write_chunk(customers);
+	spill->current = partition;
+	if (size > spill->room)
+	{
+		pfree(spill->chunk);
+		spill->chunk = MemoryContextAllocHuge(customers->context, size);
+		spill->room = size;
+	}
+	room = spill->chunk + spill->head.bytes;
+	spill->head.bytes += size;
+	return room;
+}
+
+void
+crm_spill_begin_run(CrmCustomers *customers, uint64 expected)
+{
+	if (customers->spill == NULL)
+		open_files(customers);
+	write_chunk(customers);
+	for (int i = 0; i < 1 << customers->spill->bits; i++)
+		customers->spill->partition[i].run_expected =
+			(expected >> customers->spill->bits) + 1;
+}
+
+void
+crm_spill_entry(CrmCustomers *customers, uint64 hash, const char *entry,
+				Size size)
+{
+	memcpy(chunk_room(customers, hash, size), entry, size);
+}
+
+static void
+spill_slot(void *argument, const CrmCustomers *table, const char *slot)
+{
+	CrmCustomers *customers = argument;
+	Size		  size = crm_entry_size(table, slot);
+
+	crm_entry_write(chunk_room(customers, crm_load64(slot), size), table, slot);
+}
+
+void
+crm_spill_table(CrmCustomers *customers)
+{
+	crm_spill_begin_run(customers, customers->count);
+	crm_table_visit(customers, spill_slot, customers);
+	write_chunk(customers);
+	crm_table_clear(customers, false);
+}
+
+/* ---- read ---------------------------------------------------------------- */
+
+static void
+read_fully(BufFile *file, void *to, Size size)
+{
+	if (BufFileRead(file, to, size) != size)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not read from temporary file")));
+}
+
+static void
+load_partition(CrmCustomers *customers, int partition, CrmCustomers *child)
+{
+	CrmSpill *spill = customers->spill;
+	BufFile	 *file = spill->partition[partition].file;
+	CrmMerge  merge;
+	ChunkHead head;
+
+	spill->partition[partition].moved = true;
+	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
+		ereport(ERROR, (errcode_for_file_access(),
+						errmsg("could not seek in temporary file: %m")));
+	crm_merge_begin(&merge, child, 1);
+	while (BufFileRead(file, &head, sizeof(head)) == sizeof(head))
+	{
+		CrmEntries entries;
+
+		if (head.bytes > spill->room)
+		{
+			pfree(spill->chunk);
+			spill->chunk =
+				MemoryContextAllocHuge(customers->context, head.bytes);
+			spill->room = head.bytes;
+		}
+		read_fully(file, spill->chunk, head.bytes);
+		if (head.expected > 0)
+			crm_merge_begin(&merge, child, head.expected);
+		entries.at = spill->chunk;
+		entries.end = spill->chunk + head.bytes;
+		crm_merge_entries(&merge, child, &entries);
+	}
+}
+
+static void
+visit_partition(CrmCustomers *customers, int partition, CrmVisitor visitor,
+				void *argument)
+{
+	MemoryContext context = AllocSetContextCreate(
+		customers->context, "crmlife partition", ALLOCSET_DEFAULT_SIZES);
+	CrmCustomers *child = crm_customers_create(
+		customers->query, &customers->params, false, context);
+
+	child->hash_shift = customers->hash_shift + customers->spill->bits;
+	load_partition(customers, partition, child);
+	crm_customers_visit(child, visitor, argument);
+	crm_customers_close_files(child);
+	MemoryContextDelete(context);
+}
+
+void
+crm_customers_visit(CrmCustomers *customers, CrmVisitor visitor, void *argument)
+{
+	crm_customers_flush(customers);
+	if (customers->spill == NULL)
+	{
+		crm_table_visit(customers, visitor, argument);
+		return;
+	}
+	if (customers->count > 0)
+		crm_spill_table(customers);
+	write_chunk(customers);
+	crm_table_clear(customers, true);
+	for (int i = 0; i < 1 << customers->spill->bits; i++)
+		visit_partition(customers, i, visitor, argument);
+}
+
+/* ---- finish -------------------------------------------------------------- */
+
+static void
+fold_slot(void *argument, const CrmCustomers *table, const char *slot)
+{
+	table->query->metric->fold(crm_slot_state(table, slot), &table->params,
+							   argument);
+}
+
+const CrmTotals *
+crm_customers_finish(CrmCustomers *customers)
+{
+	CrmTotals *totals;
+
+	if (customers->totals != NULL)
+		return customers->totals;
+	totals = MemoryContextAllocZero(customers->context, sizeof(*totals));
+	crm_customers_visit(customers, fold_slot, totals);
+	crm_customers_close_files(customers);
+	crm_table_clear(customers, true);
+	customers->totals = totals;
+	return totals;
+}

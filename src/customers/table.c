@@ -1,0 +1,574 @@
+/*
+ * table.c
+ *		The hash table of customers: finding, growing, clearing.
+ *
+ * A hash's place is hash * capacity / 2^64, so the slots lie in the order of
+ * the hashes, up to the shifting about that linear probing does:
+ *
+ *		0            place(h)                       capacity      last
+ *		|----+----+----#####----+----+----+----+----+----|---tail---|
+ *		                  ^ found or first empty slot        always empty
+ *
+ * A table is filled to three quarters and then doubled, or grown by what the
+ * budget has left; while it grows old and new count together.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "customers/table.h"
+
+/* a group struct with its inner slots is meant to fit a 256-byte chunk */
+#define GROUP_BYTES 256
+#define INSIDE_MIN_SLOTS 3
+#define INSIDE_MAX_SLOTS 9
+
+/* from this size on, memory is slower than hashing: batch and prefetch */
+#define PENDING_MIN_BYTES (64 * 1024)
+/* a table up to this size, or this count, may grow whatever the budget */
+#define FREE_BYTES (64 * 1024)
+#define FREE_CUSTOMERS 64
+/* once so many bits of the hash are used up there is nothing to partition by */
+#define MAX_HASH_SHIFT 56
+
+#define ARENA_MIN_BYTES 256
+#define ARENA_MAX_BYTES (1024 * 1024)
+
+struct CrmArena
+{
+	CrmArena *next;
+	Size	  size;
+	Size	  used;
+	char	  data[FLEXIBLE_ARRAY_MEMBER];
+};
+
+/* ---- memory and budget --------------------------------------------------- */
+
+static void
+give_back(void *argument)
+{
+	CrmCustomers *customers = argument;
+
+	customers->query->used -= customers->bytes;
+	customers->bytes = 0;
+}
+
+static void
+account(CrmCustomers *customers, Size bytes)
+{
+	if (!customers->accounted)
+	{
+		MemoryContextCallback *callback =
+			MemoryContextAlloc(customers->context, sizeof(*callback));
+
+		callback->func = give_back;
+		callback->arg = customers;
+		MemoryContextRegisterResetCallback(customers->context, callback);
+		customers->accounted = true;
+	}
+	customers->bytes += bytes;
+	customers->query->used += bytes;
+}
+
+static void
+unaccount(CrmCustomers *customers, Size bytes)
+{
+	customers->bytes -= bytes;
+	customers->query->used -= bytes;
+}
+
+static inline bool
+has_own_table(const CrmCustomers *customers)
+{
+	return customers->slots != customers->inside;
+}
+
+static inline Size
+table_bytes(const CrmCustomers *customers)
+{
+	return (customers->last - customers->slots) + customers->slot_size;
+}
+
+static uint64
+tail_slots(uint64 capacity)
+{
+	return Min(capacity / 8, 248) + 8;
+}
+
+/* ---- create -------------------------------------------------------------- */
+
+CrmCustomersQuery *
+crm_customers_query(MemoryContext context, const CrmMetric *metric,
+					CrmKeyKind key_kind)
+{
+	CrmCustomersQuery *query = MemoryContextAlloc(context, sizeof(*query));
+
+	query->metric = metric;
+	query->key_kind = key_kind;
+	query->limit = get_hash_memory_limit();
+	query->used = 0;
+	return query;
+}
+
+static void
+use_inside(CrmCustomers *customers, uint64 slots)
+{
+	customers->capacity = 1;
+	customers->slots = customers->inside;
+	customers->last = customers->inside + (slots - 1) * customers->slot_size;
+	customers->max = slots - 1;
+}
+
+static uint64
+inside_slots(uint32 slot_size)
+{
+	Size room = GROUP_BYTES - offsetof(CrmCustomers, inside);
+
+	return Max(INSIDE_MIN_SLOTS, Min(INSIDE_MAX_SLOTS, room / slot_size));
+}
+
+CrmCustomers *
+crm_customers_create(CrmCustomersQuery *query, const CrmParams *params,
+					 bool params_null, MemoryContext context)
+{
+	uint32 key_size =
+		query->key_kind == CRM_KEY_BIGINT ? sizeof(uint64) : 2 * sizeof(uint64);
+	int			  words = params_null ? 1 : query->metric->words(params);
+	uint32		  slot_size = key_size + words * sizeof(uint32);
+	uint64		  slots = inside_slots(slot_size);
+	CrmCustomers *customers = MemoryContextAllocZero(
+		context, offsetof(CrmCustomers, inside) + slots * slot_size);
+
+	customers->tag = CRM_CUSTOMERS_TAG;
+	customers->query = query;
+	customers->params = *params;
+	customers->params_null = params_null;
+	customers->context = context;
+	customers->key_size = key_size;
+	customers->slot_size = slot_size;
+	use_inside(customers, slots);
+	return customers;
+}
+
+/* ---- text keys ----------------------------------------------------------- */
+
+static void
+arena_extend(CrmCustomers *customers, Size needed)
+{
+	CrmArena *last = customers->arena;
+	Size size = last ? Min(last->size * 2, ARENA_MAX_BYTES) : ARENA_MIN_BYTES;
+	Size bytes;
+	CrmArena *block;
+
+	size = Max(size, needed);
+	bytes = offsetof(CrmArena, data) + size;
+	block = MemoryContextAllocHuge(customers->context, bytes);
+	block->next = last;
+	block->size = size;
+	block->used = 0;
+	customers->arena = block;
+	account(customers, bytes);
+	customers->arena_full = customers->query->used > customers->query->limit &&
+							customers->bytes > FREE_BYTES &&
+							customers->count > FREE_CUSTOMERS &&
+							customers->hash_shift < MAX_HASH_SHIFT;
+}
+
+static const CrmArenaKey *
+arena_copy(CrmCustomers *customers, const CrmKey *key)
+{
+	Size		 size = offsetof(CrmArenaKey, bytes) + key->length;
+	CrmArenaKey *copy;
+
+	size = TYPEALIGN(sizeof(uint32), size);
+	if (customers->arena == NULL ||
+		customers->arena->size - customers->arena->used < size)
+		arena_extend(customers, size);
+	copy = (CrmArenaKey *) (customers->arena->data + customers->arena->used);
+	customers->arena->used += size;
+	copy->length = key->length;
+	memcpy(copy->bytes, key->bytes, key->length);
+	return copy;
+}
+
+static void
+arena_free(CrmCustomers *customers)
+{
+	while (customers->arena != NULL)
+	{
+		CrmArena *block = customers->arena;
+
+		customers->arena = block->next;
+		unaccount(customers, offsetof(CrmArena, data) + block->size);
+		pfree(block);
+	}
+	customers->arena_full = false;
+}
+
+/* ---- find ---------------------------------------------------------------- */
+
+static pg_attribute_always_inline bool
+same_key(CrmKeyKind kind, const char *slot, const CrmKey *key)
+{
+	if (crm_load64(slot) != key->hash)
+		return false;
+	if (kind == CRM_KEY_UUID)
+		return crm_load64(slot + sizeof(uint64)) == key->rest;
+	if (kind == CRM_KEY_TEXT)
+	{
+		const CrmArenaKey *text = crm_slot_text(slot);
+
+		return text->length == key->length &&
+			   memcmp(text->bytes, key->bytes, key->length) == 0;
+	}
+	return true;
+}
+
+static pg_attribute_always_inline void
+write_key(CrmCustomers *customers, CrmKeyKind kind, char *slot,
+		  const CrmKey *key)
+{
+	crm_store64(slot, key->hash);
+	if (kind == CRM_KEY_UUID)
+		crm_store64(slot + sizeof(uint64), key->rest);
+	if (kind == CRM_KEY_TEXT)
+	{
+		const CrmArenaKey *text = arena_copy(customers, key);
+
+		memcpy(slot + sizeof(uint64), &text, sizeof(text));
+	}
+}
+
+/* NULL when a new customer would need the last slot */
+static pg_attribute_always_inline uint32 *
+find(CrmCustomers *customers, CrmKeyKind kind, const CrmKey *key)
+{
+	char  *slot = crm_customers_place(customers, key->hash);
+	uint32 slot_size = customers->slot_size;
+
+	for (;; slot += slot_size)
+	{
+		uint32 *state = crm_slot_state(customers, slot);
+
+		if (*state == 0)
+		{
+			if (unlikely(slot == customers->last))
+				return NULL;
+			write_key(customers, kind, slot, key);
+			customers->count++;
+			return state;
+		}
+		if (same_key(kind, slot, key))
+			return state;
+	}
+}
+
+static uint32 *
+find_any(CrmCustomers *customers, const CrmKey *key)
+{
+	switch (customers->query->key_kind)
+	{
+		case CRM_KEY_BIGINT:
+			return find(customers, CRM_KEY_BIGINT, key);
+		case CRM_KEY_UUID:
+			return find(customers, CRM_KEY_UUID, key);
+		case CRM_KEY_TEXT:
+			break;
+	}
+	return find(customers, CRM_KEY_TEXT, key);
+}
+
+/* ---- grow ---------------------------------------------------------------- */
+
+/* put a slot of the old table into the new one, where its key is not yet */
+static bool
+move_slot(CrmCustomers *customers, const char *from)
+{
+	char *slot = crm_customers_place(customers, crm_load64(from));
+
+	while (*crm_slot_state(customers, slot) != 0)
+		slot += customers->slot_size;
+	if (slot == customers->last)
+		return false;
+	memcpy(slot, from, customers->slot_size);
+	return true;
+}
+
+static bool
+move_all(CrmCustomers *customers, const char *slots, const char *last)
+{
+	for (const char *slot = slots; slot < last; slot += customers->slot_size)
+	{
+		if (*crm_slot_state(customers, slot) != 0 &&
+			!move_slot(customers, slot))
+			return false;
+	}
+	return true;
+}
+
+static void
+start_pending(CrmCustomers *customers)
+{
+	Size bytes = offsetof(CrmPending, text);
+
+	if (customers->query->key_kind == CRM_KEY_TEXT)
+		bytes += CRM_BATCH_TEXT;
+	customers->pending = MemoryContextAlloc(customers->context, bytes);
+	customers->pending->count = 0;
+	customers->pending->text_used = 0;
+	account(customers, bytes);
+}
+
+/*
+ * Replace the table by one of this capacity; in the rare case that the tail
+ * is too short for what lies at the end, by a larger one still.
+ */
+static void
+rebuild(CrmCustomers *customers, uint64 capacity)
+{
+	char *old_slots = customers->slots;
+	char *old_last = customers->last;
+	Size  old_bytes = has_own_table(customers) ? table_bytes(customers) : 0;
+
+	CHECK_FOR_INTERRUPTS();
+	for (;; capacity += capacity / 2)
+	{
+		uint64 slots = capacity + tail_slots(capacity);
+		Size   bytes = slots * customers->slot_size;
+
+		customers->slots = MemoryContextAllocExtended(
+			customers->context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		customers->last = customers->slots + bytes - customers->slot_size;
+		customers->capacity = capacity;
+		customers->max = capacity - capacity / 4;
+		if (move_all(customers, old_slots, old_last))
+			break;
+		pfree(customers->slots);
+	}
+	account(customers, table_bytes(customers));
+	if (old_bytes > 0)
+	{
+		unaccount(customers, old_bytes);
+		pfree(old_slots);
+	}
+	if (customers->pending == NULL &&
+		table_bytes(customers) >= PENDING_MIN_BYTES)
+		start_pending(customers);
+}
+
+static bool
+affordable(const CrmCustomers *customers, uint64 entries, Size bytes)
+{
+	const CrmCustomersQuery *query = customers->query;
+
+	return bytes <= FREE_BYTES || entries <= FREE_CUSTOMERS ||
+		   customers->hash_shift >= MAX_HASH_SHIFT ||
+		   (query->used <= query->limit && bytes <= query->limit - query->used);
+}
+
+bool
+crm_table_reserve(CrmCustomers *customers, uint64 entries)
+{
+	uint64 capacity = entries + entries / 3 + 1;
+	Size   bytes = (capacity + tail_slots(capacity)) * customers->slot_size;
+
+	if (entries <= customers->max)
+		return true;
+	if (!affordable(customers, entries, bytes))
+		return false;
+	rebuild(customers, capacity);
+	return true;
+}
+
+/* grow by what the budget has left, if that is worth the trouble */
+static bool
+reserve_the_rest(CrmCustomers *customers, uint64 needed)
+{
+	const CrmCustomersQuery *query = customers->query;
+	uint64					 slots;
+	uint64					 entries;
+
+	if (query->used >= query->limit)
+		return false;
+	slots = (query->limit - query->used) / customers->slot_size;
+	if (slots <= 512)
+		return false;
+	entries = (slots - 256) / 4 * 3 - 2;
+	if (entries < needed || entries < customers->max + customers->max / 4)
+		return false;
+	return crm_table_reserve(customers, entries);
+}
+
+static void
+make_room(CrmCustomers *customers, uint64 extra)
+{
+	uint64 needed = customers->count + extra;
+
+	if (!customers->arena_full)
+	{
+		if (crm_table_reserve(customers, Max(2 * customers->max, needed)) ||
+			reserve_the_rest(customers, needed))
+			return;
+	}
+	crm_spill_table(customers);
+	if (extra > customers->max)
+		rebuild(customers, 2 * extra);
+}
+
+uint32 *
+crm_table_reach(CrmCustomers *customers, const CrmKey *key)
+{
+	uint32 *state;
+
+	if (unlikely(customers->count >= customers->max || customers->arena_full))
+		make_room(customers, 1);
+	while ((state = find_any(customers, key)) == NULL)
+		make_room(customers, 1);
+	return state;
+}
+
+void
+crm_table_clear(CrmCustomers *customers, bool release)
+{
+	arena_free(customers);
+	customers->count = 0;
+	if (release && has_own_table(customers))
+	{
+		unaccount(customers, table_bytes(customers));
+		pfree(customers->slots);
+		use_inside(customers, inside_slots(customers->slot_size));
+	}
+	memset(customers->slots, 0, table_bytes(customers));
+}
+
+void
+crm_table_visit(const CrmCustomers *customers, CrmVisitor visitor,
+				void *argument)
+{
+	uint32 visited = 0;
+
+	for (const char *slot = customers->slots; slot < customers->last;
+		 slot += customers->slot_size)
+	{
+		if (*crm_slot_state(customers, slot) == 0)
+			continue;
+		visitor(argument, customers, slot);
+		if ((++visited & 0xFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+void
+crm_customers_put(CrmCustomers *customers, const CrmKey *key, CrmDay day)
+{
+	uint32 *state = crm_table_reach(customers, key);
+
+	customers->query->metric->add(state, &customers->params, day);
+}
+
+/*
+ * Bring the keys that are compared into the cache too: those of the first
+ * slot with the same hash, nearly always the customer's own.
+ */
+static void
+prefetch_texts(CrmCustomers *customers)
+{
+	CrmPending *pending = customers->pending;
+
+	for (int i = 0; i < pending->count; i++)
+	{
+		char *slot = crm_customers_place(customers, pending->hash[i]);
+
+		while (*crm_slot_state(customers, slot) != 0 &&
+			   crm_load64(slot) != pending->hash[i])
+			slot += customers->slot_size;
+		if (*crm_slot_state(customers, slot) != 0)
+			__builtin_prefetch(crm_slot_text(slot));
+	}
+}
+
+static pg_attribute_always_inline void
+flush_keys(CrmCustomers *customers, CrmKeyKind kind)
+{
+	CrmPending *pending = customers->pending;
+	void (*add)(uint32_t *, const CrmParams *, CrmDay) =
+		customers->query->metric->add;
+
+	for (int i = 0; i < pending->count; i++)
+	{
+		CrmKey	key = {.hash = pending->hash[i]};
+		uint32 *state;
+
+		if (kind == CRM_KEY_UUID)
+			key.rest = pending->rest[i];
+		if (kind == CRM_KEY_TEXT)
+		{
+			key.bytes = pending->bytes[i];
+			key.length = pending->length[i];
+		}
+		state = find(customers, kind, &key);
+		if (unlikely(state == NULL))
+			state = crm_table_reach(customers, &key);
+		add(state, &customers->params, pending->day[i]);
+	}
+}
+
+void
+crm_customers_flush(CrmCustomers *customers)
+{
+	CrmPending *pending = customers->pending;
+
+	if (pending == NULL || pending->count == 0)
+		return;
+	if (unlikely(customers->count + CRM_BATCH > customers->max ||
+				 customers->arena_full))
+		make_room(customers, CRM_BATCH);
+	switch (customers->query->key_kind)
+	{
+		case CRM_KEY_BIGINT:
+			flush_keys(customers, CRM_KEY_BIGINT);
+			break;
+		case CRM_KEY_UUID:
+			flush_keys(customers, CRM_KEY_UUID);
+			break;
+		case CRM_KEY_TEXT:
+			prefetch_texts(customers);
+			flush_keys(customers, CRM_KEY_TEXT);
+			break;
+	}
+	pending->count = 0;
+	pending->text_used = 0;
+}
+
+/* a key's bytes may be gone when the batch is flushed, so they are copied */
+void
+crm_customers_add_text(CrmCustomers *customers, const char *bytes,
+					   uint32 length, CrmDay day)
+{
+	CrmKey		key = crm_key_from_text(bytes, length);
+	CrmPending *pending = customers->pending;
+	char	   *copy;
+	int			i;
+
+	if (pending != NULL && length > CRM_BATCH_TEXT - pending->text_used)
+		crm_customers_flush(customers);
+	if (pending == NULL || length > CRM_BATCH_TEXT)
+	{
+		crm_customers_put(customers, &key, day);
+		return;
+	}
+	copy = pending->text + pending->text_used;
+	memcpy(copy, bytes, length);
+	pending->text_used += length;
+	i = pending->count++;
+	pending->hash[i] = key.hash;
+	pending->bytes[i] = copy;
+	pending->length[i] = length;
+	pending->day[i] = day;
+	__builtin_prefetch(crm_customers_place(customers, key.hash), 1);
+	if (i == CRM_BATCH - 1)
+		crm_customers_flush(customers);
+}

@@ -1,0 +1,102 @@
+/*
+ * table.h
+ *		What the files of src/customers know of each other.
+ */
+#ifndef CRM_TABLE_H
+#define CRM_TABLE_H
+
+#include "customers/customers.h"
+
+/* a text key in the arena */
+typedef struct CrmArenaKey
+{
+	uint32 length;
+	char   bytes[FLEXIBLE_ARRAY_MEMBER];
+} CrmArenaKey;
+
+static inline uint32 *
+crm_slot_state(const CrmCustomers *customers, const char *slot)
+{
+	return (uint32 *) (slot + customers->key_size);
+}
+
+static inline int
+crm_state_words(const CrmCustomers *customers)
+{
+	return (int) ((customers->slot_size - customers->key_size) /
+				  sizeof(uint32));
+}
+
+static inline const CrmArenaKey *
+crm_slot_text(const char *slot)
+{
+	const CrmArenaKey *key;
+
+	memcpy(&key, slot + sizeof(uint64), sizeof(key));
+	return key;
+}
+
+/* table.c */
+/* the state of a customer, new or known; makes room if need be */
+extern uint32 *crm_table_reach(CrmCustomers *customers, const CrmKey *key);
+/* room for so many customers at once; false if the budget does not allow it */
+extern bool crm_table_reserve(CrmCustomers *customers, uint64 entries);
+/* forget all customers; with release, the memory as well */
+extern void crm_table_clear(CrmCustomers *customers, bool release);
+
+/* a visit of every customer once, slot by slot, near the order of hashes */
+typedef void (*CrmVisitor)(void *argument, const CrmCustomers *customers,
+						   const char *slot);
+extern void crm_table_visit(const CrmCustomers *customers, CrmVisitor visitor,
+							void *argument);
+
+/* spill.c */
+/* write all customers to the partitions and clear the table */
+extern void crm_spill_table(CrmCustomers *customers);
+/* a run of about so many serialized entries is to be written as it is */
+extern void crm_spill_begin_run(CrmCustomers *customers, uint64 expected);
+extern void crm_spill_entry(CrmCustomers *customers, uint64 hash,
+							const char *entry, Size size);
+/* every customer once, pending keys and partitions included */
+extern void crm_customers_visit(CrmCustomers *customers, CrmVisitor visitor,
+								void *argument);
+
+/* entry.c: one customer as bytes */
+typedef struct CrmEntry
+{
+	CrmKey		key;
+	const char *start;
+	const char *state;
+	Size		size;
+} CrmEntry;
+
+/* a stretch of entries to read, near the order of hashes */
+typedef struct CrmEntries
+{
+	const char *at;
+	const char *end;
+} CrmEntries;
+
+extern Size crm_entry_min_size(const CrmCustomers *customers);
+extern Size crm_entry_size(const CrmCustomers *customers, const char *slot);
+extern void
+crm_entry_write(char *to, const CrmCustomers *customers, const char *slot);
+
+/*
+ * The merging of a run of about `expected` entries in the order of hashes,
+ * piece by piece.
+ */
+typedef struct CrmMerge
+{
+	uint64 expected;
+	uint64 done;
+	uint64 before;	 /* customers in the table when the run began */
+	bool   spilling; /* the rest goes to the partitions as it is */
+} CrmMerge;
+
+extern void
+crm_merge_begin(CrmMerge *merge, CrmCustomers *customers, uint64 expected);
+extern void crm_merge_entries(CrmMerge *merge, CrmCustomers *customers,
+							  CrmEntries *entries);
+
+#endif /* CRM_TABLE_H */
