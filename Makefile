@@ -30,7 +30,7 @@ PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-sign-compare
 
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql tmp_check
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql sql/aggregates.sql tmp_check
 
 # The order logs some tests read.  The variable is set when they are there,
 # and only then.
@@ -69,6 +69,9 @@ endif
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) crmlife.control
 	cat $(SQL_PARTS) > $@
+
+sql/aggregates.sql: sql/aggregates.list sql/aggregates.awk
+	awk -f sql/aggregates.awk sql/aggregates.list > $@.new && mv $@.new $@
 
 $(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES)
 

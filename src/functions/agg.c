@@ -1,0 +1,344 @@
+/*
+ * agg.c
+ *		The part that all aggregates over customers have in common: the state,
+ *		its way between processes, and rates.
+ *
+ * The state is one CrmCustomers in the aggregate's context; NULL as long as no
+ * usable row has come.
+ *
+ * Invariant: a final function may run more than once on a state (aggregates
+ * over the same arguments share it), so the group's totals are worked out once
+ * and kept.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/pg_locale.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "engine/rate.h"
+#include "functions/agg.h"
+
+PG_FUNCTION_INFO_V1(crm_customers_combine);
+PG_FUNCTION_INFO_V1(crm_customers_serial);
+PG_FUNCTION_INFO_V1(crm_customers_deserial);
+
+/* ---- the start of a group ------------------------------------------------ */
+
+static MemoryContext
+aggregate_context(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("function called outside an aggregate"),
+						errhint("It is a part of an aggregate: call that.")));
+	return context;
+}
+
+static CrmKeyKind
+key_kind_of_type(Oid type)
+{
+	switch (type)
+	{
+		case INT8OID:
+			return CRM_KEY_BIGINT;
+		case UUIDOID:
+			return CRM_KEY_UUID;
+		case TEXTOID:
+			return CRM_KEY_TEXT;
+		default:
+			elog(ERROR, "type %u is no customer's key", type);
+	}
+}
+
+CrmAgg *
+crm_agg_lookup(FunctionCallInfo fcinfo)
+{
+	FmgrInfo *flinfo = fcinfo->flinfo;
+	CrmAgg	 *agg = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(*agg));
+	HeapTuple tuple =
+		SearchSysCache1(PROCOID, ObjectIdGetDatum(flinfo->fn_oid));
+	Form_pg_proc proc;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", flinfo->fn_oid);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	agg->key_kind = key_kind_of_type(proc->proargtypes.values[1]);
+	if (proc->pronargs > 2)
+		(void) crm_time_kind_of_type(proc->proargtypes.values[2],
+									 &agg->at_kind);
+	agg->has_as_of = proc->pronargs > 4;
+	if (agg->has_as_of)
+		(void) crm_time_kind_of_type(proc->proargtypes.values[4],
+									 &agg->as_of_kind);
+	ReleaseSysCache(tuple);
+	flinfo->fn_extra = agg;
+	return agg;
+}
+
+/* bytes are compared, which is what the collation does, unless it is not */
+static void
+check_collation(Oid collation)
+{
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("nondeterministic collations are not supported for "
+						"customers"),
+				 errdetail("Collation \"%s\" may hold different texts for "
+						   "equal.",
+						   get_collation_name(collation)),
+				 errhint("Make equal customers equal texts, with lower() for "
+						 "example, and add COLLATE \"C\".")));
+}
+
+CrmCustomers *
+crm_agg_start(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric,
+			  const CrmParams *params, bool params_null)
+{
+	MemoryContext context = aggregate_context(fcinfo);
+
+	if (agg->query == NULL)
+	{
+		if (agg->key_kind == CRM_KEY_TEXT)
+			check_collation(PG_GET_COLLATION());
+		/* outlives all groups, whose context is reset for each */
+		agg->query = crm_customers_query(MemoryContextGetParent(context),
+										 metric, agg->key_kind);
+	}
+	return crm_customers_create(agg->query, params, params_null, context);
+}
+
+void
+crm_agg_refuse_params(const char *name, const char *first, const char *other)
+{
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					errmsg("%s must be the same in all rows of a group", name),
+					errdetail("One row has %s, another one %s.", first, other),
+					errhint("Give a constant, or add %s to GROUP BY.", name)));
+}
+
+static void
+close_files(Datum customers)
+{
+	crm_customers_close_files((CrmCustomers *) DatumGetPointer(customers));
+}
+
+/* files of a group that is given up before its end, by a rescan say */
+void
+crm_agg_watch_files(FunctionCallInfo fcinfo, CrmCustomers *customers)
+{
+	customers->files_open = false;
+	AggRegisterCallback(fcinfo, close_files, PointerGetDatum(customers));
+}
+
+void
+crm_agg_add_text(CrmCustomers *customers, Datum value, CrmDay day)
+{
+	text *given = (text *) DatumGetPointer(value);
+	text *plain = DatumGetTextPP(value);
+
+	crm_customers_add_text(customers, VARDATA_ANY(plain),
+						   VARSIZE_ANY_EXHDR(plain), day);
+	if (unlikely(plain != given))
+		pfree(plain);
+}
+
+/* ---- between processes --------------------------------------------------- */
+
+static void
+compare_params(const CrmParams *params, bool params_null,
+			   const CrmParams *other, bool other_null)
+{
+	if (params_null != other_null)
+		crm_agg_refuse_params("a parameter", "NULL", "a value");
+	if (params->n != other->n)
+		crm_agg_refuse_params("n", psprintf("%d", params->n),
+							  psprintf("%d", other->n));
+	if (params->as_of != other->as_of)
+		crm_agg_refuse_params("as_of", psprintf("day %d", params->as_of),
+							  psprintf("day %d", other->as_of));
+}
+
+static CrmCustomers *
+start_from_wire(FunctionCallInfo fcinfo, const CrmWire *wire)
+{
+	MemoryContext	   context = aggregate_context(fcinfo);
+	CrmCustomersQuery *query = fcinfo->flinfo->fn_extra;
+	bool			   params_null;
+	const CrmParams	  *params = crm_wire_params(wire, &params_null);
+
+	if (query == NULL)
+	{
+		query =
+			crm_customers_query(MemoryContextGetParent(context),
+								crm_wire_metric(wire), crm_wire_key_kind(wire));
+		fcinfo->flinfo->fn_extra = query;
+	}
+	return crm_customers_create(query, params, params_null, context);
+}
+
+static void
+combine_wire(FunctionCallInfo fcinfo, CrmCustomers *state, CrmWire *wire)
+{
+	bool			 params_null;
+	const CrmParams *params = crm_wire_params(wire, &params_null);
+
+	compare_params(&state->params, state->params_null, params, params_null);
+	if (crm_wire_metric(wire) != state->query->metric ||
+		crm_wire_key_kind(wire) != state->query->key_kind)
+		elog(ERROR, "states of different aggregates cannot be combined");
+	if (!params_null)
+		crm_customers_merge_wire(state, wire);
+}
+
+static CrmCustomers *
+combine_customers(FunctionCallInfo fcinfo, CrmCustomers *state,
+				  CrmCustomers *other)
+{
+	if (state == NULL)
+	{
+		MemoryContext context = aggregate_context(fcinfo);
+
+		state = crm_customers_create(
+			crm_customers_query(MemoryContextGetParent(context),
+								other->query->metric, other->query->key_kind),
+			&other->params, other->params_null, context);
+	}
+	compare_params(&state->params, state->params_null, &other->params,
+				   other->params_null);
+	if (!other->params_null)
+		crm_customers_merge(state, other);
+	return state;
+}
+
+Datum
+crm_customers_combine(PG_FUNCTION_ARGS)
+{
+	CrmCustomers *state =
+		PG_ARGISNULL(0) ? NULL : (CrmCustomers *) PG_GETARG_POINTER(0);
+
+	(void) aggregate_context(fcinfo);
+	if (PG_ARGISNULL(1))
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	if (crm_is_wire(PG_GETARG_POINTER(1)))
+	{
+		CrmWire *wire = (CrmWire *) PG_GETARG_POINTER(1);
+
+		if (state == NULL)
+			state = start_from_wire(fcinfo, wire);
+		combine_wire(fcinfo, state, wire);
+	}
+	else
+		state = combine_customers(fcinfo, state,
+								  (CrmCustomers *) PG_GETARG_POINTER(1));
+	if (state->files_open)
+		crm_agg_watch_files(fcinfo, state);
+	PG_RETURN_POINTER(state);
+}
+
+Datum
+crm_customers_serial(PG_FUNCTION_ARGS)
+{
+	CrmCustomers *state;
+	bytea		 *bytes;
+
+	(void) aggregate_context(fcinfo);
+	state = (CrmCustomers *) PG_GETARG_POINTER(0);
+	bytes = crm_customers_serialize(state);
+	if (state->files_open)
+		crm_agg_watch_files(fcinfo, state);
+	PG_RETURN_BYTEA_P(bytes);
+}
+
+Datum
+crm_customers_deserial(PG_FUNCTION_ARGS)
+{
+	bytea *bytes;
+
+	(void) aggregate_context(fcinfo);
+	bytes = PG_GETARG_BYTEA_PP(0);
+	PG_RETURN_POINTER(
+		crm_wire_open(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
+}
+
+/* ---- rates --------------------------------------------------------------- */
+
+/* false: a parameter was NULL, and so is the result */
+static bool
+finish(FunctionCallInfo fcinfo, int numerator, int denominator, CrmRate *rate)
+{
+	const CrmTotals *totals;
+	CrmCustomers	*state;
+
+	(void) aggregate_context(fcinfo);
+	*rate = crm_rate(0, 0);
+	if (PG_ARGISNULL(0))
+		return true;
+	state = (CrmCustomers *) PG_GETARG_POINTER(0);
+	if (state->params_null)
+		return false;
+	totals = crm_customers_finish(state);
+	*rate = crm_rate(totals->count[numerator], totals->count[denominator]);
+	return true;
+}
+
+Datum
+crm_agg_rate(FunctionCallInfo fcinfo, int numerator, int denominator)
+{
+	CrmRate rate;
+
+	if (!finish(fcinfo, numerator, denominator, &rate) || rate.denominator == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(rate.rate);
+}
+
+static TupleDesc
+result_row(FunctionCallInfo fcinfo)
+{
+	TupleDesc row = fcinfo->flinfo->fn_extra;
+
+	if (row == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		row = BlessTupleDesc(CreateTupleDescCopy(row));
+		fcinfo->flinfo->fn_extra = row;
+		MemoryContextSwitchTo(old);
+	}
+	return row;
+}
+
+Datum
+crm_agg_rate_stats(FunctionCallInfo fcinfo, int numerator, int denominator)
+{
+	CrmRate rate;
+	Datum	values[5];
+	bool	nulls[5] = {false};
+
+	if (!finish(fcinfo, numerator, denominator, &rate))
+		PG_RETURN_NULL();
+	values[0] = Int64GetDatum(rate.numerator);
+	values[1] = Int64GetDatum(rate.denominator);
+	values[2] = Float8GetDatum(rate.rate);
+	values[3] = Float8GetDatum(rate.lower);
+	values[4] = Float8GetDatum(rate.upper);
+	nulls[2] = nulls[3] = nulls[4] = rate.denominator == 0;
+	PG_RETURN_DATUM(
+		HeapTupleGetDatum(heap_form_tuple(result_row(fcinfo), values, nulls)));
+}
