@@ -37,6 +37,11 @@ typedef enum CrmFact
 
 #define CRM_FACT_BIT(fact) (1u << (fact))
 
+/* as it is written in a model */
+extern const char *crm_fact_name(CrmFact fact);
+/* false when it is no fact's name */
+extern bool crm_fact_from_name(const char *name, CrmFact *fact);
+
 /* one customer's facts as of a day; they hold until the next event */
 typedef struct CrmFacts
 {

@@ -1,0 +1,330 @@
+/*
+ * model_type.c
+ *		The SQL type lifecycle_model: input, output, binding, caching.
+ *
+ * A value is the canonical text itself, so it dumps, travels and compares as
+ * text and an upgrade never changes it; the name of a shipped model turns into
+ * its text when it is read.  It is compiled where it is used, once per value.
+ *
+ * Invariant: a stored text parses, compiles and keeps its REQUIRE clause; only
+ * unbound thresholds are left for use to refuse.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "functions/model_parse.h"
+#include "functions/model_shipped.h"
+#include "functions/model_type.h"
+
+PG_FUNCTION_INFO_V1(crm_model_in);
+PG_FUNCTION_INFO_V1(crm_model_out);
+PG_FUNCTION_INFO_V1(crm_model_recv);
+PG_FUNCTION_INFO_V1(crm_model_send);
+PG_FUNCTION_INFO_V1(crm_with_threshold);
+PG_FUNCTION_INFO_V1(crm_model_thresholds);
+PG_FUNCTION_INFO_V1(crm_model_stages);
+
+/* ---- input and output ---- */
+
+/* the word that is the whole input, or NULL */
+static char *
+single_word(const char *input)
+{
+	const char *start = input + strspn(input, " \t\r\n\f");
+	size_t		size = strcspn(start, " \t\r\n\f");
+
+	if (start[size + strspn(start + size, " \t\r\n\f")] != '\0')
+		return NULL;
+	for (size_t i = 0; i < size; i++)
+		if (strchr("'\"(=<>-", start[i]) != NULL)
+			return NULL;
+	return pnstrdup(start, size);
+}
+
+static const char *
+shipped_text(const char *name)
+{
+	const CrmShippedModel *shipped = crm_shipped_model(name);
+
+	if (shipped == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("stage model \"%s\" does not exist", name),
+				 errdetail("Shipped models are %s.", crm_shipped_names()),
+				 errhint("A model of your own is the text CASE ... END, or "
+						 "(SELECT model FROM crmlife.model WHERE name = '%s').",
+						 name)));
+	return shipped->text;
+}
+
+/* checks the input; the canonical text */
+static char *
+read_model(const char *input)
+{
+	const char	 *name = single_word(input);
+	CrmModelText *parts;
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext work =
+		AllocSetContextCreate(old, "stage model input", ALLOCSET_SMALL_SIZES);
+	char *result;
+
+	MemoryContextSwitchTo(work);
+	parts = crm_model_text_split(name ? shipped_text(name) : input);
+	crm_model_text_compile(parts, false);
+	crm_model_text_require(parts);
+	MemoryContextSwitchTo(old);
+	result = crm_model_text_print(parts);
+	MemoryContextDelete(work);
+	return result;
+}
+
+Datum
+crm_model_in(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(read_model(PG_GETARG_CSTRING(0))));
+}
+
+Datum
+crm_model_out(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_CSTRING(TextDatumGetCString(PG_GETARG_DATUM(0)));
+}
+
+Datum
+crm_model_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo buffer = (StringInfo) PG_GETARG_POINTER(0);
+	int		   size;
+	char *input = pq_getmsgtext(buffer, buffer->len - buffer->cursor, &size);
+
+	PG_RETURN_TEXT_P(cstring_to_text(read_model(input)));
+}
+
+Datum
+crm_model_send(PG_FUNCTION_ARGS)
+{
+	text		  *model = PG_GETARG_TEXT_PP(0);
+	StringInfoData buffer;
+
+	pq_begintypsend(&buffer);
+	pq_sendtext(&buffer, VARDATA_ANY(model), (int) VARSIZE_ANY_EXHDR(model));
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
+}
+
+/* ---- for C code ---- */
+
+CrmModel *
+crm_model_from_datum(Datum model)
+{
+	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+
+	return crm_model_text_compile(parts, true);
+}
+
+typedef struct Cached
+{
+	MemoryContext context;
+	text		 *value;
+	CrmModel	 *model;
+} Cached;
+
+static bool
+same_value(const text *a, const text *b)
+{
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		   memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+static Cached *
+compile_cached(MemoryContext parent, const text *value)
+{
+	MemoryContext context =
+		AllocSetContextCreate(parent, "stage model", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Cached		 *cached = palloc(sizeof(Cached));
+
+	cached->context = context;
+	cached->value =
+		cstring_to_text_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	cached->model = crm_model_from_datum(PointerGetDatum(cached->value));
+	MemoryContextSwitchTo(old);
+	return cached;
+}
+
+const CrmModel *
+crm_model_cached(void **cache, MemoryContext context, Datum model)
+{
+	Cached *cached = *cache;
+	text   *value = DatumGetTextPP(model);
+
+	if (cached == NULL || !same_value(cached->value, value))
+	{
+		Cached *fresh = compile_cached(context, value);
+
+		if (cached != NULL)
+			MemoryContextDelete(cached->context);
+		*cache = cached = fresh;
+	}
+	if (PointerGetDatum(value) != model)
+		pfree(value);
+	return cached->model;
+}
+
+void
+crm_model_require(const CrmModel *model, unsigned supplied, const char *door,
+				  const char *hint)
+{
+	unsigned missing = crm_model_facts(model) & ~supplied;
+
+	for (int fact = 0; fact < CRM_FACT_COUNT; fact++)
+		if (missing & CRM_FACT_BIT(fact))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("the stage model reads %s, which %s can't supply",
+							crm_fact_name((CrmFact) fact), door),
+					 hint ? errhint("%s", hint) : 0));
+}
+
+/* ---- thresholds ---- */
+
+static CrmThreshold *
+find_threshold(CrmModelText *parts, const char *name)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < parts->count; i++)
+	{
+		if (strcmp(parts->thresholds[i].name, name) == 0)
+			return &parts->thresholds[i];
+		appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ",
+						 parts->thresholds[i].name);
+	}
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("the stage model has no threshold \"%s\"", name),
+					parts->count > 0 ? errdetail("It has %s.", names.data)
+									 : errdetail("It has none.")));
+}
+
+/* a value that keeps REQUIRE and can be written into the text */
+Datum
+crm_with_threshold(PG_FUNCTION_ARGS)
+{
+	CrmModelText *parts;
+	CrmThreshold *threshold;
+	char		 *result;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("name of the threshold must not be NULL")));
+	parts = crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
+	threshold = find_threshold(parts, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	threshold->bound = true;
+	threshold->value = NULL;
+	if (!PG_ARGISNULL(2))
+	{
+		threshold->value = PG_GETARG_NUMERIC(2);
+		if (numeric_is_nan(threshold->value) ||
+			numeric_is_inf(threshold->value))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("a threshold must be a finite number or NULL"),
+					 errhint("NULL makes its comparisons unknown.")));
+	}
+	crm_model_text_require(parts);
+	result = crm_model_text_print(parts);
+	PG_RETURN_TEXT_P(cstring_to_text(result));
+}
+
+Datum
+crm_model_thresholds(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	CrmModelText  *parts;
+
+	InitMaterializedSRF(fcinfo, 0);
+	parts = crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
+	for (int i = 0; i < parts->count; i++)
+	{
+		const CrmThreshold *threshold = &parts->thresholds[i];
+		Datum				values[2];
+		bool				nulls[2] = {false, threshold->value == NULL};
+
+		values[0] = CStringGetTextDatum(threshold->name);
+		values[1] = NumericGetDatum(threshold->value);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* ---- stages ---- */
+
+/* the shipped model with the same CASE, whatever its thresholds */
+static const CrmShippedModel *
+shipped_like(const CrmModelText *parts)
+{
+	for (const CrmShippedModel *model = crm_shipped_models; model->name;
+		 model++)
+		if (crm_model_text_same_case(parts, crm_model_text_split(model->text)))
+			return model;
+	return NULL;
+}
+
+static const CrmShippedStage *
+find_stage(const CrmShippedModel *model, const char *name)
+{
+	const CrmShippedStage *stage;
+
+	if (model == NULL)
+		return NULL;
+	for (stage = model->stages; stage->stage != NULL; stage++)
+		if (strcmp(stage->stage, name) == 0)
+			return stage;
+	return NULL;
+}
+
+static void
+set_text(Datum *value, bool *null, const char *text)
+{
+	*null = text == NULL;
+	*value = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
+}
+
+Datum
+crm_model_stages(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo		  *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	CrmModelText		  *parts;
+	const CrmShippedModel *shipped;
+	CrmModel			  *model;
+
+	InitMaterializedSRF(fcinfo, 0);
+	parts = crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
+	shipped = shipped_like(parts);
+	model = crm_model_text_compile(parts, false);
+	for (int i = 0; i < crm_model_stage_count(model); i++)
+	{
+		const char			  *name = crm_model_stage_name(model, i);
+		const CrmShippedStage *stage = find_stage(shipped, name);
+		Datum				   values[6];
+		bool				   nulls[6] = {false};
+
+		values[0] = Int32GetDatum(i + 1);
+		values[1] = CStringGetTextDatum(name);
+		set_text(&values[2], &nulls[2], stage ? stage->zone : NULL);
+		set_text(&values[3], &nulls[3], stage ? stage->label_en : NULL);
+		set_text(&values[4], &nulls[4], stage ? stage->label_zh : NULL);
+		set_text(&values[5], &nulls[5], stage ? stage->advice : NULL);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
