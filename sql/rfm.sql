@@ -61,3 +61,60 @@ COMMENT ON COLUMN crmlife.rfm_segment_label.f_high IS 'buys often';
 COMMENT ON COLUMN crmlife.rfm_segment_label.m_high IS 'spends much';
 COMMENT ON COLUMN crmlife.rfm_segment_label.label_en IS 'label in English';
 COMMENT ON COLUMN crmlife.rfm_segment_label.label_zh IS 'label in Chinese';
+
+CREATE TYPE crmlife.rfm_cuts_result AS (
+  recency_cuts numeric[],
+  frequency_cuts numeric[],
+  monetary_cuts numeric[],
+  recency_bins int,
+  frequency_bins int,
+  monetary_bins int,
+  customers bigint
+);
+COMMENT ON TYPE crmlife.rfm_cuts_result IS
+  'cuts for rfm_score, in how many bins of each dimension there are customers, and how many customers they were taken from';
+
+CREATE FUNCTION crmlife._rfm_cuts_accum(internal, bigint, bigint, numeric) RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_rfm_cuts_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION crmlife._rfm_cuts_accum(internal, bigint, bigint, numeric, int) RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_rfm_cuts_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION crmlife._rfm_cuts_accum(internal, bigint, bigint, numeric, int, text) RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_rfm_cuts_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION crmlife._rfm_cuts_combine(internal, internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_rfm_cuts_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION crmlife._rfm_cuts_serialize(internal) RETURNS bytea
+AS 'MODULE_PATHNAME', 'crm_rfm_cuts_serialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION crmlife._rfm_cuts_deserialize(bytea, internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_rfm_cuts_deserialize' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION crmlife._rfm_cuts_final(internal) RETURNS crmlife.rfm_cuts_result
+AS 'MODULE_PATHNAME', 'crm_rfm_cuts_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+CREATE AGGREGATE rfm_cuts(recency_days bigint, frequency bigint, monetary numeric) (
+  SFUNC = crmlife._rfm_cuts_accum, STYPE = internal, SSPACE = 512,
+  FINALFUNC = crmlife._rfm_cuts_final, FINALFUNC_MODIFY = SHAREABLE,
+  COMBINEFUNC = crmlife._rfm_cuts_combine,
+  SERIALFUNC = crmlife._rfm_cuts_serialize, DESERIALFUNC = crmlife._rfm_cuts_deserialize,
+  PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfm_cuts(bigint, bigint, numeric) IS
+  'cuts of recency, frequency and monetary for rfm_score: five bins by quantiles';
+
+CREATE AGGREGATE rfm_cuts(recency_days bigint, frequency bigint, monetary numeric, bins int) (
+  SFUNC = crmlife._rfm_cuts_accum, STYPE = internal, SSPACE = 512,
+  FINALFUNC = crmlife._rfm_cuts_final, FINALFUNC_MODIFY = SHAREABLE,
+  COMBINEFUNC = crmlife._rfm_cuts_combine,
+  SERIALFUNC = crmlife._rfm_cuts_serialize, DESERIALFUNC = crmlife._rfm_cuts_deserialize,
+  PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfm_cuts(bigint, bigint, numeric, int) IS
+  'cuts of recency, frequency and monetary for rfm_score, by quantiles';
+
+CREATE AGGREGATE rfm_cuts(recency_days bigint, frequency bigint, monetary numeric, bins int, method text) (
+  SFUNC = crmlife._rfm_cuts_accum, STYPE = internal, SSPACE = 512,
+  FINALFUNC = crmlife._rfm_cuts_final, FINALFUNC_MODIFY = SHAREABLE,
+  COMBINEFUNC = crmlife._rfm_cuts_combine,
+  SERIALFUNC = crmlife._rfm_cuts_serialize, DESERIALFUNC = crmlife._rfm_cuts_deserialize,
+  PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE rfm_cuts(bigint, bigint, numeric, int, text) IS
+  'cuts of recency, frequency and monetary for rfm_score; method quantile, r (as the R package rfm), mean or median';

@@ -59,6 +59,44 @@ crm_zone_local(const CrmZone *zone, int64_t instant)
 	return instant + zone->offset[interval] * CRM_USECS_PER_SEC;
 }
 
+/* one slice, [from, until), all of which the table covers */
+static CrmZoneSlice
+make_slice(const CrmZone *zone, int64_t from, int64_t until)
+{
+	int			 first = crm_zone_find(zone, from);
+	int			 last = crm_zone_find(zone, until - 1);
+	CrmZoneSlice slice = {.change = INT64_MAX,
+						  .before = zone->offset[first] * CRM_USECS_PER_SEC,
+						  .delta = 0};
+
+	if (last > first + 1)
+		slice.before = CRM_SLICE_MIXED;
+	else if (last > first)
+	{
+		slice.change = zone->from[last];
+		slice.delta =
+			(zone->offset[last] - zone->offset[first]) * CRM_USECS_PER_SEC;
+	}
+	return slice;
+}
+
+void
+crm_zone_index(CrmZone *zone, int64_t from, int64_t until)
+{
+	const int64_t width = INT64_C(1) << CRM_SLICE_BITS;
+
+	if (from < zone->from[0])
+		from = zone->from[0];
+	if (until > zone->until)
+		until = zone->until;
+	zone->index_from = from;
+	zone->slices = until <= from ? 0 : (int) ((until - from) / width);
+	zone->slice = crm_alloc(zone->slices * sizeof(CrmZoneSlice));
+	for (int i = 0; i < zone->slices; i++)
+		zone->slice[i] =
+			make_slice(zone, from + i * width, from + (i + 1) * width);
+}
+
 void
 crm_civil_from_day(CrmDay day, int *year, int *month, int *mday)
 {

@@ -327,17 +327,29 @@ power_of_ten(int exponent)
 	return power;
 }
 
-/* positions of the two neighbours of each of bins - 1 quantiles */
-static void
+static int64_t
+quantile_position(int64_t count, int bins, int k)
+{
+	return (int64_t) ((crm_i128) (count - 1) * k / bins);
+}
+
+/* the positions of all neighbours, each once and ascending; their number */
+static int
 quantile_ranks(int64_t count, int bins, int64_t ranks[MAX_RANKS])
 {
+	int64_t last = -1;
+	int		wanted = 0;
+
 	for (int k = 1; k < bins; k++)
 	{
-		int64_t position = (int64_t) ((crm_i128) (count - 1) * k / bins);
+		int64_t position = quantile_position(count, bins, k);
 
-		ranks[2 * k - 2] = position;
-		ranks[2 * k - 1] = position + 1 < count ? position + 1 : position;
+		if (position > last)
+			ranks[wanted++] = last = position;
+		if (position + 1 > last && position + 1 < count)
+			ranks[wanted++] = last = position + 1;
 	}
+	return wanted;
 }
 
 static int
@@ -370,21 +382,35 @@ quotient_below(crm_i128 numerator, int64_t divisor, crm_i128 step,
 	return crm_money_from_parts(ceil_div(numerator, divisor) + step - 1, scale);
 }
 
+static int64_t
+value_at(int64_t rank, const int64_t *ranks, const int64_t *found)
+{
+	while (*ranks != rank)
+	{
+		ranks++;
+		found++;
+	}
+	return *found;
+}
+
 static void
 cuts_of_integers(const int64_t *values, int64_t count, int32_t scale, int bins,
 				 CrmRfmMethod method, CrmMoney *cuts)
 {
 	int64_t ranks[MAX_RANKS];
 	int64_t found[MAX_RANKS];
+	int		wanted = quantile_ranks(count, bins, ranks);
 
-	quantile_ranks(count, bins, ranks);
-	select_ranks(values, count, ranks, 2 * (bins - 1), found);
+	select_ranks(values, count, ranks, wanted, found);
 	for (int k = 1; k < bins; k++)
 	{
+		int64_t	 position = quantile_position(count, bins, k);
 		int		 rest = quantile_rest(count, bins, k);
-		crm_i128 numerator = (crm_i128) found[2 * k - 2] * (bins - rest) +
-							 (crm_i128) found[2 * k - 1] * rest;
+		crm_i128 numerator =
+			(crm_i128) value_at(position, ranks, found) * (bins - rest);
 
+		if (rest > 0)
+			numerator += (crm_i128) value_at(position + 1, ranks, found) * rest;
 		cuts[k - 1] =
 			method == CRM_RFM_R
 				? quotient_below(numerator, bins, power_of_ten(scale), scale)
@@ -451,23 +477,24 @@ cuts_of_wide(const CrmRfmSample *sample, int bins, CrmRfmMethod method,
 	size_t	  size = (size_t) sample->count * sizeof(CrmMoney);
 	CrmMoney *values = crm_alloc(size);
 	int64_t	  ranks[MAX_RANKS];
+	int		  wanted = quantile_ranks(sample->count, bins, ranks);
 
 	memcpy(values, sample->wide, size);
-	quantile_ranks(sample->count, bins, ranks);
-	place_ranks(values, 0, sample->count, ranks, 2 * (bins - 1));
+	place_ranks(values, 0, sample->count, ranks, wanted);
 	for (int k = 1; k < bins; k++)
 	{
+		int64_t	 position = quantile_position(sample->count, bins, k);
 		int		 rest = quantile_rest(sample->count, bins, k);
-		CrmMoney a = with_scale(values[ranks[2 * k - 2]], sample->scale);
-		CrmMoney b = with_scale(values[ranks[2 * k - 1]], sample->scale);
-		CrmMoney numerator =
-			crm_money_add(crm_money_mul(a, crm_money_from_int64(bins - rest)),
-						  crm_money_mul(b, crm_money_from_int64(rest)));
+		CrmMoney a = with_scale(values[position], sample->scale);
+		CrmMoney sum = crm_money_mul(a, crm_money_from_int64(bins - rest));
 
+		if (rest > 0)
+			sum = crm_money_add(sum, crm_money_mul(values[position + 1],
+												   crm_money_from_int64(rest)));
 		if (method == CRM_RFM_R)
-			cuts[k - 1] = money_below(numerator, bins, 1);
+			cuts[k - 1] = money_below(sum, bins, 1);
 		else
-			cuts[k - 1] = rest == 0 ? a : money_down(numerator, bins);
+			cuts[k - 1] = rest == 0 ? a : money_down(sum, bins);
 	}
 	crm_free(values);
 }

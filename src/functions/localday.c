@@ -6,7 +6,7 @@
  * it for each row.  So the changes of a zone's UTC offset are looked up once
  * and kept for the life of the process:
  *
- *		... pg_localtime |  TABLE_FROM ... CrmZone ... TABLE_UNTIL  | pg_localtime ...
+ *		pg_localtime | CrmZone, 1800 ... index, 1980 ... 2060 ... 2300 | pg_localtime
  *
  * Instants outside the table (year 9999 as "never", say) are right too, only
  * slower.
@@ -30,9 +30,11 @@
 #define UNIX_EPOCH_SECS \
 	((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (int64) SECS_PER_DAY)
 
-/* 1800-01-01 and 2300-01-01, seconds of the Unix epoch */
-#define TABLE_FROM INT64CONST(-5364662400)
-#define TABLE_UNTIL INT64CONST(10413792000)
+/* seconds of the Unix epoch */
+#define TABLE_FROM INT64CONST(-5364662400)	/* 1800-01-01 */
+#define TABLE_UNTIL INT64CONST(10413792000) /* 2300-01-01 */
+#define INDEX_FROM INT64CONST(315532800)	/* 1980-01-01 */
+#define INDEX_UNTIL INT64CONST(2840140800)	/* 2060-01-01 */
 
 typedef struct ZoneTable
 {
@@ -41,18 +43,11 @@ typedef struct ZoneTable
 	struct ZoneTable *next;
 } ZoneTable;
 
-/* the session zone's table, and the interval that answered last */
-typedef struct CurrentZone
-{
-	const pg_tz *tz;
-	CrmZone		*zone;
-	int64		 from;
-	int64		 until;
-	int64		 offset; /* microseconds */
-} CurrentZone;
+static ZoneTable *zone_tables = NULL;
 
-static ZoneTable  *zone_tables = NULL;
-static CurrentZone current_zone = {NULL, NULL, 0, 0, 0};
+/* the session zone's entry, copied to where one load finds it */
+static const pg_tz *current_tz = NULL;
+static CrmZone		current_zone;
 
 static inline int64
 instant_from_unix(pg_time_t seconds)
@@ -121,14 +116,14 @@ switch_zone(void)
 		table = palloc0(sizeof(ZoneTable));
 		table->tz = session_timezone;
 		fill_zone(&table->zone, session_timezone);
+		crm_zone_index(&table->zone, instant_from_unix(INDEX_FROM),
+					   instant_from_unix(INDEX_UNTIL));
 		table->next = zone_tables;
 		zone_tables = table;
 		MemoryContextSwitchTo(old);
 	}
-	current_zone.tz = table->tz;
-	current_zone.zone = &table->zone;
-	current_zone.from = 0;
-	current_zone.until = 0;
+	current_zone = table->zone;
+	current_tz = table->tz;
 }
 
 static void
@@ -178,28 +173,21 @@ local_by_server(TimestampTz instant)
 static int64
 local_by_table(TimestampTz instant)
 {
-	CrmZone *zone;
-	int		 interval;
-
-	if (current_zone.tz != session_timezone)
+	if (current_tz != session_timezone)
 		switch_zone();
-	zone = current_zone.zone;
-	if (!crm_zone_covers(zone, instant))
+	if (!crm_zone_covers(&current_zone, instant))
 		return local_by_server(instant);
-	interval = crm_zone_find(zone, instant);
-	current_zone.from = zone->from[interval];
-	current_zone.until =
-		interval + 1 < zone->count ? zone->from[interval + 1] : zone->until;
-	current_zone.offset = zone->offset[interval] * USECS_PER_SEC;
-	return instant + current_zone.offset;
+	return crm_zone_local(&current_zone, instant);
 }
 
 int64
 crm_local_from_timestamptz(TimestampTz instant)
 {
-	if (likely(current_zone.tz == session_timezone &&
-			   instant >= current_zone.from && instant < current_zone.until))
-		return instant + current_zone.offset;
+	int64 local;
+
+	if (likely(current_tz == session_timezone &&
+			   crm_zone_local_indexed(&current_zone, instant, &local)))
+		return local;
 	return local_by_table(instant);
 }
 

@@ -244,7 +244,43 @@ test_local_days(void)
 	}
 }
 
-/* tables of every size, asked at their borders and between them */
+/* a table of up to `most` intervals, some of them very short */
+static CrmZone
+random_zone(int most)
+{
+	CrmZone zone = {.count = (int) random_between(1, most)};
+	int64_t at = random_magnitude(58);
+
+	zone.from = crm_alloc(zone.count * sizeof(int64_t));
+	zone.offset = crm_alloc(zone.count * sizeof(int32_t));
+	for (int i = 0; i < zone.count; i++)
+	{
+		zone.from[i] = at;
+		zone.offset[i] = (int32_t) random_between(-57600, 57600);
+		at += random_between(1, INT64_C(1) << random_between(1, 47));
+	}
+	zone.until = at;
+	return zone;
+}
+
+static void
+free_zone(CrmZone *zone)
+{
+	crm_free(zone->from);
+	crm_free(zone->offset);
+	crm_free(zone->slice);
+}
+
+/* close to a border, or anywhere */
+static int64_t
+random_instant(const CrmZone *zone)
+{
+	if (random_chance(0.5))
+		return zone->from[random_between(0, zone->count - 1)] +
+			   random_between(-1, 1);
+	return random_between(zone->from[0] - 5, zone->until + 5);
+}
+
 static void
 test_zones(void)
 {
@@ -252,27 +288,12 @@ test_zones(void)
 	{
 		for (int round = 0; round < 2000; round++)
 		{
-			int		count = (int) random_between(1, round % 100 + 1);
-			CrmZone zone = {.count = count};
-			int64_t at = random_magnitude(60);
+			CrmZone zone = random_zone(round % 100 + 1);
 
-			zone.from = crm_alloc(count * sizeof(int64_t));
-			zone.offset = crm_alloc(count * sizeof(int32_t));
-			for (int i = 0; i < count; i++)
-			{
-				zone.from[i] = at;
-				zone.offset[i] = (int32_t) random_between(-57600, 57600);
-				at += random_between(1, INT64_C(1) << random_between(1, 50));
-			}
-			zone.until = at;
 			for (int i = 0; i < 50; i++)
 			{
-				int64_t instant =
-					random_chance(0.5)
-						? zone.from[random_between(0, count - 1)] +
-							  random_between(-1, 1)
-						: random_between(zone.from[0] - 5, zone.until + 5);
-				int expected = count - 1;
+				int64_t instant = random_instant(&zone);
+				int		expected = zone.count - 1;
 
 				while (expected > 0 && zone.from[expected] > instant)
 					expected--;
@@ -285,12 +306,61 @@ test_zones(void)
 						  instant + zone.offset[expected] * INT64_C(1000000),
 					  "local time");
 			}
-			crm_free(zone.from);
-			crm_free(zone.offset);
+			free_zone(&zone);
 		}
 	}
 	ok(!crm_zone_covers(&(CrmZone){.count = 0, .until = INT64_MAX}, 0),
 	   "an empty table covers nothing");
+}
+
+static void
+test_zone_index(void)
+{
+	int answered = 0;
+	int mixed = 0;
+
+	PROPERTY("the index agrees with its table")
+	{
+		for (int round = 0; round < 2000; round++)
+		{
+			CrmZone zone = random_zone(round % 100 + 1);
+			int64_t from = random_instant(&zone);
+			int64_t until = random_instant(&zone);
+
+			crm_zone_index(&zone, from, until);
+			for (int i = 0; i < 100; i++)
+			{
+				int64_t instant = random_instant(&zone);
+				int64_t local;
+
+				if (!crm_zone_local_indexed(&zone, instant, &local))
+				{
+					mixed += instant >= from && instant < until;
+					continue;
+				}
+				answered++;
+				CHECK(instant >= from && instant < until, "in its range");
+				CHECK(local == crm_zone_local(&zone, instant), "local time");
+			}
+			free_zone(&zone);
+		}
+		CHECK(answered > 10000 && mixed > 2000, "%d answered, %d mixed",
+			  answered, mixed);
+	}
+	PROPERTY("an index refuses what lies far away")
+	{
+		CrmZone zone = random_zone(10);
+		int64_t local;
+
+		CHECK(!crm_zone_local_indexed(&zone, 0, &local), "before it is made");
+		crm_zone_index(&zone, INT64_MIN, INT64_MAX);
+		CHECK(!crm_zone_local_indexed(&zone, INT64_MIN, &local), "far past");
+		CHECK(!crm_zone_local_indexed(&zone, INT64_MAX, &local), "far future");
+		CHECK(!crm_zone_local_indexed(&zone, zone.from[0] - 1, &local),
+			  "just before");
+		CHECK(!crm_zone_local_indexed(&zone, zone.until, &local), "just after");
+		free_zone(&zone);
+	}
 }
 
 int
@@ -306,5 +376,6 @@ main(void)
 	test_units();
 	test_local_days();
 	test_zones();
+	test_zone_index();
 	return done();
 }

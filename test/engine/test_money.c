@@ -296,6 +296,24 @@ test_memory(void)
 	ok(host_blocks() == 0, "comparing leaves nothing behind");
 }
 
+/* where an allocator promises 8 bytes and no more */
+static void
+test_alignment(void)
+{
+	CrmMoney *sum = crm_alloc(2 * sizeof(CrmMoney));
+
+	sum[0] = crm_money_from_parts(I128_MAX - 7, 2);
+	sum[1] = crm_money_from_int64(0);
+	for (int i = 0; i < 7; i++)
+		crm_money_accumulate(&sum[0], crm_money_from_parts(1, 2));
+	for (int i = 0; i < 2; i++)
+		crm_money_accumulate(&sum[1], sum[0]);
+	ok((uintptr_t) sum % 16 == 8 && sum[0].mantissa == I128_MAX &&
+		   sum[1].wide != NULL,
+	   "amounts aligned to 8");
+	host_free_all();
+}
+
 static void
 test_failures(void)
 {
@@ -323,6 +341,7 @@ main(void)
 	test_rounding();
 	test_sums();
 	test_memory();
+	test_alignment();
 	test_failures();
 	return done();
 }
