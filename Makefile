@@ -43,7 +43,7 @@ all: sql/$(EXTENSION)--$(EXTVERSION).sql
 
 export ORDERS
 # What needs no pg_config: these find, or install, a PostgreSQL themselves.
-.PHONY: test demo demo-stop format format-check
+.PHONY: test demo demo-stop format format-check dist
 test:
 	@scripts/test
 
@@ -55,6 +55,11 @@ demo-stop:
 
 format format-check:
 	@scripts/format $@
+
+dist:
+	@mkdir -p build
+	git archive --format zip --prefix=$(EXTENSION)-$(EXTVERSION)/ \
+		-o build/$(EXTENSION)-$(EXTVERSION).zip HEAD
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
