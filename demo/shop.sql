@@ -2,8 +2,8 @@
 -- visits.  The same every time it is made on one day; nothing of it is real.
 --
 --   kind of customer       share
---   one-time               46 %   one order
---   regular                18 %   an order every 20 to 60 days, to this day
+--   one-time               47 %   one order
+--   regular                18 %   an order every week to every three months, to this day
 --   lapsed                 20 %   bought like a regular, then stopped
 --   returning              16 %   stopped for 4 to 13 months and came back
 --   and members who registered and never bought
@@ -26,6 +26,10 @@ LANGUAGE sql IMMUTABLE AS $$
            * pg_catalog.cos(2 * pg_catalog.pi() * pg_temp.draw(id, purpose + 1000))
 $$;
 
+CREATE FUNCTION pg_temp.channel(id bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT (ARRAY['search', 'social', 'friend', 'shop'])[1 + floor(4 * pg_temp.draw(id, 5) ^ 1.5)::int]
+$$;
+
 CREATE TABLE member (
     customer_id   bigint PRIMARY KEY,
     registered_at timestamptz NOT NULL,
@@ -45,15 +49,17 @@ CREATE TABLE visit (
 );
 
 -- Who they are.  days_ago = when they came: the shop grew over its 730 days.
+-- Friends of customers stay more often than people from social media.
 CREATE TEMP TABLE person AS
-SELECT id,
-       CASE WHEN u < 0.46 THEN 'one-time' WHEN u < 0.64 THEN 'regular'
+SELECT id, channel,
+       CASE WHEN u < 0.46 + shift THEN 'one-time' WHEN u < 0.64 + shift / 2 THEN 'regular'
             WHEN u < 0.84 THEN 'lapsed' ELSE 'returning' END AS kind,
        1 + floor(730 * pg_temp.draw(id, 2) ^ 1.3)::int AS days_ago,
-       20 + 40 * pg_temp.draw(id, 3) AS rhythm,
-       exp(3.6 + 0.6 * pg_temp.bell(id, 4)) AS price_level,
-       (ARRAY['search', 'social', 'friend', 'shop'])[1 + floor(4 * pg_temp.draw(id, 5) ^ 1.5)::int] AS channel
-FROM (SELECT id, pg_temp.draw(id, 1) AS u FROM generate_series(1, :customers) AS id) AS who;
+       least(110, greatest(6, exp(3.4 + 0.5 * pg_temp.bell(id, 3)))) AS rhythm,
+       exp(3.6 + 0.6 * pg_temp.bell(id, 4)) AS price_level
+FROM (SELECT id, channel, pg_temp.draw(id, 1) AS u,
+             CASE channel WHEN 'social' THEN 0.14 WHEN 'friend' THEN -0.16 ELSE 0 END AS shift
+      FROM (SELECT id, pg_temp.channel(id) AS channel FROM generate_series(1, :customers) AS id) AS came) AS who;
 
 -- When they bought, in days after they came: step k waits one rhythm, more or
 -- less; a lapsed customer stops, a returning one waits in the middle.
@@ -62,13 +68,13 @@ WITH habit AS (
     SELECT person.*,
            CASE kind WHEN 'one-time' THEN 1
                      WHEN 'lapsed' THEN 2 + floor(7 * pg_temp.draw(id, 6))::int
-                     ELSE 40 END AS most,
+                     ELSE ceil(1000 / rhythm)::int END AS most,
            CASE kind WHEN 'returning' THEN 1 + floor(4 * pg_temp.draw(id, 7))::int END AS pause_after,
            120 + 280 * pg_temp.draw(id, 8) AS pause
     FROM person
 ), step AS (
     SELECT habit.*, k,
-           CASE WHEN k = 1 THEN 0 ELSE rhythm * (0.3 + 1.4 * pg_temp.draw(id, 100 + k)) END
+           CASE WHEN k = 1 THEN 0 ELSE rhythm * (0.3 + 1.4 * pg_temp.draw(id, 10000 + k)) END
            + CASE WHEN k = pause_after + 1 THEN pause ELSE 0 END AS wait
     FROM habit, generate_series(1, most) AS k
 ), moment AS (
@@ -82,8 +88,8 @@ INSERT INTO orders (order_no, customer_id, paid_at, amount)
 SELECT 'A' || 100000 + row_number() OVER (ORDER BY paid_at, id, k), id, paid_at, amount
 FROM (SELECT id, k,
              ((current_date - ago) + interval '1 minute'
-              * floor(480 + 900 * sqrt(pg_temp.draw(id, 200 + k)) * 0.99)) AT TIME ZONE current_setting('TimeZone') AS paid_at,
-             round(greatest(2, price_level * exp(0.4 * pg_temp.bell(id, 300 + k)))::numeric, 2) AS amount
+              * floor(480 + 900 * sqrt(pg_temp.draw(id, 20000 + k)) * 0.99)) AT TIME ZONE current_setting('TimeZone') AS paid_at,
+             round(greatest(2, price_level * exp(0.4 * pg_temp.bell(id, 30000 + k)))::numeric, 2) AS amount
       FROM purchase) AS paid;
 
 -- One order in twenty goes back 2 to 14 days later, every second of them whole.
@@ -105,7 +111,7 @@ JOIN person ON id = customer_id
 WHERE pg_temp.draw(customer_id, 501) < 0.9;
 INSERT INTO member
 SELECT id, (current_date - 1 - floor(400 * pg_temp.draw(id, 502))::int) + interval '1 minute' * floor(1400 * pg_temp.draw(id, 503)),
-       (ARRAY['search', 'social', 'friend', 'shop'])[1 + floor(4 * pg_temp.draw(id, 5) ^ 1.5)::int]
+       pg_temp.channel(id)
 FROM generate_series(:customers + 1, :customers + :customers / 10) AS id;
 
 -- They look before they buy, and a few look without buying.
