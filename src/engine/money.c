@@ -157,7 +157,7 @@ crm_money_sub(CrmMoney a, CrmMoney b)
 }
 
 void
-crm_money_accumulate(CrmMoney *sum, CrmMoney b)
+crm_money_accumulate_slow(CrmMoney *sum, CrmMoney b)
 {
 	CrmMoney result = crm_money_add(*sum, b);
 

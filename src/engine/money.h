@@ -41,8 +41,7 @@ extern CrmMoney crm_money_add_slow(CrmMoney a, CrmMoney b);
 extern CrmMoney crm_money_sub(CrmMoney a, CrmMoney b);
 extern CrmMoney crm_money_mul(CrmMoney a, CrmMoney b);
 extern CrmMoney crm_money_neg(CrmMoney a);
-/* *sum += b, freeing the wide that *sum had and owned */
-extern void crm_money_accumulate(CrmMoney *sum, CrmMoney b);
+extern void		crm_money_accumulate_slow(CrmMoney *sum, CrmMoney b);
 /* fails with CRM_ERROR_DIVISION when b is zero */
 extern CrmMoney crm_money_div(CrmMoney a, CrmMoney b);
 extern int		crm_money_cmp(CrmMoney a, CrmMoney b);
@@ -59,6 +58,19 @@ crm_money_add(CrmMoney a, CrmMoney b)
 		!__builtin_add_overflow(a.mantissa, b.mantissa, &sum.mantissa))
 		return sum;
 	return crm_money_add_slow(a, b);
+}
+
+/* *sum += b, freeing the wide that *sum had and owned */
+static inline void
+crm_money_accumulate(CrmMoney *sum, CrmMoney b)
+{
+	crm_i128 mantissa;
+
+	if (sum->wide == NULL && b.wide == NULL && sum->scale == b.scale &&
+		!__builtin_add_overflow(sum->mantissa, b.mantissa, &mantissa))
+		sum->mantissa = mantissa;
+	else
+		crm_money_accumulate_slow(sum, b);
 }
 
 #endif /* CRM_MONEY_H */
