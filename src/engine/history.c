@@ -1,0 +1,496 @@
+/*
+ * history.c
+ *		Folding one customer's events into steps, and stages out of them.
+ *
+ * Owns what an order is: a row of amount >= 0 (or without amount), or, where
+ * rows name their order, the rows of one order netted.  An order that nets
+ * to nothing by refunds is no order from the day of the refund on; the days
+ * before still saw it.  Refunds lower the revenue on their own day.
+ *
+ * Invariant: facts of a step depend on the events up to the end of its day
+ * and on nothing else, whatever the order in which they were added.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "history.h"
+
+/* the facts being folded, one day after the other */
+typedef struct Fold
+{
+	CrmHistory *history;
+	CrmStep		step;
+	int32_t		slot; /* of the day being folded, counting order days */
+	bool		slot_used;
+	bool		stale; /* first and last order must be looked up again */
+} Fold;
+
+void
+crm_history_init(CrmHistory *history)
+{
+	memset(history, 0, sizeof(*history));
+}
+
+void
+crm_history_free(CrmHistory *history)
+{
+	if (history->events)
+		crm_free(history->events);
+	if (history->orders)
+		crm_free(history->orders);
+	if (history->live_on)
+		crm_free(history->live_on);
+	if (history->steps)
+		crm_free(history->steps);
+	crm_history_init(history);
+}
+
+void
+crm_history_reset(CrmHistory *history)
+{
+	history->event_count = 0;
+	history->order_count = 0;
+	history->step_count = 0;
+	history->always = false;
+}
+
+/* room for one more element; arrays are kept from customer to customer */
+static void *
+grown(void *array, int *space, int count, size_t size)
+{
+	if (count < *space)
+		return array;
+	*space = *space > 0 ? *space * 2 : 16;
+	if (array == NULL)
+		return crm_alloc(size * (size_t) *space);
+	return crm_realloc(array, size * (size_t) *space);
+}
+
+static CrmEvent *
+new_event(CrmHistory *history, CrmEventKind kind, int64_t at)
+{
+	CrmEvent *event;
+
+	history->events = grown(history->events, &history->event_space,
+							history->event_count, sizeof(CrmEvent));
+	event = &history->events[history->event_count++];
+	event->kind = kind;
+	event->at = at;
+	event->amount = crm_money_from_int64(0);
+	event->has_amount = false;
+	event->order = -1;
+	return event;
+}
+
+void
+crm_history_add_order(CrmHistory *history, int64_t at, const CrmMoney *amount,
+					  bool same_order)
+{
+	CrmEvent *event = new_event(history, CRM_EVENT_ORDER, at);
+
+	if (amount)
+	{
+		event->amount = *amount;
+		event->has_amount = true;
+	}
+	if (!same_order || history->order_count == 0)
+		history->order_count++;
+	event->order = history->order_count - 1;
+}
+
+void
+crm_history_add_visit(CrmHistory *history, int64_t at)
+{
+	new_event(history, CRM_EVENT_VISIT, at);
+}
+
+void
+crm_history_add_registration(CrmHistory *history, int64_t at)
+{
+	if (at == CRM_NO_TIME)
+		history->always = true;
+	else
+		new_event(history, CRM_EVENT_REGISTRATION, at);
+}
+
+/* by time; at one time by amount, smallest first, none before any */
+static int
+compare_events(const void *left, const void *right)
+{
+	const CrmEvent *a = left;
+	const CrmEvent *b = right;
+
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->has_amount != b->has_amount)
+		return a->has_amount ? 1 : -1;
+	return crm_money_cmp(a->amount, b->amount);
+}
+
+/* first and last order anew: after an order died, nothing else knows them */
+static void
+look_up_orders(Fold *fold)
+{
+	CrmStep *step = &fold->step;
+
+	step->first_order_at = CRM_NO_TIME;
+	step->last_order_at = CRM_NO_TIME;
+	for (int i = 0; i < fold->history->order_count; i++)
+	{
+		const CrmOrder *order = &fold->history->orders[i];
+
+		if (!order->live)
+			continue;
+		if (step->first_order_at == CRM_NO_TIME ||
+			order->at < step->first_order_at)
+		{
+			step->first_order_at = order->at;
+			step->first_amount = order->net;
+		}
+		if (order->at > step->last_order_at)
+			step->last_order_at = order->at;
+	}
+	fold->stale = false;
+}
+
+static void
+order_appears(Fold *fold, CrmOrder *order)
+{
+	order->live = true;
+	fold->step.facts.orders++;
+	if (fold->history->live_on[order->day_slot]++ == 0)
+		fold->step.facts.order_days++;
+	fold->stale = true;
+}
+
+static void
+order_vanishes(Fold *fold, CrmOrder *order)
+{
+	order->live = false;
+	fold->step.facts.orders--;
+	if (--fold->history->live_on[order->day_slot] == 0)
+		fold->step.facts.order_days--;
+	fold->stale = true;
+}
+
+static void
+fold_order_row(Fold *fold, const CrmEvent *event)
+{
+	CrmOrder *order = &fold->history->orders[event->order];
+	CrmFacts *facts = &fold->step.facts;
+	bool	  refund = event->has_amount && crm_money_sign(event->amount) < 0;
+	bool	  live;
+
+	if (event->has_amount)
+	{
+		facts->revenue = crm_money_add(facts->revenue, event->amount);
+		order->net = crm_money_add(order->net, event->amount);
+	}
+	if (refund)
+		order->refunded = true;
+	else if (order->at == CRM_NO_TIME)
+	{
+		order->at = event->at;
+		order->day_slot = fold->slot;
+		fold->slot_used = true;
+	}
+	live = order->at != CRM_NO_TIME &&
+		   !(order->refunded && crm_money_sign(order->net) <= 0);
+	if (live && !order->live)
+		order_appears(fold, order);
+	else if (!live && order->live)
+		order_vanishes(fold, order);
+	else if (live)
+		fold->stale |= facts->orders == 1; /* its amount has changed */
+}
+
+static void
+fold_event(Fold *fold, const CrmEvent *event)
+{
+	switch (event->kind)
+	{
+		case CRM_EVENT_ORDER:
+			fold_order_row(fold, event);
+			break;
+		case CRM_EVENT_VISIT:
+			fold->step.last_visit_at = event->at;
+			fold->step.facts.last_visit = crm_day_of_local(event->at);
+			break;
+		case CRM_EVENT_REGISTRATION:
+			if (fold->step.registered_at == CRM_NO_TIME)
+			{
+				fold->step.registered_at = event->at;
+				fold->step.facts.registered = crm_day_of_local(event->at);
+			}
+			break;
+	}
+}
+
+static CrmDay
+day_or_never(int64_t at)
+{
+	return at == CRM_NO_TIME ? CRM_NO_DAY : crm_day_of_local(at);
+}
+
+static void
+push_step(CrmHistory *history, const CrmStep *step)
+{
+	history->steps = grown(history->steps, &history->step_space,
+						   history->step_count, sizeof(CrmStep));
+	history->steps[history->step_count++] = *step;
+}
+
+/* the day is over: what is known now is a step */
+static void
+close_day(Fold *fold, CrmDay day)
+{
+	CrmStep *step = &fold->step;
+
+	if (fold->stale)
+		look_up_orders(fold);
+	step->day = day;
+	step->facts.first_order = day_or_never(step->first_order_at);
+	step->facts.last_order = day_or_never(step->last_order_at);
+	push_step(fold->history, step);
+}
+
+static void
+prepare_orders(CrmHistory *history)
+{
+	if (history->order_space < history->order_count)
+	{
+		if (history->orders)
+			crm_free(history->orders);
+		if (history->live_on)
+			crm_free(history->live_on);
+		history->order_space = history->order_count * 2;
+		history->orders =
+			crm_alloc(sizeof(CrmOrder) * (size_t) history->order_space);
+		history->live_on =
+			crm_alloc(sizeof(int32_t) * (size_t) history->order_space);
+	}
+	for (int i = 0; i < history->order_count; i++)
+	{
+		CrmOrder *order = &history->orders[i];
+
+		order->net = crm_money_from_int64(0);
+		order->at = CRM_NO_TIME;
+		order->day_slot = 0;
+		order->refunded = false;
+		order->live = false;
+		history->live_on[i] = 0;
+	}
+}
+
+static void
+init_fold(Fold *fold, CrmHistory *history)
+{
+	memset(fold, 0, sizeof(*fold));
+	fold->history = history;
+	fold->step.first_order_at = CRM_NO_TIME;
+	fold->step.last_order_at = CRM_NO_TIME;
+	fold->step.last_visit_at = CRM_NO_TIME;
+	fold->step.registered_at = CRM_NO_TIME;
+	fold->step.first_amount = crm_money_from_int64(0);
+	fold->step.facts.revenue = crm_money_from_int64(0);
+	fold->step.facts.revenue_known = true;
+	fold->step.facts.order_days_known = true;
+	fold->step.facts.first_order = CRM_NO_DAY;
+	fold->step.facts.last_order = CRM_NO_DAY;
+	fold->step.facts.last_visit = CRM_NO_DAY;
+	fold->step.facts.registered = CRM_NO_DAY;
+}
+
+void
+crm_history_finish(CrmHistory *history)
+{
+	Fold fold;
+	int	 i = 0;
+
+	if (history->event_count > 1)
+		qsort(history->events, (size_t) history->event_count, sizeof(CrmEvent),
+			  compare_events);
+	prepare_orders(history);
+	init_fold(&fold, history);
+	history->step_count = 0;
+	if (history->always)
+		close_day(&fold, CRM_ALWAYS);
+
+	while (i < history->event_count)
+	{
+		CrmDay day = crm_day_of_local(history->events[i].at);
+
+		for (; i < history->event_count &&
+			   crm_day_of_local(history->events[i].at) == day;
+			 i++)
+			fold_event(&fold, &history->events[i]);
+		close_day(&fold, day);
+		fold.slot += fold.slot_used;
+		fold.slot_used = false;
+	}
+}
+
+/* index of the step in force on a day, -1 before the first */
+static int
+step_index(const CrmHistory *history, CrmDay day)
+{
+	int low = 0;
+	int high = history->step_count;
+
+	while (low < high)
+	{
+		int middle = low + (high - low) / 2;
+
+		if (history->steps[middle].day <= day)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low - 1;
+}
+
+const CrmStep *
+crm_history_step(const CrmHistory *history, CrmDay day)
+{
+	int index = step_index(history, day);
+
+	return index < 0 ? NULL : &history->steps[index];
+}
+
+CrmDay
+crm_history_next_event(const CrmHistory *history, CrmDay day)
+{
+	int index = step_index(history, day) + 1;
+
+	return index < history->step_count ? history->steps[index].day : CRM_NO_DAY;
+}
+
+int
+crm_history_stage(const CrmHistory *history, const CrmModel *model, CrmDay day)
+{
+	const CrmStep *step = crm_history_step(history, day);
+
+	return step ? crm_model_evaluate(model, &step->facts, day) : CRM_ABSENT;
+}
+
+CrmStretch
+crm_history_stretch(const CrmHistory *history, const CrmModel *model,
+					CrmDay day)
+{
+	CrmStretch stretch = {CRM_ABSENT, CRM_NO_DAY, CRM_ABSENT};
+	int		   index = step_index(history, day);
+
+	if (index < 0)
+		return stretch;
+	stretch.stage =
+		crm_model_evaluate(model, &history->steps[index].facts, day);
+	for (;;)
+	{
+		const CrmStep *step = &history->steps[index];
+
+		if (crm_model_since(model, &step->facts, day, step->day, &stretch.since,
+							&stretch.previous))
+			return stretch;
+		stretch.since = step->day == CRM_ALWAYS ? CRM_NO_DAY : step->day;
+		stretch.previous = CRM_ABSENT;
+		if (index == 0)
+			return stretch;
+		day = step->day - 1;
+		index--;
+		stretch.previous =
+			crm_model_evaluate(model, &history->steps[index].facts, day);
+		if (stretch.previous != stretch.stage)
+			return stretch;
+	}
+}
+
+void
+crm_history_replay(const CrmHistory *history, const CrmModel *model,
+				   CrmDay from, CrmDay to, CrmChangeCallback callback,
+				   void *context)
+{
+	CrmDay day = from;
+	int	   stage = crm_history_stage(history, model, from);
+
+	for (;;)
+	{
+		const CrmStep *step = crm_history_step(history, day);
+		CrmDay		   event = crm_history_next_event(history, day);
+		CrmDay		   clock = CRM_NO_DAY;
+		int			   next;
+
+		if (step && !crm_model_next(model, &step->facts, day, &clock, &next))
+			clock = CRM_NO_DAY;
+		if (event == CRM_NO_DAY && clock == CRM_NO_DAY)
+			return;
+		day = event == CRM_NO_DAY || (clock != CRM_NO_DAY && clock < event)
+				  ? clock
+				  : event;
+		if (day > to)
+			return;
+		next = crm_history_stage(history, model, day);
+		if (next != stage)
+			callback(context, day, stage, next, day == event);
+		stage = next;
+	}
+}
+
+/* live orders as of `day` whose own day comes after `after` */
+static int64_t
+orders_after(CrmHistory *history, CrmDay after, CrmDay day)
+{
+	Fold	fold;
+	int64_t count = 0;
+
+	prepare_orders(history);
+	init_fold(&fold, history);
+	for (int i = 0; i < history->event_count; i++)
+	{
+		const CrmEvent *event = &history->events[i];
+
+		if (crm_day_of_local(event->at) > day)
+			break;
+		if (event->kind == CRM_EVENT_ORDER)
+			fold_order_row(&fold, event);
+	}
+	for (int i = 0; i < history->order_count; i++)
+		if (history->orders[i].live &&
+			crm_day_of_local(history->orders[i].at) > after)
+			count++;
+	return count;
+}
+
+void
+crm_history_window(CrmHistory *history, CrmDay after, CrmDay day,
+				   int64_t *orders, CrmMoney *revenue)
+{
+	const CrmStep *now = crm_history_step(history, day);
+	const CrmStep *before = crm_history_step(history, after);
+
+	*orders = 0;
+	*revenue = crm_money_from_int64(0);
+	if (now == NULL)
+		return;
+	*revenue = now->facts.revenue;
+	if (before)
+		*revenue = crm_money_sub(now->facts.revenue, before->facts.revenue);
+	*orders = orders_after(history, after, day);
+}
+
+CrmDay
+crm_history_first_in(const CrmHistory *history, CrmDay after, CrmDay day)
+{
+	for (int i = 0; i < history->event_count; i++)
+	{
+		const CrmEvent *event = &history->events[i];
+		CrmDay			on = crm_day_of_local(event->at);
+
+		if (on > day)
+			break;
+		if (on > after && event->kind == CRM_EVENT_ORDER)
+			return on;
+	}
+	return CRM_NO_DAY;
+}
