@@ -113,11 +113,145 @@ COMMENT ON TABLE crmlife.queue IS
 
 -- The relations that carry capture triggers for a stage table: its sources
 -- and their partitions.
-CREATE TABLE crmlife.capture (
+CREATE TABLE crmlife.capture_source (
   source oid NOT NULL,
   stage_table oid NOT NULL,
   customer name NOT NULL,
   PRIMARY KEY (source, stage_table, customer)
 );
-COMMENT ON TABLE crmlife.capture IS
+COMMENT ON TABLE crmlife.capture_source IS
   'which relations feed which stage table through capture triggers';
+
+REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
+  crmlife.rfm_cuts, crmlife.model_version, crmlife.stage_state,
+  crmlife.queue, crmlife.capture_source FROM PUBLIC;
+
+-- What a reader may see: the stage tables whose rows the reader may read.
+CREATE VIEW crmlife.status WITH (security_barrier) AS
+SELECT t.stage_table,
+       pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+       CASE
+         WHEN EXISTS (SELECT FROM pg_catalog.pg_locks l
+                      WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory'
+                        AND l.database OPERATOR(pg_catalog.=)
+                            (SELECT d.oid FROM pg_catalog.pg_database d
+                             WHERE d.datname OPERATOR(pg_catalog.=)
+                                   pg_catalog.current_database())
+                        AND l.classid OPERATOR(pg_catalog.=) 1668443500::oid
+                        AND l.objid OPERATOR(pg_catalog.=) t.stage_table::oid
+                        AND l.objsubid OPERATOR(pg_catalog.=) 2::int2
+                        AND l.granted) THEN 'running'
+         WHEN s.last_error IS NOT NULL THEN 'failing'
+         WHEN s.refreshed_day IS NULL THEN 'never refreshed'
+         ELSE 'ok'
+       END AS state,
+       t.timezone, t.refresh_every, t.capture, t.model_version,
+       s.refreshed_day, s.refreshed_at, s.needs_full, s.next_run_at,
+       q.waiting, q.not_visible_yet, q.everybody,
+       s.started_at, s.duration, s.was_full, s.customers, s.rows_changed,
+       s.changes_logged, s.failures, s.last_error, s.last_error_at
+FROM crmlife.stage_table t
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.stage_table::oid
+LEFT JOIN crmlife.stage_state s
+  ON s.stage_table OPERATOR(pg_catalog.=) t.stage_table::oid
+CROSS JOIN LATERAL (
+  SELECT pg_catalog.count(DISTINCT q.customer)
+           FILTER (WHERE q.due_on IS NULL) AS waiting,
+         pg_catalog.count(*)
+           FILTER (WHERE q.due_on IS NOT NULL) AS not_visible_yet,
+         coalesce(pg_catalog.bool_or(q.customer IS NULL), false) AS everybody
+  FROM crmlife.queue q
+  WHERE q.stage_table OPERATOR(pg_catalog.=) t.stage_table::oid) q
+WHERE pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT');
+GRANT SELECT ON crmlife.status TO PUBLIC;
+COMMENT ON VIEW crmlife.status IS
+  'one row per stage table you may read: how fresh it is, what waits, the last error';
+COMMENT ON COLUMN crmlife.status.state IS
+  'running: a refresh holds the table''s lock; failing: the last run raised last_error; ok; never refreshed';
+COMMENT ON COLUMN crmlife.status.refreshed_day IS
+  'the local day the stage table shows';
+COMMENT ON COLUMN crmlife.status.waiting IS
+  'customers whose rows changed since the last refresh';
+COMMENT ON COLUMN crmlife.status.not_visible_yet IS
+  'customers all of whose rows are dated in the future';
+COMMENT ON COLUMN crmlife.status.everybody IS
+  'a source was truncated: the next refresh looks at every customer';
+COMMENT ON COLUMN crmlife.status.needs_full IS
+  'the next refresh looks at every customer';
+
+CREATE FUNCTION crmlife.capture() RETURNS trigger
+AS 'MODULE_PATHNAME', 'crm_capture' LANGUAGE C;
+COMMENT ON FUNCTION crmlife.capture() IS
+  'trigger on the sources of stage tables: notes which customers'' rows changed';
+
+CREATE FUNCTION crmlife.effective_model(stage_table regclass)
+RETURNS crmlife.lifecycle_model
+AS 'MODULE_PATHNAME', 'crm_effective_model' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION crmlife.effective_model(regclass) IS
+  'the model of a stage table with the thresholds in force';
+
+CREATE FUNCTION crmlife.create_stage_table(
+  name text, orders regclass, customer text, ordered_at text, amount text,
+  order_filter text DEFAULT NULL, order_key text DEFAULT NULL,
+  visits regclass DEFAULT NULL, visit_customer text DEFAULT NULL,
+  visited_at text DEFAULT NULL, visit_filter text DEFAULT NULL,
+  members regclass DEFAULT NULL, member_customer text DEFAULT NULL,
+  registered_at text DEFAULT NULL, segment text DEFAULT NULL,
+  model crmlife.lifecycle_model DEFAULT 'recency',
+  timezone text DEFAULT pg_catalog.current_setting('TimeZone'),
+  refresh_every interval DEFAULT '1 minute', capture text DEFAULT 'trigger',
+  customer_column text DEFAULT NULL)
+RETURNS regclass
+AS 'MODULE_PATHNAME', 'crm_create_stage_table' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.create_stage_table(text, regclass, text, text, text, text, text, regclass, text, text, text, regclass, text, text, text, crmlife.lifecycle_model, text, interval, text, text) IS
+  'create a table with one row per customer and fill it; refreshes keep it up to date';
+
+CREATE FUNCTION crmlife.refresh(
+  stage_table regclass, as_of timestamptz DEFAULT pg_catalog.now(),
+  "full" boolean DEFAULT false)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'crm_refresh' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.refresh(regclass, timestamptz, boolean) IS
+  'bring a stage table to the local day of as_of; returns the number of rows written or removed';
+
+CREATE FUNCTION crmlife.verify(
+  stage_table regclass, as_of timestamptz DEFAULT NULL)
+RETURNS TABLE (customer text, column_name text, stored text, expected text)
+AS 'MODULE_PATHNAME', 'crm_verify' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.verify(regclass, timestamptz) IS
+  'work a stage table out again from its sources, in one snapshot, and return what differs; customers waiting for a refresh are left out';
+
+CREATE FUNCTION crmlife.drop_stage_table(stage_table regclass) RETURNS void
+AS 'MODULE_PATHNAME', 'crm_drop_stage_table' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION crmlife.drop_stage_table(regclass) IS
+  'drop a stage table, its change log, and the capture triggers nobody else needs';
+
+CREATE FUNCTION crmlife.set_threshold(
+  stage_table regclass, threshold text, value numeric,
+  segment text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'crm_set_threshold' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.set_threshold(regclass, text, numeric, text) IS
+  'override a threshold of a stage table''s model and apply it at once; NULL brings the model''s own value back';
+
+CREATE FUNCTION crmlife.set_model(
+  stage_table regclass, model crmlife.lifecycle_model)
+RETURNS void
+AS 'MODULE_PATHNAME', 'crm_set_model' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.set_model(regclass, crmlife.lifecycle_model) IS
+  'give a stage table another model and apply it at once; overrides of thresholds the new model has too stay in force';
+
+CREATE FUNCTION crmlife.set_timezone(stage_table regclass, timezone text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'crm_set_timezone' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.set_timezone(regclass, text) IS
+  'count a stage table''s days in another time zone and work it out again';
+
+CREATE FUNCTION crmlife.calibrate(
+  stage_table regclass, rfm_monetary text DEFAULT NULL,
+  rfm_window interval DEFAULT NULL, recency_cuts numeric[] DEFAULT NULL,
+  frequency_cuts numeric[] DEFAULT NULL, monetary_cuts numeric[] DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'crm_calibrate' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.calibrate(regclass, text, interval, numeric[], numeric[], numeric[]) IS
+  'take a stage table''s frozen cuts anew; what is left out stays as it was. Returns how many RFM scores moved';

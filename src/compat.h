@@ -13,4 +13,28 @@
 #include "varatt.h"
 #endif
 
+#include "catalog/pg_class.h"
+#include "utils/acl.h"
+#include "utils/regproc.h"
+
+static inline bool
+crm_owns_relation(Oid relation, Oid user)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relation, user);
+#else
+	return pg_class_ownercheck(relation, user);
+#endif
+}
+
+static inline List *
+crm_qualified_name_list(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return stringToQualifiedNameList(name, NULL);
+#else
+	return stringToQualifiedNameList(name);
+#endif
+}
+
 #endif /* CRM_COMPAT_H */

@@ -1,0 +1,582 @@
+/*
+ * definition.c
+ *		Stage tables as crmlife knows them, and the identities their queries
+ *		run under.
+ *
+ * crmlife's own tables belong to the extension's owner, a stage table to the
+ * user who created it.  A query on the former runs as the former, a query on
+ * sources or stage table as the latter and security-restricted, always with
+ * search_path pinned: no expression, operator or trigger of a user is ever
+ * evaluated with another's rights.
+ *
+ * Invariant: every crm_become... has its crm_revert_identity, or an error in
+ * between, at which PostgreSQL itself restores both user and settings.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+#include "functions/model_parse.h"
+#include "functions/model_type.h"
+#include "functions/numeric_money.h"
+#include "stage/definition.h"
+#include "stage/stage.h"
+
+/* the SQL function of src/functions/model_type.c */
+extern Datum crm_with_threshold(PG_FUNCTION_ARGS);
+
+/* ----- identities ----- */
+
+Oid
+crm_catalog_owner(void)
+{
+	Oid namespace = get_namespace_oid("crmlife", true);
+	Oid		  table = OidIsValid(namespace)
+						  ? get_relname_relid("stage_table", namespace)
+						  : InvalidOid;
+	HeapTuple tuple;
+	Oid		  owner;
+
+	if (!OidIsValid(table))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("extension crmlife is not installed in this "
+							   "database"),
+						errhint("CREATE EXTENSION crmlife;")));
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", table);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static void
+set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
+crm_pin_search_path(CrmIdentity *saved)
+{
+	GetUserIdAndSecContext(&saved->user, &saved->security);
+	saved->guc_level = NewGUCNestLevel();
+	set_local("search_path", "pg_catalog, pg_temp");
+}
+
+void
+crm_become_catalog_owner(CrmIdentity *saved)
+{
+	Oid owner = crm_catalog_owner();
+
+	crm_pin_search_path(saved);
+	SetUserIdAndSecContext(owner, saved->security |
+									  SECURITY_LOCAL_USERID_CHANGE |
+									  SECURITY_RESTRICTED_OPERATION);
+}
+
+void
+crm_become_table_owner(const CrmStageDefinition *definition, CrmIdentity *saved)
+{
+	crm_pin_search_path(saved);
+	SetUserIdAndSecContext(definition->owner,
+						   saved->security | SECURITY_LOCAL_USERID_CHANGE |
+							   SECURITY_RESTRICTED_OPERATION);
+	set_local("TimeZone", definition->timezone);
+}
+
+void
+crm_revert_identity(const CrmIdentity *saved)
+{
+	AtEOXact_GUC(false, saved->guc_level);
+	SetUserIdAndSecContext(saved->user, saved->security);
+}
+
+/* ----- locks ----- */
+
+/* advisory locks of a class of our own: "crml" */
+#define CRM_LOCK_CLASS 0x63726d6c
+
+static void
+stage_lock_tag(LOCKTAG *tag, Oid stage_table)
+{
+	/* field4 = 2 is how pg_locks shows a pair of int4 keys */
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, CRM_LOCK_CLASS, stage_table, 2);
+}
+
+void
+crm_stage_lock(Oid stage_table)
+{
+	LOCKTAG tag;
+
+	stage_lock_tag(&tag, stage_table);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+bool
+crm_stage_try_lock_session(Oid stage_table)
+{
+	LOCKTAG tag;
+
+	stage_lock_tag(&tag, stage_table);
+	return LockAcquire(&tag, ExclusiveLock, true, true) !=
+		   LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+crm_stage_unlock_session(Oid stage_table)
+{
+	LOCKTAG tag;
+
+	stage_lock_tag(&tag, stage_table);
+	(void) LockRelease(&tag, ExclusiveLock, true);
+}
+
+/* ----- SPI ----- */
+
+uint64
+crm_execute(const char *query, int nargs, Oid *types, Datum *values,
+			const char *nulls, int expected)
+{
+	int result =
+		SPI_execute_with_args(query, nargs, types, values, nulls, false, 0);
+
+	if (result != expected)
+		elog(ERROR, "SPI returned %s for \"%s\"",
+			 SPI_result_code_string(result), query);
+	return SPI_processed;
+}
+
+uint64
+crm_query(const char *query, int nargs, Oid *types, Datum *values)
+{
+	int result =
+		SPI_execute_with_args(query, nargs, types, values, NULL, true, 0);
+
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI returned %s for \"%s\"",
+			 SPI_result_code_string(result), query);
+	return SPI_processed;
+}
+
+char *
+crm_quote_relation(Oid relation)
+{
+	char *name = get_rel_name(relation);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relation)));
+	return quote_qualified_identifier(
+		get_namespace_name(get_rel_namespace(relation)), name);
+}
+
+/* ----- reading a definition ----- */
+
+/* a row that SPI holds, read by column name */
+typedef struct Row
+{
+	HeapTuple tuple;
+	TupleDesc descriptor;
+} Row;
+
+static Datum
+row_datum(const Row *row, const char *column, bool *isnull)
+{
+	int number = SPI_fnumber(row->descriptor, column);
+
+	if (number == SPI_ERROR_NOATTRIBUTE)
+		elog(ERROR, "column \"%s\" is missing", column);
+	return SPI_getbinval(row->tuple, row->descriptor, number, isnull);
+}
+
+static char *
+row_text(const Row *row, const char *column)
+{
+	int number = SPI_fnumber(row->descriptor, column);
+
+	if (number == SPI_ERROR_NOATTRIBUTE)
+		elog(ERROR, "column \"%s\" is missing", column);
+	return SPI_getvalue(row->tuple, row->descriptor, number);
+}
+
+static Oid
+row_oid(const Row *row, const char *column)
+{
+	bool  isnull;
+	Datum value = row_datum(row, column, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(value);
+}
+
+static char *
+keep(MemoryContext context, const char *string)
+{
+	return string ? MemoryContextStrdup(context, string) : NULL;
+}
+
+static CrmStageKey
+key_from_name(const char *name)
+{
+	if (strcmp(name, "bigint") == 0)
+		return CRM_STAGE_KEY_BIGINT;
+	return strcmp(name, "uuid") == 0 ? CRM_STAGE_KEY_UUID : CRM_STAGE_KEY_TEXT;
+}
+
+static int
+money_array(Datum array, CrmMoney *values, int limit)
+{
+	Datum *elements;
+	int	   count;
+
+	deconstruct_array(DatumGetArrayTypeP(array), NUMERICOID, -1, false,
+					  TYPALIGN_INT, &elements, NULL, &count);
+	if (count > limit)
+		elog(ERROR, "too many cuts: %d", count);
+	for (int i = 0; i < count; i++)
+		values[i] = crm_money_from_numeric_datum(elements[i]);
+	return count;
+}
+
+static void
+read_cuts(const Row *row, CrmStageCuts *cuts)
+{
+	CrmMoney values[3][CRM_RFM_MAX_CUTS];
+	int		 counts[3];
+	bool	 isnull;
+	Datum	 window;
+	Datum	 recency = row_datum(row, "recency_cuts", &isnull);
+
+	cuts->set = !isnull;
+	if (isnull)
+		return;
+	counts[0] = money_array(recency, values[0], CRM_RFM_MAX_CUTS);
+	counts[1] = money_array(row_datum(row, "frequency_cuts", &isnull),
+							values[1], CRM_RFM_MAX_CUTS);
+	counts[2] = money_array(row_datum(row, "monetary_cuts", &isnull), values[2],
+							CRM_RFM_MAX_CUTS);
+	crm_rfm_cuts_init(&cuts->rfm, values[0], counts[0], values[1], counts[1],
+					  values[2], counts[2]);
+	cuts->new_count =
+		money_array(row_datum(row, "new_cuts", &isnull), cuts->new_cuts, 2);
+	cuts->returning_count = money_array(
+		row_datum(row, "returning_cuts", &isnull), cuts->returning_cuts, 2);
+	cuts->mean = strcmp(row_text(row, "rfm_monetary"), "mean") == 0;
+	window = row_datum(row, "rfm_window", &isnull);
+	if (!isnull)
+	{
+		cuts->window = palloc(sizeof(Interval));
+		*cuts->window = *DatumGetIntervalP(window);
+	}
+}
+
+static void
+read_sources(const Row *row, CrmStageDefinition *definition, MemoryContext into)
+{
+	definition->orders.relation = row_oid(row, "orders");
+	definition->orders.customer = keep(into, row_text(row, "customer"));
+	definition->orders.at = keep(into, row_text(row, "ordered_at"));
+	definition->orders.amount = keep(into, row_text(row, "amount"));
+	definition->orders.filter = keep(into, row_text(row, "order_filter"));
+	definition->orders.order_key = keep(into, row_text(row, "order_key"));
+	definition->visits.relation = row_oid(row, "visits");
+	definition->visits.customer = keep(into, row_text(row, "visit_customer"));
+	definition->visits.at = keep(into, row_text(row, "visited_at"));
+	definition->visits.filter = keep(into, row_text(row, "visit_filter"));
+	definition->members.relation = row_oid(row, "members");
+	definition->members.customer = keep(into, row_text(row, "member_customer"));
+	definition->members.at = keep(into, row_text(row, "registered_at"));
+}
+
+static void
+read_state(const Row *row, CrmStageDefinition *definition)
+{
+	bool  isnull;
+	Datum value = row_datum(row, "refreshed_day", &isnull);
+
+	definition->refreshed = !isnull;
+	if (!isnull)
+		definition->refreshed_day = DatumGetDateADT(value);
+	value = row_datum(row, "needs_full", &isnull);
+	definition->needs_full = isnull || DatumGetBool(value);
+}
+
+static void
+read_definition(const Row *row, CrmStageDefinition *definition,
+				MemoryContext into)
+{
+	bool		  isnull;
+	MemoryContext old;
+
+	read_sources(row, definition, into);
+	definition->customer_column = keep(into, row_text(row, "customer_column"));
+	definition->key = key_from_name(row_text(row, "key_kind"));
+	definition->timezone = keep(into, row_text(row, "timezone"));
+	definition->by_trigger = strcmp(row_text(row, "capture"), "trigger") == 0;
+	definition->model_version =
+		DatumGetInt32(row_datum(row, "model_version", &isnull));
+	read_state(row, definition);
+
+	old = MemoryContextSwitchTo(into);
+	definition->model =
+		crm_model_from_datum(row_datum(row, "effective_model", &isnull));
+	read_cuts(row, &definition->cuts);
+	MemoryContextSwitchTo(old);
+}
+
+/* what the catalogs of PostgreSQL say about the stage table */
+static void
+read_relation(CrmStageDefinition *definition)
+{
+	HeapTuple	  tuple;
+	Form_pg_class form;
+	AttrNumber	  number;
+	Oid			  type;
+	int32		  typmod;
+	Oid			  collation;
+	char		 *schema;
+	char		 *name;
+
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(definition->stage_table));
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("stage table with OID %u does not exist any more",
+						definition->stage_table),
+				 errhint("crmlife.drop_stage_table(%u) removes what is left of "
+						 "it.",
+						 definition->stage_table)));
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	definition->owner = form->relowner;
+	schema = get_namespace_name(form->relnamespace);
+	name = NameStr(form->relname);
+	definition->table_name = pstrdup(quote_qualified_identifier(schema, name));
+	definition->changes_name = pstrdup(
+		quote_qualified_identifier(schema, psprintf("%s_changes", name)));
+	ReleaseSysCache(tuple);
+
+	number = get_attnum(definition->stage_table, definition->customer_column);
+	if (number == InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("stage table %s has lost its column \"%s\"",
+						definition->table_name, definition->customer_column)));
+	get_atttypetypmodcoll(definition->stage_table, number, &type, &typmod,
+						  &collation);
+	definition->key_type = format_type_extended(
+		type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+CrmStageDefinition *
+crm_load_definition(Oid stage_table)
+{
+	CrmStageDefinition *definition = palloc0(sizeof(CrmStageDefinition));
+	MemoryContext		into = CurrentMemoryContext;
+	CrmIdentity			saved;
+	Oid					types[1] = {OIDOID};
+	Datum				values[1] = {ObjectIdGetDatum(stage_table)};
+	Row					row;
+
+	crm_become_catalog_owner(&saved);
+	SPI_connect();
+	if (crm_query("SELECT t.*, crmlife.effective_model(t.stage_table) AS "
+				  "effective_model, s.refreshed_day, s.needs_full, "
+				  "c.recency_cuts, c.frequency_cuts, c.monetary_cuts, "
+				  "c.new_cuts, c.returning_cuts, c.rfm_monetary, c.rfm_window "
+				  "FROM crmlife.stage_table t "
+				  "LEFT JOIN crmlife.stage_state s "
+				  "ON s.stage_table = t.stage_table::oid "
+				  "LEFT JOIN crmlife.rfm_cuts c "
+				  "ON c.stage_table = t.stage_table AND c.segment = '' "
+				  "WHERE t.stage_table = $1",
+				  1, types, values) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("%s is not a stage table",
+						get_rel_name(stage_table)
+							? crm_quote_relation(stage_table)
+							: psprintf("relation with OID %u", stage_table)),
+				 errhint("SELECT stage_table FROM crmlife.status lists them; "
+						 "crmlife.create_stage_table makes one.")));
+	row.tuple = SPI_tuptable->vals[0];
+	row.descriptor = SPI_tuptable->tupdesc;
+	definition->stage_table = stage_table;
+	read_definition(&row, definition, into);
+	SPI_finish();
+	crm_revert_identity(&saved);
+	read_relation(definition);
+	return definition;
+}
+
+/* another run may have ended after this statement's snapshot was taken */
+CrmStageDefinition *
+crm_load_newest_definition(Oid stage_table)
+{
+	CrmStageDefinition *definition;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	definition = crm_load_definition(stage_table);
+	PopActiveSnapshot();
+	return definition;
+}
+
+void
+crm_refuse_on_standby(void)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("a stage table cannot be changed on a standby"),
+				 errhint("Refresh it on the primary: the result arrives here "
+						 "by replication.")));
+}
+
+void
+crm_require_stage_owner(Oid stage_table)
+{
+	if (get_rel_name(stage_table) != NULL &&
+		!crm_owns_relation(stage_table, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
+					   get_rel_name(stage_table));
+}
+
+/* ----- models ----- */
+
+void
+crm_check_stage_model(const CrmModel *model, bool visits, bool members)
+{
+	unsigned supplied = CRM_FACT_BIT(CRM_FACT_COUNT) - 1;
+
+	if (!visits)
+		supplied &= ~CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_VISIT);
+	if (!members)
+		supplied &= ~CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_REGISTERED);
+	crm_model_require(model, supplied, "a stage table without that source",
+					  "Give create_stage_table the visits or members source "
+					  "that has it.");
+}
+
+static bool
+has_threshold(Datum model, const char *name)
+{
+	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+
+	for (int i = 0; i < parts->count; i++)
+		if (strcmp(parts->thresholds[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* the model of a stage table with the thresholds set by hand bound to it */
+static Datum
+bound_model(Oid stage_table, MemoryContext into)
+{
+	Oid	   types[1] = {OIDOID};
+	Datum  values[1] = {ObjectIdGetDatum(stage_table)};
+	Datum  model = (Datum) 0;
+	uint64 count = crm_query(
+		"SELECT t.model, o.threshold, o.value FROM crmlife.stage_table t "
+		"LEFT JOIN crmlife.threshold_override o "
+		"ON o.stage_table = t.stage_table "
+		"WHERE t.stage_table = $1 ORDER BY o.threshold",
+		1, types, values);
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		HeapTuple	  tuple = SPI_tuptable->vals[i];
+		TupleDesc	  row = SPI_tuptable->tupdesc;
+		MemoryContext old = MemoryContextSwitchTo(into);
+		bool		  isnull;
+		char		 *name;
+
+		if (i == 0)
+			model = PointerGetDatum(
+				PG_DETOAST_DATUM_COPY(SPI_getbinval(tuple, row, 1, &isnull)));
+		name = SPI_getvalue(tuple, row, 2);
+		if (name && has_threshold(model, name))
+			model = DirectFunctionCall3(crm_with_threshold, model,
+										CStringGetTextDatum(name),
+										SPI_getbinval(tuple, row, 3, &isnull));
+		MemoryContextSwitchTo(old);
+	}
+	return model;
+}
+
+PG_FUNCTION_INFO_V1(crm_effective_model);
+
+Datum
+crm_effective_model(PG_FUNCTION_ARGS)
+{
+	MemoryContext into = CurrentMemoryContext;
+	Oid			  stage_table = PG_GETARG_OID(0);
+	CrmIdentity	  saved;
+	Datum		  model;
+
+	if (get_rel_name(stage_table) != NULL &&
+		pg_class_aclcheck(stage_table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
+					   get_rel_name(stage_table));
+	crm_become_catalog_owner(&saved);
+	SPI_connect();
+	model = bound_model(stage_table, into);
+	SPI_finish();
+	crm_revert_identity(&saved);
+	if (model == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(model);
+}
+
+void
+crm_record_model_version(Oid stage_table)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity saved;
+
+	crm_become_catalog_owner(&saved);
+	crm_execute("WITH last AS (SELECT v.version, v.model FROM "
+				"crmlife.model_version v WHERE v.stage_table = $1 "
+				"ORDER BY v.version DESC LIMIT 1), "
+				"next AS (INSERT INTO crmlife.model_version AS v "
+				"(stage_table, version, model) "
+				"SELECT $1, coalesce((SELECT version FROM last), 0) + 1, m "
+				"FROM crmlife.effective_model($1) m "
+				"WHERE m::text IS DISTINCT FROM (SELECT model::text FROM last) "
+				"RETURNING v.version) "
+				"UPDATE crmlife.stage_table t SET model_version = next.version "
+				"FROM next WHERE t.stage_table = $1",
+				1, types, values, NULL, SPI_OK_UPDATE);
+	crm_revert_identity(&saved);
+}
+
+void
+crm_require_threshold(Oid stage_table, const char *name)
+{
+	Datum model =
+		DirectFunctionCall1(crm_effective_model, ObjectIdGetDatum(stage_table));
+
+	/* raises the error that names the thresholds there are */
+	(void) DirectFunctionCall3(
+		crm_with_threshold, model, CStringGetTextDatum(name),
+		DirectFunctionCall1(int4_numeric, Int32GetDatum(0)));
+}

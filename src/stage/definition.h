@@ -1,0 +1,122 @@
+/*
+ * definition.h
+ *		What the stage layer's files share: a stage table's definition, the
+ *		identities under which its queries run, small helpers over SPI.
+ */
+#ifndef CRM_DEFINITION_H
+#define CRM_DEFINITION_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "utils/timestamp.h"
+
+#include "engine/calendar.h"
+#include "engine/model.h"
+#include "engine/rfm.h"
+
+typedef enum CrmStageKey
+{
+	CRM_STAGE_KEY_BIGINT,
+	CRM_STAGE_KEY_UUID,
+	CRM_STAGE_KEY_TEXT
+} CrmStageKey;
+
+/* one of the relations the customers' rows come from */
+typedef struct CrmSource
+{
+	Oid	  relation; /* InvalidOid: not given */
+	char *customer; /* column */
+	char *at;		/* expressions, as SQL text with qualified names */
+	char *amount;
+	char *filter;
+	char *order_key;
+} CrmSource;
+
+/* frozen cuts, and how frequency and monetary are measured */
+typedef struct CrmStageCuts
+{
+	bool	   set;
+	bool	   mean;   /* monetary is the mean per order, not the sum */
+	Interval  *window; /* of frequency and monetary; NULL: all time */
+	CrmRfmCuts rfm;
+	CrmMoney   new_cuts[2]; /* value tiers: thirds */
+	CrmMoney   returning_cuts[2];
+	int		   new_count;
+	int		   returning_count;
+} CrmStageCuts;
+
+typedef struct CrmStageDefinition
+{
+	Oid	  stage_table;
+	Oid	  owner;
+	char *table_name;	/* qualified and quoted */
+	char *changes_name; /* the change log's */
+
+	CrmSource	orders;
+	CrmSource	visits;
+	CrmSource	members;
+	char	   *customer_column; /* as it is called, unquoted */
+	CrmStageKey key;
+	char	   *key_type; /* of the stage table's customer column */
+	char	   *timezone;
+	bool		by_trigger;
+
+	CrmModel *model; /* the one in force */
+	int		  model_version;
+
+	CrmStageCuts cuts;
+
+	bool   refreshed; /* has been filled here */
+	CrmDay refreshed_day;
+	bool   needs_full;
+} CrmStageDefinition;
+
+/* ----- whose rights ----- */
+
+typedef struct CrmIdentity
+{
+	Oid user;
+	int security;
+	int guc_level;
+} CrmIdentity;
+
+/* as the owner of crmlife's own tables: only for queries on those */
+extern void crm_become_catalog_owner(CrmIdentity *saved);
+/* as the owner of a stage table, security-restricted, in its time zone */
+extern void crm_become_table_owner(const CrmStageDefinition *definition,
+								   CrmIdentity				*saved);
+/* the caller's own rights, with search_path pinned */
+extern void crm_pin_search_path(CrmIdentity *saved);
+extern void crm_revert_identity(const CrmIdentity *saved);
+
+/* ----- small helpers over SPI; the caller is connected ----- */
+
+/* run a statement with parameters, fail unless SPI says `expected` */
+extern uint64 crm_execute(const char *query, int nargs, Oid *types,
+						  Datum *values, const char *nulls, int expected);
+/* the same for a SELECT that sees the active snapshot, not a newer one */
+extern uint64
+			 crm_query(const char *query, int nargs, Oid *types, Datum *values);
+extern char *crm_quote_relation(Oid relation);
+
+/* ----- the definition ----- */
+
+/*
+ * palloc'd in the current context, as the active snapshot shows it; an error
+ * when there is no such stage table
+ */
+extern CrmStageDefinition *crm_load_definition(Oid stage_table);
+/* the same with a snapshot taken now */
+extern CrmStageDefinition *crm_load_newest_definition(Oid stage_table);
+/* an error unless the current user owns the stage table */
+extern void crm_require_stage_owner(Oid stage_table);
+/* keep the effective model as a new version if it is another one */
+extern void crm_record_model_version(Oid stage_table);
+/* an error unless the model has a threshold of that name */
+extern void crm_require_threshold(Oid stage_table, const char *name);
+extern void crm_refuse_on_standby(void);
+/* refuse a model that reads what the sources do not have, or lacks a value */
+extern void
+crm_check_stage_model(const CrmModel *model, bool visits, bool members);
+
+#endif /* CRM_DEFINITION_H */

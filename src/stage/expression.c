@@ -1,0 +1,199 @@
+/*
+ * expression.c
+ *		The expressions a stage table's owner gives for time, amount, filter
+ *		and order key.
+ *
+ * They are parsed once, with their owner's search_path, and stored the way
+ * PostgreSQL prints them, fully qualified: the refresh, which pins the path,
+ * reads the same meaning.
+ *
+ * Invariant: what is stored is one immutable expression over the columns of
+ * one relation: no subquery, no aggregate, no set, no clock.  So a row's
+ * contribution changes only when the row does, which the triggers notice.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+
+#include "stage/definition.h"
+#include "stage/expression.h"
+
+static void
+refuse(const char *argument, const char *text, const char *why,
+	   const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s \"%s\" %s", argument, text, why), errhint("%s", hint)));
+}
+
+/* the one expression in a text; anything else that SELECT takes is refused */
+static Node *
+parse_expression(const char *argument, const char *text)
+{
+	List	   *statements = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
+	SelectStmt *select;
+	ResTarget  *target;
+
+	if (list_length(statements) != 1)
+		refuse(argument, text, "is not one expression",
+			   "Give a column, or an expression over the columns of a row.");
+	select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
+	if (list_length(select->targetList) != 1 || select->fromClause ||
+		select->whereClause || select->groupClause || select->havingClause ||
+		select->windowClause || select->sortClause || select->distinctClause ||
+		select->limitCount || select->limitOffset || select->lockingClause ||
+		select->valuesLists || select->withClause || select->intoClause ||
+		select->op != SETOP_NONE)
+		refuse(argument, text, "is not one expression",
+			   "Give a column, or an expression over the columns of a row.");
+	target = linitial_node(ResTarget, select->targetList);
+	if (target->name || target->indirection)
+		refuse(argument, text, "is not one expression",
+			   "Leave the name behind the expression out.");
+	return target->val;
+}
+
+static void
+parse_error_context(void *arg)
+{
+	const char **what = arg;
+
+	/* the position is one in the argument, not in the statement at hand */
+	if (geterrposition() > 0)
+	{
+		internalerrposition(geterrposition());
+		internalerrquery(what[1]);
+		errposition(0);
+	}
+	errcontext("%s \"%s\"", what[0], what[1]);
+}
+
+static Node *
+transform(Relation relation, const char *argument, const char *text)
+{
+	ParseState		   *state = make_parsestate(NULL);
+	ParseNamespaceItem *item;
+	Node			   *node = parse_expression(argument, text);
+	static const char  *view_hint =
+		"Put it into a view and use that as the source, with capture => "
+		"'full'.";
+
+	state->p_sourcetext = text;
+	item = addRangeTableEntryForRelation(state, relation, AccessShareLock, NULL,
+										 false, true);
+	addNSItemToQuery(state, item, false, true, true);
+	node = transformExpr(state, node, EXPR_KIND_OTHER);
+	if (state->p_hasSubLinks)
+		refuse(argument, text, "has a subquery", view_hint);
+	if (state->p_hasAggs || state->p_hasWindowFuncs)
+		refuse(argument, text, "has an aggregate or window function",
+			   view_hint);
+	if (state->p_hasTargetSRFs || expression_returns_set(node))
+		refuse(argument, text, "returns a set", view_hint);
+	node = coerce_type(state, node, exprType(node),
+					   exprType(node) == UNKNOWNOID ? TEXTOID : exprType(node),
+					   -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+	assign_expr_collations(state, node);
+	free_parsestate(state);
+	return node;
+}
+
+static void
+check_type(const char *argument, const char *text, Node *node,
+		   CrmExpressionKind kind)
+{
+	Oid type = getBaseType(exprType(node));
+
+	switch (kind)
+	{
+		case CRM_EXPRESSION_TIME:
+			if (type != DATEOID && type != TIMESTAMPOID &&
+				type != TIMESTAMPTZOID)
+				ereport(
+					ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("%s \"%s\" is of type %s", argument, text,
+							format_type_be(exprType(node))),
+					 errdetail("It must be a date, timestamp or timestamp "
+							   "with time zone."),
+					 errhint("Cast it, for example (%s)::timestamp.", text)));
+			break;
+		case CRM_EXPRESSION_AMOUNT:
+			if (type != NUMERICOID && type != INT2OID && type != INT4OID &&
+				type != INT8OID)
+				ereport(ERROR,
+						(errcode(ERRCODE_DATATYPE_MISMATCH),
+						 errmsg("%s \"%s\" is of type %s", argument, text,
+								format_type_be(exprType(node))),
+						 errdetail("Money is exact: it must be numeric or an "
+								   "integer type."),
+						 errhint("Cast it, for example (%s)::numeric.", text)));
+			break;
+		case CRM_EXPRESSION_FILTER:
+			if (type != BOOLOID)
+				ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+								errmsg("%s \"%s\" is of type %s, not boolean",
+									   argument, text,
+									   format_type_be(exprType(node)))));
+			break;
+		case CRM_EXPRESSION_ANY:
+			break;
+	}
+}
+
+static void
+check_immutable(const char *argument, const char *text, Node *node)
+{
+	Node *planned = (Node *) expression_planner((Expr *) copyObject(node));
+
+	if (contain_mutable_functions(planned))
+		refuse(argument, text, "is not immutable",
+			   "Its value must depend on the row alone: no now(), no "
+			   "conversion that depends on the session (write at AT TIME "
+			   "ZONE 'UTC'). Otherwise put it into a view and use that as "
+			   "the source, with capture => 'full'.");
+}
+
+char *
+crm_check_expression(Oid relation, const char *argument, const char *text,
+					 CrmExpressionKind kind)
+{
+	Relation			 opened;
+	Node				*node;
+	CrmIdentity			 saved;
+	char				*result;
+	const char			*what[2] = {argument, text};
+	ErrorContextCallback callback = {error_context_stack, parse_error_context,
+									 what};
+
+	if (text == NULL)
+		return NULL;
+	opened = table_open(relation, AccessShareLock);
+	error_context_stack = &callback;
+	node = transform(opened, argument, text);
+	error_context_stack = callback.previous;
+	check_type(argument, text, node, kind);
+	check_immutable(argument, text, node);
+	crm_pin_search_path(&saved);
+	result = deparse_expression(
+		node, deparse_context_for(RelationGetRelationName(opened), relation),
+		false, false);
+	crm_revert_identity(&saved);
+	table_close(opened, AccessShareLock);
+	return result;
+}

@@ -1,0 +1,26 @@
+/*
+ * expression.h
+ *		The expressions a stage table's owner gives for time, amount, filter
+ *		and order key.
+ */
+#ifndef CRM_EXPRESSION_H
+#define CRM_EXPRESSION_H
+
+#include "postgres.h"
+
+typedef enum CrmExpressionKind
+{
+	CRM_EXPRESSION_TIME,   /* date, timestamp, timestamptz */
+	CRM_EXPRESSION_AMOUNT, /* numeric or integer */
+	CRM_EXPRESSION_FILTER, /* boolean */
+	CRM_EXPRESSION_ANY
+} CrmExpressionKind;
+
+/*
+ * Check an expression over one relation's columns and give it back with every
+ * name qualified, so that it means the same under any search_path.
+ */
+extern char *crm_check_expression(Oid relation, const char *argument,
+								  const char *text, CrmExpressionKind kind);
+
+#endif /* CRM_EXPRESSION_H */

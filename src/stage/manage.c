@@ -1,0 +1,860 @@
+/*
+ * manage.c
+ *		Creating, changing and dropping stage tables.
+ *
+ * What a user asks for is done with that user's own rights: CREATE TABLE in a
+ * schema that allows it, triggers on sources that grant it.  Only crmlife's
+ * own tables are written as their owner.
+ *
+ * Invariant: a definition is complete when its row is written: names checked,
+ * expressions qualified, model fit for the sources.  Everything of one call is
+ * in one transaction, with the triggers in place before the first row is read.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "pgtime.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+#include "compat.h"
+#include "functions/model_type.h"
+#include "stage/calibrate.h"
+#include "stage/capture.h"
+#include "stage/definition.h"
+#include "stage/expression.h"
+#include "stage/refresh.h"
+#include "stage/row.h"
+#include "stage/stage.h"
+
+/* the arguments of create_stage_table, in order */
+enum
+{
+	ARG_NAME,
+	ARG_ORDERS,
+	ARG_CUSTOMER,
+	ARG_ORDERED_AT,
+	ARG_AMOUNT,
+	ARG_ORDER_FILTER,
+	ARG_ORDER_KEY,
+	ARG_VISITS,
+	ARG_VISIT_CUSTOMER,
+	ARG_VISITED_AT,
+	ARG_VISIT_FILTER,
+	ARG_MEMBERS,
+	ARG_MEMBER_CUSTOMER,
+	ARG_REGISTERED_AT,
+	ARG_SEGMENT,
+	ARG_MODEL,
+	ARG_TIMEZONE,
+	ARG_REFRESH_EVERY,
+	ARG_CAPTURE,
+	ARG_CUSTOMER_COLUMN,
+	ARG_COUNT
+};
+
+/* a stage table about to be made */
+typedef struct StagePlan
+{
+	char	   *schema;
+	char	   *name;
+	char	   *customer_column;
+	char	   *key_type; /* SQL type of the customer column */
+	const char *key_kind;
+
+	CrmSource	orders;
+	CrmSource	visits;
+	CrmSource	members;
+	char	   *segment;
+	Datum		model;
+	char	   *timezone;
+	Interval   *refresh_every;
+	const char *capture;
+} StagePlan;
+
+/* ----- arguments ----- */
+
+static char *
+text_argument(FunctionCallInfo fcinfo, int number)
+{
+	return PG_ARGISNULL(number) ? NULL
+								: text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+static char *
+required_text(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	char *value = text_argument(fcinfo, number);
+
+	if (value == NULL)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("%s must not be null", name)));
+	return value;
+}
+
+static Oid
+relation_argument(FunctionCallInfo fcinfo, int number)
+{
+	return PG_ARGISNULL(number) ? InvalidOid : PG_GETARG_OID(number);
+}
+
+/* ----- sources ----- */
+
+static bool
+can_carry_triggers(Oid relation)
+{
+	char kind = get_rel_relkind(relation);
+
+	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+static void
+check_source_kind(Oid relation, const char *argument, bool by_trigger)
+{
+	char kind = get_rel_relkind(relation);
+
+	if (get_rel_name(relation) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("%s: relation with OID %u does not exist",
+							   argument, relation)));
+	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
+		kind != RELKIND_VIEW && kind != RELKIND_MATVIEW &&
+		kind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("%s: %s is not a table or view", argument,
+							   crm_quote_relation(relation))));
+	if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s: %s is a temporary table", argument,
+						crm_quote_relation(relation)),
+				 errdetail("Later refreshes, in other sessions, cannot see "
+						   "it.")));
+	if (by_trigger && !can_carry_triggers(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s: changes of %s cannot be captured by triggers",
+						argument, crm_quote_relation(relation)),
+				 errdetail("It is a view or a foreign table."),
+				 errhint("Pass capture => 'full': every refresh then reads "
+						 "all of it.")));
+}
+
+static void
+check_source_rights(Oid relation, const char *argument, bool by_trigger)
+{
+	if (pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(relation, GetUserId(), ACL_SELECT,
+								  ACLMASK_ANY) != ACLCHECK_OK)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s: permission denied for %s", argument,
+					crm_quote_relation(relation)),
+			 errdetail("A stage table reads its sources with its "
+					   "owner's rights."),
+			 errhint("GRANT SELECT ON %s TO %s;", crm_quote_relation(relation),
+					 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+	if (by_trigger &&
+		pg_class_aclcheck(relation, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s: no right to create triggers on %s", argument,
+					crm_quote_relation(relation)),
+			 errhint("GRANT TRIGGER ON %s TO %s; or pass capture => "
+					 "'full'.",
+					 crm_quote_relation(relation),
+					 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+}
+
+static Oid
+column_type(Oid relation, const char *argument, const char *column)
+{
+	AttrNumber number = get_attnum(relation, column);
+
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("%s: column \"%s\" of %s does not exist", argument,
+						column, crm_quote_relation(relation)),
+				 errhint("Give the name of a column as it is stored, without "
+						 "quotes around it.")));
+	return get_atttype(relation, number);
+}
+
+static const char *
+kind_of_key(Oid type)
+{
+	Oid	 base = getBaseType(type);
+	char category;
+	bool preferred;
+
+	if (base == INT2OID || base == INT4OID || base == INT8OID)
+		return "bigint";
+	if (base == UUIDOID)
+		return "uuid";
+	get_type_category_preferred(base, &category, &preferred);
+	return category == TYPCATEGORY_STRING ? "text" : NULL;
+}
+
+static const char *
+check_key(Oid relation, const char *argument, const char *column)
+{
+	Oid			type = column_type(relation, argument, column);
+	const char *kind = kind_of_key(type);
+	Oid			collation;
+	int32		typmod;
+
+	if (kind == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s: column \"%s\" is of type %s", argument, column,
+						format_type_be(type)),
+				 errdetail("A customer is a bigint, integer, smallint, uuid or "
+						   "text.")));
+	get_atttypetypmodcoll(relation, get_attnum(relation, column), &type,
+						  &typmod, &collation);
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s: column \"%s\" has a nondeterministic collation",
+						argument, column),
+				 errhint("Use a view that casts it to text COLLATE \"C\", with "
+						 "capture => 'full'.")));
+	return kind;
+}
+
+/* visits and members name customers the way the orders do */
+static void
+check_same_key(const StagePlan *plan, const CrmSource *source,
+			   const char *argument, const char *column_argument)
+{
+	const char *kind;
+
+	if (source->customer == NULL)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("%s needs %s", argument, column_argument)));
+	kind = check_key(source->relation, column_argument, source->customer);
+	if (strcmp(kind, plan->key_kind) != 0)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("%s and customer are of different types", column_argument),
+			 errdetail("One is a %s, the other a %s.", kind, plan->key_kind)));
+}
+
+static void
+plan_orders(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
+{
+	CrmSource *orders = &plan->orders;
+
+	if (PG_ARGISNULL(ARG_ORDERS))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("orders must not be null")));
+	orders->relation = PG_GETARG_OID(ARG_ORDERS);
+	check_source_kind(orders->relation, "orders", by_trigger);
+	check_source_rights(orders->relation, "orders", by_trigger);
+	orders->customer = required_text(fcinfo, ARG_CUSTOMER, "customer");
+	plan->key_kind = check_key(orders->relation, "customer", orders->customer);
+	orders->at = crm_check_expression(
+		orders->relation, "ordered_at",
+		required_text(fcinfo, ARG_ORDERED_AT, "ordered_at"),
+		CRM_EXPRESSION_TIME);
+	orders->amount = crm_check_expression(
+		orders->relation, "amount", required_text(fcinfo, ARG_AMOUNT, "amount"),
+		CRM_EXPRESSION_AMOUNT);
+	orders->filter = crm_check_expression(
+		orders->relation, "order_filter",
+		text_argument(fcinfo, ARG_ORDER_FILTER), CRM_EXPRESSION_FILTER);
+	orders->order_key = crm_check_expression(
+		orders->relation, "order_key", text_argument(fcinfo, ARG_ORDER_KEY),
+		CRM_EXPRESSION_ANY);
+}
+
+static void
+plan_visits(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
+{
+	CrmSource *visits = &plan->visits;
+
+	visits->relation = relation_argument(fcinfo, ARG_VISITS);
+	if (!OidIsValid(visits->relation))
+		return;
+	check_source_kind(visits->relation, "visits", by_trigger);
+	check_source_rights(visits->relation, "visits", by_trigger);
+	visits->customer = text_argument(fcinfo, ARG_VISIT_CUSTOMER);
+	check_same_key(plan, visits, "visits", "visit_customer");
+	visits->at = crm_check_expression(
+		visits->relation, "visited_at",
+		required_text(fcinfo, ARG_VISITED_AT, "visited_at"),
+		CRM_EXPRESSION_TIME);
+	visits->filter = crm_check_expression(
+		visits->relation, "visit_filter",
+		text_argument(fcinfo, ARG_VISIT_FILTER), CRM_EXPRESSION_FILTER);
+}
+
+static void
+plan_members(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
+{
+	CrmSource *members = &plan->members;
+
+	members->relation = relation_argument(fcinfo, ARG_MEMBERS);
+	if (OidIsValid(members->relation))
+	{
+		check_source_kind(members->relation, "members", by_trigger);
+		check_source_rights(members->relation, "members", by_trigger);
+		members->customer = text_argument(fcinfo, ARG_MEMBER_CUSTOMER);
+		check_same_key(plan, members, "members", "member_customer");
+		members->at = crm_check_expression(
+			members->relation, "registered_at",
+			text_argument(fcinfo, ARG_REGISTERED_AT), CRM_EXPRESSION_TIME);
+	}
+	plan->segment = crm_check_expression(
+		OidIsValid(members->relation) ? members->relation
+									  : plan->orders.relation,
+		"segment", text_argument(fcinfo, ARG_SEGMENT), CRM_EXPRESSION_ANY);
+}
+
+/* ----- the table ----- */
+
+static void
+plan_name(StagePlan *plan, FunctionCallInfo fcinfo)
+{
+	char	 *name = required_text(fcinfo, ARG_NAME, "name");
+	RangeVar *range = makeRangeVarFromNameList(crm_qualified_name_list(name));
+
+	if (strlen(range->relname) + strlen("_changes") >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("stage table name \"%s\" is too long", range->relname),
+				 errdetail("Its change log is called %s_changes, which must "
+						   "fit into %d bytes.",
+						   range->relname, NAMEDATALEN - 1)));
+	plan->schema = get_namespace_name(RangeVarGetCreationNamespace(range));
+	plan->name = range->relname;
+}
+
+/* the customer column: name and type of the source's */
+static void
+plan_customer_column(StagePlan *plan, FunctionCallInfo fcinfo)
+{
+	AttrNumber number =
+		get_attnum(plan->orders.relation, plan->orders.customer);
+	Oid	  type;
+	int32 typmod;
+	Oid	  collation;
+
+	plan->customer_column = text_argument(fcinfo, ARG_CUSTOMER_COLUMN);
+	if (plan->customer_column == NULL)
+		plan->customer_column = plan->orders.customer;
+	if (strlen(plan->customer_column) == 0 ||
+		strlen(plan->customer_column) >= NAMEDATALEN)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+						errmsg("customer_column \"%s\" is no column name",
+							   plan->customer_column)));
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		if (strcmp(plan->customer_column, crm_stage_columns[i].name) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_COLUMN),
+					 errmsg("a stage table has a column \"%s\" of its own",
+							plan->customer_column),
+					 errhint("Choose another name with customer_column => "
+							 "'...'.")));
+	get_atttypetypmodcoll(plan->orders.relation, number, &type, &typmod,
+						  &collation);
+	type = getBaseTypeAndTypmod(type, &typmod);
+	/* other sources may have larger keys; citext compares in its own way */
+	if (OidIsValid(plan->visits.relation) ||
+		OidIsValid(plan->members.relation) ||
+		(strcmp(plan->key_kind, "text") == 0 && type != VARCHAROID &&
+		 type != BPCHAROID))
+		plan->key_type = pstrdup(plan->key_kind);
+	else
+		plan->key_type = format_type_with_typemod(type, typmod);
+}
+
+static void
+create_tables(const StagePlan *plan)
+{
+	const char	  *table = quote_qualified_identifier(plan->schema, plan->name);
+	const char	  *key = quote_identifier(plan->customer_column);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE TABLE %s (%s %s PRIMARY KEY", table, key,
+					 plan->key_type);
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		appendStringInfo(&sql, ", %s %s%s", crm_stage_columns[i].name,
+						 crm_stage_columns[i].type_name,
+						 i == CRM_COLUMN_STAGE ? " NOT NULL" : "");
+	appendStringInfo(&sql,
+					 ", refreshed_at timestamptz NOT NULL);"
+					 "CREATE INDEX ON %s (due_on);"
+					 "CREATE TABLE %s ("
+					 "seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
+					 "%s %s NOT NULL, from_stage text, to_stage text, "
+					 "changed_on date, recorded_at timestamptz NOT NULL, "
+					 "cause text NOT NULL CHECK (cause IN ('event', 'time', "
+					 "'model', 'correction', 'removed')), "
+					 "model_version integer NOT NULL)",
+					 table,
+					 quote_qualified_identifier(
+						 plan->schema, psprintf("%s_changes", plan->name)),
+					 key, plan->key_type);
+	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not create the stage table");
+}
+
+static void
+comment_tables(const StagePlan *plan)
+{
+	const char	  *table = quote_qualified_identifier(plan->schema, plan->name);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "COMMENT ON TABLE %s IS %s;", table,
+					 quote_literal_cstr(psprintf(
+						 "lifecycle stages of the customers of %s, kept by "
+						 "crmlife",
+						 crm_quote_relation(plan->orders.relation))));
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		appendStringInfo(&sql, "COMMENT ON COLUMN %s.%s IS %s;", table,
+						 crm_stage_columns[i].name,
+						 quote_literal_cstr(crm_stage_columns[i].comment));
+	appendStringInfo(&sql,
+					 "COMMENT ON COLUMN %s.refreshed_at IS 'when this row was "
+					 "last written'",
+					 table);
+	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not comment the stage table");
+}
+
+/* ----- the definition ----- */
+
+static char *
+checked_timezone(const char *name)
+{
+	pg_tz *zone = pg_tzset(name);
+
+	if (zone == NULL || !pg_tz_acceptable(zone))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("time zone \"%s\" not recognized", name),
+						errhint("SELECT name FROM pg_timezone_names lists "
+								"them.")));
+	return pstrdup(pg_get_timezone_name(zone));
+}
+
+static void
+plan_settings(StagePlan *plan, FunctionCallInfo fcinfo)
+{
+	Interval zero = {0, 0, 0};
+
+	if (PG_ARGISNULL(ARG_MODEL))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("model must not be null")));
+	plan->model = PG_GETARG_DATUM(ARG_MODEL);
+	crm_check_stage_model(crm_model_from_datum(plan->model),
+						  OidIsValid(plan->visits.relation),
+						  OidIsValid(plan->members.relation));
+	plan->timezone =
+		checked_timezone(required_text(fcinfo, ARG_TIMEZONE, "timezone"));
+	if (PG_ARGISNULL(ARG_REFRESH_EVERY))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("refresh_every must not be null")));
+	plan->refresh_every = PG_GETARG_INTERVAL_P(ARG_REFRESH_EVERY);
+	if (DatumGetInt32(DirectFunctionCall2(
+			interval_cmp, IntervalPGetDatum(plan->refresh_every),
+			IntervalPGetDatum(&zero))) <= 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("refresh_every must be longer than nothing"),
+						errhint("For example '1 minute'.")));
+}
+
+static const char *
+capture_argument(FunctionCallInfo fcinfo)
+{
+	char *capture = required_text(fcinfo, ARG_CAPTURE, "capture");
+
+	if (strcmp(capture, "trigger") != 0 && strcmp(capture, "full") != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("capture \"%s\" is unknown", capture),
+						errhint("'trigger': triggers on the sources notice "
+								"changes; 'full': every refresh reads all.")));
+	return capture;
+}
+
+/* collects the arguments of one INSERT */
+typedef struct Values
+{
+	Oid	  types[24];
+	Datum values[24];
+	char  nulls[25];
+	int	  count;
+} Values;
+
+static void
+add_value(Values *values, Oid type, Datum value, bool isnull)
+{
+	values->types[values->count] = type;
+	values->values[values->count] = value;
+	values->nulls[values->count++] = isnull ? 'n' : ' ';
+}
+
+static void
+add_text(Values *values, const char *text)
+{
+	add_value(values, TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0,
+			  text == NULL);
+}
+
+static void
+add_relation(Values *values, Oid relation)
+{
+	add_value(values, REGCLASSOID, ObjectIdGetDatum(relation),
+			  !OidIsValid(relation));
+}
+
+static void
+store_definition(const StagePlan *plan, Oid stage_table, Oid model_type)
+{
+	Values		values = {0};
+	CrmIdentity saved;
+
+	add_relation(&values, stage_table);
+	add_relation(&values, plan->orders.relation);
+	add_text(&values, plan->orders.customer);
+	add_text(&values, plan->orders.at);
+	add_text(&values, plan->orders.amount);
+	add_text(&values, plan->orders.filter);
+	add_text(&values, plan->orders.order_key);
+	add_relation(&values, plan->visits.relation);
+	add_text(&values, plan->visits.customer);
+	add_text(&values, plan->visits.at);
+	add_text(&values, plan->visits.filter);
+	add_relation(&values, plan->members.relation);
+	add_text(&values, plan->members.customer);
+	add_text(&values, plan->members.at);
+	add_text(&values, plan->segment);
+	add_value(&values, model_type, plan->model, false);
+	add_text(&values, plan->timezone);
+	add_value(&values, INTERVALOID, IntervalPGetDatum(plan->refresh_every),
+			  false);
+	add_text(&values, plan->capture);
+	add_text(&values, plan->customer_column);
+	add_text(&values, plan->key_kind);
+	crm_become_catalog_owner(&saved);
+	crm_execute("INSERT INTO crmlife.stage_table (stage_table, orders, "
+				"customer, ordered_at, amount, order_filter, order_key, "
+				"visits, visit_customer, visited_at, visit_filter, members, "
+				"member_customer, registered_at, segment, model, timezone, "
+				"refresh_every, capture, customer_column, key_kind) VALUES "
+				"($1, $2, $3::name, $4, $5, $6, $7, $8, $9::name, $10, $11, "
+				"$12, $13::name, $14, $15, $16, $17, $18, $19, $20::name, $21)",
+				values.count, values.types, values.values, values.nulls,
+				SPI_OK_INSERT);
+	crm_execute(
+		"INSERT INTO crmlife.stage_state (stage_table, next_run_at) "
+		"SELECT $1::oid, now() + refresh_every FROM crmlife.stage_table "
+		"WHERE stage_table = $1",
+		1, values.types, values.values, NULL, SPI_OK_INSERT);
+	crm_revert_identity(&saved);
+}
+
+/* the first filling: cuts from the data, then the rows */
+static void
+fill(Oid stage_table, bool by_trigger)
+{
+	CrmStageDefinition *definition;
+	CrmRefreshResult	result;
+	CrmIdentity			saved;
+
+	CommandCounterIncrement();
+	crm_record_model_version(stage_table);
+	definition = crm_load_newest_definition(stage_table);
+	if (by_trigger)
+	{
+		crm_become_table_owner(definition, &saved);
+		crm_capture_install(definition);
+		crm_revert_identity(&saved);
+	}
+	crm_calibrate_first(stage_table);
+	crm_stage_rebuild(stage_table, false, &result);
+}
+
+PG_FUNCTION_INFO_V1(crm_create_stage_table);
+
+Datum
+crm_create_stage_table(PG_FUNCTION_ARGS)
+{
+	StagePlan	plan = {0};
+	Oid			stage_table;
+	bool		by_trigger;
+	CrmIdentity saved;
+
+	crm_refuse_on_standby();
+	plan.capture = capture_argument(fcinfo);
+	by_trigger = strcmp(plan.capture, "trigger") == 0;
+	plan_name(&plan, fcinfo);
+	plan_orders(&plan, fcinfo, by_trigger);
+	plan_visits(&plan, fcinfo, by_trigger);
+	plan_members(&plan, fcinfo, by_trigger);
+	plan_customer_column(&plan, fcinfo);
+	plan_settings(&plan, fcinfo);
+
+	crm_forget_dropped();
+	SPI_connect();
+	crm_pin_search_path(&saved);
+	create_tables(&plan);
+	comment_tables(&plan);
+	stage_table =
+		get_relname_relid(plan.name, get_namespace_oid(plan.schema, false));
+	crm_stage_lock(stage_table);
+	store_definition(&plan, stage_table,
+					 get_fn_expr_argtype(fcinfo->flinfo, ARG_MODEL));
+	fill(stage_table, by_trigger);
+	crm_revert_identity(&saved);
+	SPI_finish();
+	PG_RETURN_OID(stage_table);
+}
+
+/* ----- dropping ----- */
+
+/* crmlife's own rows about a stage table */
+static uint64
+forget(Oid stage_table)
+{
+	static const char *const tables[] = {
+		"threshold_override", "rfm_cuts", "model_version",
+		"stage_state",		  "queue",	  "stage_table"};
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity saved;
+	uint64		removed = 0;
+
+	crm_become_catalog_owner(&saved);
+	for (int i = 0; i < lengthof(tables); i++)
+		removed = crm_execute(
+			psprintf("DELETE FROM crmlife.%s WHERE stage_table = $1",
+					 tables[i]),
+			1, types, values, NULL, SPI_OK_DELETE);
+	crm_revert_identity(&saved);
+	return removed;
+}
+
+PG_FUNCTION_INFO_V1(crm_drop_stage_table);
+
+Datum
+crm_drop_stage_table(PG_FUNCTION_ARGS)
+{
+	Oid			stage_table = PG_GETARG_OID(0);
+	bool		exists = get_rel_name(stage_table) != NULL;
+	char	   *table = NULL;
+	char	   *changes = NULL;
+	CrmIdentity saved;
+
+	crm_refuse_on_standby();
+	crm_require_stage_owner(stage_table);
+	crm_stage_lock(stage_table);
+	if (exists)
+	{
+		char *schema = get_namespace_name(get_rel_namespace(stage_table));
+		char *name = get_rel_name(stage_table);
+
+		table = quote_qualified_identifier(schema, name);
+		changes =
+			quote_qualified_identifier(schema, psprintf("%s_changes", name));
+	}
+	SPI_connect();
+	crm_pin_search_path(&saved);
+	crm_capture_remove(stage_table);
+	if (forget(stage_table) == 0)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("%s is not a stage table",
+					exists ? table : "what was given"),
+			 errhint("SELECT stage_table FROM crmlife.status lists them.")));
+	if (exists && SPI_execute(psprintf("DROP TABLE %s; DROP TABLE IF EXISTS %s",
+									   table, changes),
+							  false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not drop %s", table);
+	crm_revert_identity(&saved);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* what is left of stage tables that were dropped with plain DROP TABLE */
+void
+crm_forget_dropped(void)
+{
+	CrmIdentity saved;
+	uint64		count;
+	Oid		   *gone;
+
+	SPI_connect();
+	crm_become_catalog_owner(&saved);
+	count = crm_execute("SELECT t.stage_table::oid FROM crmlife.stage_table t "
+						"WHERE NOT EXISTS (SELECT FROM pg_class c "
+						"WHERE c.oid = t.stage_table)",
+						0, NULL, NULL, NULL, SPI_OK_SELECT);
+	gone = palloc(sizeof(Oid) * Max(count, 1));
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool isnull;
+
+		gone[i] = DatumGetObjectId(SPI_getbinval(
+			SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+	}
+	crm_revert_identity(&saved);
+	for (uint64 i = 0; i < count; i++)
+	{
+		crm_capture_remove(gone[i]);
+		forget(gone[i]);
+	}
+	SPI_finish();
+}
+
+/* ----- changing ----- */
+
+typedef struct Change
+{
+	Oid			stage_table;
+	const char *query; /* $1 is the stage table */
+	Values		values;
+	int			expected;
+} Change;
+
+/* run the statement as the catalog's owner, then work all rows out again */
+static void
+apply_change(Change *change, bool remodel)
+{
+	CrmStageDefinition *definition;
+	CrmRefreshResult	result;
+	CrmIdentity			saved;
+
+	SPI_connect();
+	crm_become_catalog_owner(&saved);
+	crm_execute(change->query, change->values.count, change->values.types,
+				change->values.values, change->values.nulls, change->expected);
+	crm_revert_identity(&saved);
+	CommandCounterIncrement();
+	definition = crm_load_newest_definition(change->stage_table);
+	crm_check_stage_model(definition->model,
+						  OidIsValid(definition->visits.relation),
+						  OidIsValid(definition->members.relation));
+	if (remodel)
+		crm_record_model_version(change->stage_table);
+	if (definition->refreshed)
+		crm_stage_rebuild(change->stage_table, remodel, &result);
+	SPI_finish();
+}
+
+static Oid
+stage_argument(FunctionCallInfo fcinfo)
+{
+	Oid stage_table;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("stage_table must not be null")));
+	stage_table = PG_GETARG_OID(0);
+	crm_refuse_on_standby();
+	crm_require_stage_owner(stage_table);
+	crm_stage_lock(stage_table);
+	(void) crm_load_newest_definition(stage_table);
+	return stage_table;
+}
+
+static void
+begin_change(Change *change, FunctionCallInfo fcinfo, const char *query,
+			 int expected)
+{
+	memset(change, 0, sizeof(*change));
+	change->stage_table = stage_argument(fcinfo);
+	change->query = query;
+	change->expected = expected;
+	add_relation(&change->values, change->stage_table);
+}
+
+PG_FUNCTION_INFO_V1(crm_set_threshold);
+
+Datum
+crm_set_threshold(PG_FUNCTION_ARGS)
+{
+	Change change;
+	char  *name = required_text(fcinfo, 1, "threshold");
+	bool   remove = PG_ARGISNULL(2);
+
+	if (!PG_ARGISNULL(3))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("thresholds per segment are not supported by "
+							   "this version of crmlife"),
+						errhint("Leave segment out to set the threshold for "
+								"the whole stage table.")));
+	begin_change(&change, fcinfo,
+				 remove ? "DELETE FROM crmlife.threshold_override "
+						  "WHERE stage_table = $1 AND threshold = $2"
+						: "INSERT INTO crmlife.threshold_override "
+						  "(stage_table, threshold, value) VALUES ($1, $2, $3) "
+						  "ON CONFLICT (stage_table, threshold) DO UPDATE SET "
+						  "value = excluded.value, set_at = now()",
+				 remove ? SPI_OK_DELETE : SPI_OK_INSERT);
+	crm_require_threshold(change.stage_table, name);
+	add_text(&change.values, name);
+	if (!remove)
+		add_value(&change.values, NUMERICOID, PG_GETARG_DATUM(2), false);
+	apply_change(&change, true);
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(crm_set_model);
+
+Datum
+crm_set_model(PG_FUNCTION_ARGS)
+{
+	Change change;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("model must not be null")));
+	begin_change(&change, fcinfo,
+				 "UPDATE crmlife.stage_table SET model = $2 "
+				 "WHERE stage_table = $1",
+				 SPI_OK_UPDATE);
+	add_value(&change.values, get_fn_expr_argtype(fcinfo->flinfo, 1),
+			  PG_GETARG_DATUM(1), false);
+	apply_change(&change, true);
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(crm_set_timezone);
+
+Datum
+crm_set_timezone(PG_FUNCTION_ARGS)
+{
+	Change change;
+	char  *zone = checked_timezone(required_text(fcinfo, 1, "timezone"));
+
+	begin_change(&change, fcinfo,
+				 "UPDATE crmlife.stage_table SET timezone = $2 "
+				 "WHERE stage_table = $1",
+				 SPI_OK_UPDATE);
+	add_text(&change.values, zone);
+	apply_change(&change, false);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,569 @@
+/*
+ * refresh.c
+ *		Bringing a stage table up to a day: whom to look at, what to write,
+ *		what to tell.
+ *
+ *		queue --taken first--+                        +-- rows that differ
+ *		                     +-- keys -- walk pairs --+-- change log
+ *		due_on <= day -------+   (or everybody)       +-- not visible yet
+ *
+ * The queue is emptied before the sources are read.  A writer that commits in
+ * between is read already and stays in the queue, which costs one needless
+ * look; the other way round its change would be lost.
+ *
+ * What the change log says of a customer follows from what the table showed
+ * (stage, since, previous_stage as of the day D0 it was refreshed to) and from
+ * the history as it is now:
+ *
+ *		  ... D0-1 | D0 |  D0+1 ... D1
+ *		  past      then    days since: replayed, each with its own date
+ *
+ * If the past is not what was published, that is one correction; what differs
+ * on D0 alone is an event of that day, for D0 may not have been over.
+ *
+ * Invariant: after a run each stored row of a customer who was looked at
+ * equals crm_stage_row of the sources, and the others' rows are right because
+ * nothing of theirs changed and none is due.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "functions/localday.h"
+#include "stage/capture.h"
+#include "stage/definition.h"
+#include "stage/refresh.h"
+#include "stage/row.h"
+#include "stage/scan.h"
+#include "stage/stage.h"
+#include "stage/writer.h"
+
+/* beyond this share of the stored customers a run looks at everybody */
+#define CRM_FULL_SHARE 5
+#define CRM_KEYS_AT_ONCE 10000
+
+typedef struct Run
+{
+	CrmStageDefinition *definition;
+	CrmRefreshResult   *result;
+	CrmWriter		   *writer;
+	CrmDay				day;
+	bool				remodel; /* only the model has changed */
+	/* of the customer at hand */
+	Datum key;
+} Run;
+
+/* ----- the keys to look at ----- */
+
+typedef struct Keys
+{
+	CrmStageKey kind;
+	Datum	   *keys;
+	int			count;
+	int			space;
+	bool		everybody;
+} Keys;
+
+static void
+add_key(Keys *keys, Datum key)
+{
+	if (keys->count == keys->space)
+	{
+		keys->space = Max(keys->space * 2, 64);
+		keys->keys =
+			keys->keys ? repalloc_huge(keys->keys, sizeof(Datum) * keys->space)
+					   : palloc(sizeof(Datum) * keys->space);
+	}
+	keys->keys[keys->count++] = key;
+}
+
+static int
+compare_keys(const void *a, const void *b, void *kind)
+{
+	return crm_key_compare(*(CrmStageKey *) kind, *(const Datum *) a,
+						   *(const Datum *) b);
+}
+
+static void
+sort_unique_keys(Keys *keys)
+{
+	int kept = 0;
+
+	qsort_arg(keys->keys, keys->count, sizeof(Datum), compare_keys,
+			  &keys->kind);
+	for (int i = 0; i < keys->count; i++)
+		if (kept == 0 || crm_key_compare(keys->kind, keys->keys[kept - 1],
+										 keys->keys[i]) != 0)
+			keys->keys[kept++] = keys->keys[i];
+	keys->count = kept;
+}
+
+/* the rows of the queue that concern this run, taken out of it */
+static void
+take_queue(const Run *run, Keys *keys, MemoryContext into)
+{
+	Oid			types[2] = {OIDOID, DATEOID};
+	Datum		values[2] = {ObjectIdGetDatum(run->definition->stage_table),
+							 DateADTGetDatum(run->day)};
+	CrmIdentity saved;
+
+	crm_become_catalog_owner(&saved);
+	crm_execute("DELETE FROM crmlife.queue WHERE stage_table = $1 "
+				"AND (due_on IS NULL OR due_on <= $2) RETURNING customer",
+				2, types, values, NULL, SPI_OK_DELETE_RETURNING);
+	crm_revert_identity(&saved);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char *text =
+			SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		MemoryContext old;
+
+		CHECK_FOR_INTERRUPTS();
+		if (text == NULL)
+		{
+			keys->everybody = true;
+			continue;
+		}
+		old = MemoryContextSwitchTo(into);
+		add_key(keys, crm_key_from_text(keys->kind, text));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* customers whom time alone changes by this day */
+static void
+take_due(const Run *run, Keys *keys, MemoryContext into)
+{
+	const CrmStageDefinition *definition = run->definition;
+	Oid						  type = crm_key_type(keys->kind);
+	Oid						  types[1] = {DATEOID};
+	Datum					  values[1] = {DateADTGetDatum(run->day)};
+	int16					  length;
+	bool					  by_value;
+
+	get_typlenbyval(type, &length, &by_value);
+	crm_execute(psprintf("SELECT %s::%s FROM %s WHERE due_on <= $1",
+						 quote_identifier(definition->customer_column),
+						 format_type_be(type), definition->table_name),
+				1, types, values, NULL, SPI_OK_SELECT);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool  isnull;
+		Datum key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+								  1, &isnull);
+		MemoryContext old = MemoryContextSwitchTo(into);
+
+		add_key(keys, datumCopy(key, by_value, length));
+		MemoryContextSwitchTo(old);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static double
+stored_customers(const CrmStageDefinition *definition)
+{
+	bool isnull;
+
+	crm_query(psprintf("SELECT reltuples FROM pg_class WHERE oid = %u",
+					   definition->stage_table),
+			  0, NULL, NULL);
+	return DatumGetFloat4(SPI_getbinval(SPI_tuptable->vals[0],
+										SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/* whom to look at; true: everybody */
+static bool
+gather_keys(Run *run, Keys *keys, bool full)
+{
+	CrmStageDefinition *definition = run->definition;
+	MemoryContext		into = CurrentMemoryContext;
+
+	keys->kind = definition->key;
+	take_queue(run, keys, into);
+	if (full || keys->everybody)
+		return true;
+	if (!definition->refreshed || definition->needs_full)
+		return true;
+	if (run->day > definition->refreshed_day)
+		take_due(run, keys, into);
+	sort_unique_keys(keys);
+	return keys->count > CRM_KEYS_AT_ONCE &&
+		   keys->count > stored_customers(definition) * CRM_FULL_SHARE / 100;
+}
+
+/* ----- the change log ----- */
+
+static bool
+differs(const char *a, const char *b)
+{
+	if (a == NULL || b == NULL)
+		return a != b;
+	return strcmp(a, b) != 0;
+}
+
+/* what the stage table showed of a customer */
+typedef struct Published
+{
+	const char *stage;		/* on D0; NULL: no row */
+	const char *day_before; /* on the day before D0 */
+} Published;
+
+static Published
+read_published(const CrmStageDefinition *definition, const CrmPair *pair)
+{
+	Published published = {NULL, NULL};
+	bool	  isnull;
+	Datum	  since;
+
+	if (pair->stored == NULL)
+		return published;
+	published.stage =
+		SPI_getvalue(pair->stored, pair->descriptor, 2 + CRM_COLUMN_STAGE);
+	since = heap_getattr(pair->stored, 2 + CRM_COLUMN_SINCE, pair->descriptor,
+						 &isnull);
+	if (isnull || DatumGetDateADT(since) < definition->refreshed_day)
+		published.day_before = published.stage;
+	else
+		published.day_before = SPI_getvalue(pair->stored, pair->descriptor,
+											2 + CRM_COLUMN_PREVIOUS_STAGE);
+	return published;
+}
+
+static void
+log_replayed(void *context, CrmDay day, int from_stage, int to_stage,
+			 bool by_event)
+{
+	Run			   *run = context;
+	const CrmModel *model = run->definition->model;
+
+	crm_writer_log(run->writer, run->key, crm_stage_name(model, from_stage),
+				   crm_stage_name(model, to_stage), day,
+				   by_event ? "event" : "time");
+}
+
+/* what differs on a day from what was published for it */
+static void
+log_difference(Run *run, const CrmPair *pair, const Published *published,
+			   CrmDay day, bool past_differs)
+{
+	const CrmModel *model = run->definition->model;
+	CrmStretch		now = crm_history_stretch(&pair->history, model, day);
+	const char	   *stage = crm_stage_name(model, now.stage);
+	CrmDay			changed_on = day;
+	const char	   *cause = "event";
+
+	if (!differs(published->stage, stage))
+		return;
+	if (run->remodel)
+		cause = "model";
+	else if (stage == NULL)
+	{
+		cause = "removed";
+		changed_on = Max(day, run->day);
+	}
+	else if (past_differs)
+	{
+		cause = "correction";
+		if (now.since != CRM_NO_DAY)
+			changed_on = now.since;
+	}
+	crm_writer_log(run->writer, pair->key, published->stage, stage, changed_on,
+				   cause);
+}
+
+static void
+log_changes(Run *run, const CrmPair *pair)
+{
+	const CrmStageDefinition *definition = run->definition;
+	CrmDay					  then = definition->refreshed_day;
+	Published				  published;
+	int						  before;
+	bool					  past_differs;
+
+	/* the first filling is no change: nothing was published before */
+	if (!definition->refreshed)
+		return;
+	published = read_published(definition, pair);
+	if (run->day < then)
+	{
+		log_difference(run, pair, &published, run->day, true);
+		return;
+	}
+	before = crm_history_stage(&pair->history, definition->model, then - 1);
+	past_differs = differs(published.day_before,
+						   crm_stage_name(definition->model, before));
+	log_difference(run, pair, &published, then, past_differs);
+	crm_history_replay(&pair->history, definition->model, then, run->day,
+					   log_replayed, run);
+}
+
+/* ----- rows ----- */
+
+static bool
+same_row(const CrmPair *pair, const CrmStageRow *row)
+{
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		if (!crm_same_column(pair->stored, pair->descriptor, row, i))
+			return false;
+	return true;
+}
+
+/* did the cuts move the score, and not the customer? */
+static bool
+rescored(const CrmPair *pair, const CrmStageRow *row)
+{
+	static const CrmStageColumnNumber orders[] = {
+		CRM_COLUMN_ORDERS, CRM_COLUMN_REVENUE, CRM_COLUMN_LAST_ORDER_AT};
+
+	for (int i = 0; i < lengthof(orders); i++)
+		if (!crm_same_column(pair->stored, pair->descriptor, row, orders[i]))
+			return false;
+	return !crm_same_column(pair->stored, pair->descriptor, row,
+							CRM_COLUMN_RFM_SCORE);
+}
+
+static void
+refresh_customer(Run *run, CrmPair *pair)
+{
+	CrmStageRow row;
+	bool		known;
+	CrmDay		later;
+
+	run->result->customers++;
+	run->key = pair->key;
+	known = crm_stage_row(run->definition, &pair->history, run->day, &row);
+	log_changes(run, pair);
+	if (known)
+	{
+		if (pair->stored && rescored(pair, &row))
+			run->result->rescored++;
+		if (pair->stored == NULL || !same_row(pair, &row))
+			crm_writer_put(run->writer, pair->key, &row);
+		return;
+	}
+	if (pair->stored)
+		crm_writer_remove(run->writer, pair->key);
+	later = crm_history_next_event(&pair->history, run->day);
+	if (later != CRM_NO_DAY)
+		crm_writer_defer(run->writer, pair->key, later);
+}
+
+static void
+walk(Run *run, Datum keys)
+{
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "crmlife refresh", ALLOCSET_DEFAULT_SIZES);
+	CrmScan *scan = crm_scan_begin(run->definition, keys, false);
+	CrmPair	 pair;
+
+	while (crm_scan_next(scan, &pair))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		CHECK_FOR_INTERRUPTS();
+		refresh_customer(run, &pair);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	crm_scan_end(scan);
+	MemoryContextDelete(context);
+}
+
+/* customers who waited for a day that is not theirs any more */
+static void
+drop_deferred(const Run *run, const Keys *keys, int first, int count)
+{
+	Oid			types[2] = {OIDOID, TEXTARRAYOID};
+	Datum		values[2];
+	Datum	   *texts = palloc(sizeof(Datum) * Max(count, 1));
+	CrmIdentity saved;
+
+	for (int i = 0; i < count; i++)
+		texts[i] = CStringGetTextDatum(
+			crm_key_text(keys->kind, keys->keys[first + i]));
+	values[0] = ObjectIdGetDatum(run->definition->stage_table);
+	values[1] = crm_key_array(CRM_STAGE_KEY_TEXT, texts, count);
+	crm_become_catalog_owner(&saved);
+	crm_execute("DELETE FROM crmlife.queue WHERE stage_table = $1 "
+				"AND due_on IS NOT NULL "
+				"AND ($2 IS NULL OR customer = ANY ($2))",
+				2, types, values, keys->everybody ? " n" : NULL, SPI_OK_DELETE);
+	crm_revert_identity(&saved);
+}
+
+static void
+refresh_some(Run *run, Keys *keys)
+{
+	/* by key: never over the whole of a table, whatever statistics say */
+	(void) set_config_option("enable_hashjoin", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("enable_mergejoin", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	for (int first = 0; first < keys->count; first += CRM_KEYS_AT_ONCE)
+	{
+		int count = Min(CRM_KEYS_AT_ONCE, keys->count - first);
+
+		drop_deferred(run, keys, first, count);
+		walk(run, crm_key_array(keys->kind, keys->keys + first, count));
+	}
+}
+
+static void
+refresh_all(Run *run, Keys *keys)
+{
+	keys->everybody = true;
+	drop_deferred(run, keys, 0, 0);
+	walk(run, (Datum) 0);
+}
+
+/* ----- a run ----- */
+
+static void
+check_direction(const CrmStageDefinition *definition, CrmDay day, bool full)
+{
+	if (definition->refreshed && day < definition->refreshed_day && !full)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("stage table %s has been refreshed to a later day",
+						definition->table_name),
+				 errdetail(
+					 "It shows %s, the refresh asks for %s.",
+					 DatumGetCString(DirectFunctionCall1(
+						 date_out, DateADTGetDatum(definition->refreshed_day))),
+					 DatumGetCString(
+						 DirectFunctionCall1(date_out, DateADTGetDatum(day)))),
+				 errhint("Going back in time rebuilds the table: pass full => "
+						 "true.")));
+}
+
+static void
+record_success(const Run *run, TimestampTz started)
+{
+	Oid			types[7] = {OIDOID,	 DATEOID, TIMESTAMPTZOID, BOOLOID,
+							INT8OID, INT8OID, INT8OID};
+	Datum		values[7];
+	CrmIdentity saved;
+
+	values[0] = ObjectIdGetDatum(run->definition->stage_table);
+	values[1] = DateADTGetDatum(run->day);
+	values[2] = TimestampTzGetDatum(started);
+	values[3] = BoolGetDatum(run->result->full);
+	values[4] = Int64GetDatum(run->result->customers);
+	values[5] = Int64GetDatum(run->result->rows);
+	values[6] = Int64GetDatum(run->result->changes);
+	crm_become_catalog_owner(&saved);
+	crm_execute("INSERT INTO crmlife.stage_state AS s (stage_table, "
+				"refreshed_day, refreshed_at, needs_full, started_at, "
+				"duration, was_full, customers, rows_changed, changes_logged) "
+				"VALUES ($1, $2, $3, false, $3, clock_timestamp() - $3, $4, "
+				"$5, $6, $7) "
+				"ON CONFLICT (stage_table) DO UPDATE SET "
+				"refreshed_day = excluded.refreshed_day, "
+				"refreshed_at = excluded.refreshed_at, needs_full = false, "
+				"duration = excluded.duration, was_full = excluded.was_full, "
+				"customers = excluded.customers, "
+				"rows_changed = excluded.rows_changed, "
+				"changes_logged = excluded.changes_logged, "
+				"failures = 0, last_error = NULL, last_error_at = NULL",
+				7, types, values, NULL, SPI_OK_INSERT);
+	crm_revert_identity(&saved);
+}
+
+/* day: CRM_NO_DAY to take as_of's, in the stage table's zone */
+static void
+run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
+{
+	TimestampTz started = GetCurrentTimestamp();
+	Keys		keys = {0};
+	CrmIdentity saved;
+
+	crm_refuse_on_standby();
+	SPI_connect();
+	crm_become_table_owner(run->definition, &saved);
+	run->day = day == CRM_NO_DAY ? crm_day_from_timestamptz(as_of) : day;
+	check_direction(run->definition, run->day, full);
+	if (run->definition->by_trigger)
+		full |= crm_capture_install(run->definition);
+	else
+		full = true;
+	run->result->full = gather_keys(run, &keys, full);
+	run->result->day = run->day;
+	run->writer = crm_writer_begin(run->definition);
+	if (run->result->full)
+		refresh_all(run, &keys);
+	else
+		refresh_some(run, &keys);
+	crm_writer_end(run->writer);
+	run->result->rows = crm_writer_rows(run->writer);
+	run->result->changes = crm_writer_changes(run->writer);
+	crm_revert_identity(&saved);
+	record_success(run, started);
+	SPI_finish();
+}
+
+void
+crm_stage_refresh(Oid stage_table, TimestampTz as_of, bool full,
+				  CrmRefreshResult *result)
+{
+	Run run = {0};
+
+	memset(result, 0, sizeof(*result));
+	run.definition = crm_load_newest_definition(stage_table);
+	run.result = result;
+	run_refresh(&run, as_of, CRM_NO_DAY, full);
+}
+
+void
+crm_stage_rebuild(Oid stage_table, bool remodel, CrmRefreshResult *result)
+{
+	Run run = {0};
+
+	memset(result, 0, sizeof(*result));
+	run.definition = crm_load_newest_definition(stage_table);
+	run.result = result;
+	run.remodel = remodel;
+	run_refresh(&run, GetCurrentTransactionStartTimestamp(),
+				run.definition->refreshed ? run.definition->refreshed_day
+										  : CRM_NO_DAY,
+				true);
+}
+
+/* ----- SQL ----- */
+
+PG_FUNCTION_INFO_V1(crm_refresh);
+
+Datum
+crm_refresh(PG_FUNCTION_ARGS)
+{
+	Oid				 stage_table;
+	CrmRefreshResult result;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("stage_table must not be null")));
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	stage_table = PG_GETARG_OID(0);
+	crm_refuse_on_standby();
+	crm_require_stage_owner(stage_table);
+	crm_stage_lock(stage_table);
+	crm_stage_refresh(stage_table, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_BOOL(2),
+					  &result);
+	PG_RETURN_INT64(result.rows);
+}

@@ -1,0 +1,297 @@
+/*
+ * row.c
+ *		One row of a stage table, worked out from one customer's history.
+ *
+ * Invariant: a row is a function of (history, registration, model in force,
+ * frozen cuts, day) alone.  due_on is the first later day on which any of its
+ * columns has another value if no row of the customer changes; so a row is
+ * right on every day from the one it was computed for to the day before
+ * due_on.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "functions/numeric_money.h"
+#include "stage/row.h"
+
+const CrmStageColumn crm_stage_columns[CRM_STAGE_COLUMNS] = {
+	[CRM_COLUMN_STAGE] = {"stage", TEXTOID, "text",
+						  "stage of the model in force, as of the day the "
+						  "table was refreshed to"},
+	[CRM_COLUMN_SINCE] = {"since", DATEOID, "date",
+						  "first day of the stage's present stretch, under "
+						  "the model in force; NULL: it has always held"},
+	[CRM_COLUMN_CHANGES_ON] = {"changes_on", DATEOID, "date",
+							   "first day on which the stage will differ if "
+							   "nothing happens; NULL: never"},
+	[CRM_COLUMN_NEXT_STAGE] = {"next_stage", TEXTOID, "text",
+							   "the stage on changes_on"},
+	[CRM_COLUMN_PREVIOUS_STAGE] = {"previous_stage", TEXTOID, "text",
+								   "the stage on the day before since; NULL: "
+								   "the customer was not known"},
+	[CRM_COLUMN_DUE_ON] = {"due_on", DATEOID, "date",
+						   "first day on which any column will differ if "
+						   "nothing happens; the refresh goes by it"},
+	[CRM_COLUMN_ORDERS] = {"orders", INT8OID, "bigint",
+						   "orders; refunds are none"},
+	[CRM_COLUMN_ORDER_DAYS] = {"order_days", INT8OID, "bigint",
+							   "distinct local days with an order"},
+	[CRM_COLUMN_REVENUE] = {"revenue", NUMERICOID, "numeric",
+							"sum of all amounts, refunds taken off"},
+	[CRM_COLUMN_AVERAGE_ORDER] = {"average_order", NUMERICOID, "numeric",
+								  "revenue / orders"},
+	[CRM_COLUMN_FIRST_ORDER_AT] = {"first_order_at", TIMESTAMPOID, "timestamp",
+								   "local time of the first order"},
+	[CRM_COLUMN_LAST_ORDER_AT] = {"last_order_at", TIMESTAMPOID, "timestamp",
+								  "local time of the last order"},
+	[CRM_COLUMN_LAST_ACTIVE_AT] = {"last_active_at", TIMESTAMPOID, "timestamp",
+								   "local time of the last order or visit"},
+	[CRM_COLUMN_REGISTERED_AT] = {"registered_at", TIMESTAMPOID, "timestamp",
+								  "local time of the registration"},
+	[CRM_COLUMN_RFM_SCORE] = {"rfm_score", INT4OID, "integer",
+							  "r * 100 + f * 10 + m by frozen cuts; NULL "
+							  "without an order"},
+	[CRM_COLUMN_RFM_SEGMENT] = {"rfm_segment", TEXTOID, "text",
+								"value segment of rfm_score"},
+	[CRM_COLUMN_LOYALTY] = {"loyalty", TEXTOID, "text",
+							"new: one order, returning: two or more; NULL "
+							"without an order"},
+	[CRM_COLUMN_VALUE_TIER] = {"value_tier", INT4OID, "integer",
+							   "1 to 3 by frozen thirds: of revenue for "
+							   "returning, of the first order for new"},
+};
+
+const char *
+crm_stage_name(const CrmModel *model, int stage)
+{
+	return stage == CRM_ABSENT ? NULL : crm_model_stage_name(model, stage);
+}
+
+bool
+crm_same_column(HeapTuple stored, TupleDesc descriptor, const CrmStageRow *row,
+				int column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(descriptor, column + 1);
+	bool			  isnull;
+	Datum value = heap_getattr(stored, column + 2, descriptor, &isnull);
+
+	if (isnull || row->nulls[column])
+		return isnull && row->nulls[column];
+	return datum_image_eq(value, row->values[column], attribute->attbyval,
+						  attribute->attlen);
+}
+
+static void
+set_value(CrmStageRow *row, CrmStageColumnNumber column, Datum value)
+{
+	row->values[column] = value;
+	row->nulls[column] = false;
+}
+
+static void
+set_text(CrmStageRow *row, CrmStageColumnNumber column, const char *value)
+{
+	if (value)
+		set_value(row, column, CStringGetTextDatum(value));
+}
+
+static void
+set_day(CrmStageRow *row, CrmStageColumnNumber column, CrmDay day)
+{
+	if (day != CRM_NO_DAY)
+		set_value(row, column, DateADTGetDatum(day));
+}
+
+static void
+set_time(CrmStageRow *row, CrmStageColumnNumber column, int64_t at)
+{
+	if (at != CRM_NO_TIME)
+		set_value(row, column, TimestampGetDatum(at));
+}
+
+/* the earlier of two days, of which either may be never */
+static CrmDay
+earlier(CrmDay a, CrmDay b)
+{
+	if (a == CRM_NO_DAY)
+		return b;
+	return b == CRM_NO_DAY || a < b ? a : b;
+}
+
+/* ----- the window of frequency and monetary ----- */
+
+/* the last day that lies before a window ending on `day` */
+static CrmDay
+window_edge(const Interval *window, CrmDay day)
+{
+	Datum start =
+		DirectFunctionCall2(timestamp_mi_interval,
+							TimestampGetDatum((int64) day * CRM_USECS_PER_DAY),
+							IntervalPGetDatum(window));
+
+	return crm_day_of_local(DatumGetTimestamp(start));
+}
+
+/* first day on whose window `gone` lies no more */
+static CrmDay
+window_leaves(const Interval *window, CrmDay gone)
+{
+	Datum end =
+		DirectFunctionCall2(timestamp_pl_interval,
+							TimestampGetDatum((int64) gone * CRM_USECS_PER_DAY),
+							IntervalPGetDatum(window));
+	CrmDay day = crm_day_of_local(DatumGetTimestamp(end));
+
+	/* months have several lengths: look for the exact day around it */
+	while (window_edge(window, day - 1) >= gone)
+		day--;
+	while (window_edge(window, day) < gone)
+		day++;
+	return day;
+}
+
+void
+crm_stage_measures(const CrmStageCuts *cuts, CrmHistory *history, CrmDay day,
+				   int64_t *frequency, CrmMoney *monetary)
+{
+	if (cuts->window)
+		crm_history_window(history, window_edge(cuts->window, day), day,
+						   frequency, monetary);
+	else
+	{
+		const CrmStep *step = crm_history_step(history, day);
+
+		*frequency = step->facts.orders;
+		*monetary = step->facts.revenue;
+	}
+	if (cuts->mean && *frequency > 0)
+		*monetary = crm_money_div(*monetary, crm_money_from_int64(*frequency));
+}
+
+/* ----- columns, a few at a time ----- */
+
+static CrmDay
+fill_stage(const CrmStageDefinition *definition, const CrmHistory *history,
+		   const CrmStep *step, CrmDay day, CrmStageRow *row)
+{
+	const CrmModel *model = definition->model;
+	CrmStretch		stretch = crm_history_stretch(history, model, day);
+	CrmDay			changes_on;
+	int				next;
+
+	set_text(row, CRM_COLUMN_STAGE, crm_stage_name(model, stretch.stage));
+	set_day(row, CRM_COLUMN_SINCE, stretch.since);
+	set_text(row, CRM_COLUMN_PREVIOUS_STAGE,
+			 crm_stage_name(model, stretch.previous));
+	if (!crm_model_next(model, &step->facts, day, &changes_on, &next))
+		return CRM_NO_DAY;
+	set_day(row, CRM_COLUMN_CHANGES_ON, changes_on);
+	set_text(row, CRM_COLUMN_NEXT_STAGE, crm_stage_name(model, next));
+	return changes_on;
+}
+
+static void
+fill_facts(const CrmStep *step, CrmStageRow *row)
+{
+	const CrmFacts *facts = &step->facts;
+	int64_t			active = step->last_order_at;
+
+	if (step->last_visit_at > active)
+		active = step->last_visit_at;
+	set_value(row, CRM_COLUMN_ORDERS, Int64GetDatum(facts->orders));
+	set_value(row, CRM_COLUMN_ORDER_DAYS, Int64GetDatum(facts->order_days));
+	set_value(row, CRM_COLUMN_REVENUE,
+			  NumericGetDatum(crm_numeric_from_money(facts->revenue)));
+	if (facts->orders > 0)
+	{
+		CrmMoney average =
+			crm_money_div(facts->revenue, crm_money_from_int64(facts->orders));
+
+		set_value(row, CRM_COLUMN_AVERAGE_ORDER,
+				  NumericGetDatum(crm_numeric_from_money(average)));
+		set_text(row, CRM_COLUMN_LOYALTY,
+				 facts->orders == 1 ? "new" : "returning");
+	}
+	set_time(row, CRM_COLUMN_FIRST_ORDER_AT, step->first_order_at);
+	set_time(row, CRM_COLUMN_LAST_ORDER_AT, step->last_order_at);
+	set_time(row, CRM_COLUMN_LAST_ACTIVE_AT, active);
+	set_time(row, CRM_COLUMN_REGISTERED_AT, step->registered_at);
+}
+
+/* day on which the score will change by time alone */
+static CrmDay
+fill_rfm(const CrmStageCuts *cuts, CrmHistory *history, const CrmStep *step,
+		 CrmDay day, CrmStageRow *row)
+{
+	CrmRfmCuts *rfm = unconstify(CrmRfmCuts *, &cuts->rfm);
+	int32_t		recency = day - step->facts.last_order;
+	int64_t		frequency;
+	CrmMoney	monetary;
+	int32_t		flips_at;
+	CrmDay		due = CRM_NO_DAY;
+	int			score;
+
+	crm_stage_measures(cuts, history, day, &frequency, &monetary);
+	score = crm_rfm_score(rfm, recency, frequency, monetary);
+	set_value(row, CRM_COLUMN_RFM_SCORE, Int32GetDatum(score));
+	set_text(row, CRM_COLUMN_RFM_SEGMENT,
+			 crm_rfm_segment_code(crm_rfm_high_bits(score, 4)));
+
+	if (crm_rfm_recency_flip(rfm, recency, &flips_at))
+		due = step->facts.last_order + flips_at;
+	if (cuts->window)
+	{
+		CrmDay leaving =
+			crm_history_first_in(history, window_edge(cuts->window, day), day);
+
+		if (leaving != CRM_NO_DAY)
+			due = earlier(due, window_leaves(cuts->window, leaving));
+	}
+	return due;
+}
+
+static void
+fill_tier(const CrmStageCuts *cuts, const CrmStep *step, CrmStageRow *row)
+{
+	bool			is_new = step->facts.orders == 1;
+	CrmMoney		value = is_new ? step->first_amount : step->facts.revenue;
+	const CrmMoney *edges = is_new ? cuts->new_cuts : cuts->returning_cuts;
+	int				count = is_new ? cuts->new_count : cuts->returning_count;
+	int				tier = 1;
+
+	if (count == 0)
+		return;
+	for (int i = 0; i < count; i++)
+		tier += crm_money_cmp(value, edges[i]) > 0;
+	set_value(row, CRM_COLUMN_VALUE_TIER, Int32GetDatum(tier));
+}
+
+bool
+crm_stage_row(const CrmStageDefinition *definition, CrmHistory *history,
+			  CrmDay day, CrmStageRow *row)
+{
+	const CrmStep *step = crm_history_step(history, day);
+	CrmDay		   due;
+
+	if (step == NULL)
+		return false;
+	memset(row->nulls, true, sizeof(row->nulls));
+	due = earlier(fill_stage(definition, history, step, day, row),
+				  crm_history_next_event(history, day));
+	fill_facts(step, row);
+	if (step->facts.orders > 0 && definition->cuts.set)
+	{
+		due =
+			earlier(due, fill_rfm(&definition->cuts, history, step, day, row));
+		fill_tier(&definition->cuts, step, row);
+	}
+	set_day(row, CRM_COLUMN_DUE_ON, due);
+	return true;
+}

@@ -1,0 +1,74 @@
+/*
+ * row.h
+ *		One row of a stage table, worked out from one customer's history.
+ */
+#ifndef CRM_ROW_H
+#define CRM_ROW_H
+
+#include "postgres.h"
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
+#include "engine/history.h"
+#include "stage/definition.h"
+
+/* the columns after the customer and before refreshed_at, in table order */
+typedef enum CrmStageColumnNumber
+{
+	CRM_COLUMN_STAGE,
+	CRM_COLUMN_SINCE,
+	CRM_COLUMN_CHANGES_ON,
+	CRM_COLUMN_NEXT_STAGE,
+	CRM_COLUMN_PREVIOUS_STAGE,
+	CRM_COLUMN_DUE_ON,
+	CRM_COLUMN_ORDERS,
+	CRM_COLUMN_ORDER_DAYS,
+	CRM_COLUMN_REVENUE,
+	CRM_COLUMN_AVERAGE_ORDER,
+	CRM_COLUMN_FIRST_ORDER_AT,
+	CRM_COLUMN_LAST_ORDER_AT,
+	CRM_COLUMN_LAST_ACTIVE_AT,
+	CRM_COLUMN_REGISTERED_AT,
+	CRM_COLUMN_RFM_SCORE,
+	CRM_COLUMN_RFM_SEGMENT,
+	CRM_COLUMN_LOYALTY,
+	CRM_COLUMN_VALUE_TIER,
+	CRM_STAGE_COLUMNS
+} CrmStageColumnNumber;
+
+typedef struct CrmStageColumn
+{
+	const char *name;
+	Oid			type;
+	const char *type_name;
+	const char *comment;
+} CrmStageColumn;
+
+extern const CrmStageColumn crm_stage_columns[CRM_STAGE_COLUMNS];
+
+typedef struct CrmStageRow
+{
+	Datum values[CRM_STAGE_COLUMNS];
+	bool  nulls[CRM_STAGE_COLUMNS];
+} CrmStageRow;
+
+/*
+ * The row as of the end of a day, palloc'd in the current context; false when
+ * the customer is not known on that day.
+ */
+extern bool crm_stage_row(const CrmStageDefinition *definition,
+						  CrmHistory *history, CrmDay day, CrmStageRow *row);
+
+/* frequency and monetary as the frozen cuts measure them */
+extern void
+crm_stage_measures(const CrmStageCuts *cuts, CrmHistory *history, CrmDay day,
+				   int64_t *frequency, CrmMoney *monetary);
+
+/* is a column of a stored row (key first, then these) the same, bit for bit? */
+extern bool crm_same_column(HeapTuple stored, TupleDesc descriptor,
+							const CrmStageRow *row, int column);
+
+/* name of a stage, NULL for CRM_ABSENT */
+extern const char *crm_stage_name(const CrmModel *model, int stage);
+
+#endif /* CRM_ROW_H */

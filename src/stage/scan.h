@@ -1,0 +1,45 @@
+/*
+ * scan.h
+ *		Walking through customers: the sources' rows of each, beside the row
+ *		that the stage table holds.
+ */
+#ifndef CRM_SCAN_H
+#define CRM_SCAN_H
+
+#include "postgres.h"
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
+#include "engine/history.h"
+#include "stage/definition.h"
+
+typedef struct CrmScan CrmScan;
+
+/* one customer; valid until the next call of crm_scan_next */
+typedef struct CrmPair
+{
+	Datum	   key;		   /* int8, uuid or text */
+	CrmHistory history;	   /* empty when the sources have no row */
+	HeapTuple  stored;	   /* NULL: not in the stage table */
+	TupleDesc  descriptor; /* of stored: key, then crm_stage_columns */
+} CrmPair;
+
+/*
+ * keys: an array of int8, uuid or text, or 0 for every customer.  With
+ * read_only the walk sees the active snapshot, else one of its own.  The
+ * caller is connected to SPI, as the stage table's owner.
+ */
+extern CrmScan *crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
+							   bool read_only);
+extern bool		crm_scan_next(CrmScan *scan, CrmPair *pair);
+extern void		crm_scan_end(CrmScan *scan);
+
+extern Oid crm_key_type(CrmStageKey key);
+extern Oid crm_key_array_type(CrmStageKey key);
+extern int crm_key_compare(CrmStageKey key, Datum a, Datum b);
+/* as text, the way the queue holds it */
+extern char *crm_key_text(CrmStageKey key, Datum value);
+extern Datum crm_key_from_text(CrmStageKey key, const char *text);
+extern Datum crm_key_array(CrmStageKey key, Datum *keys, int count);
+
+#endif /* CRM_SCAN_H */

@@ -1,0 +1,222 @@
+/*
+ * verify.c
+ *		Working a whole stage table out again and saying what differs.
+ *
+ * Invariant: sources, stage table, queue and definition are read in one
+ * snapshot.  Customers whose keys stand in the queue are left out, for their
+ * rows may rightly be old; everybody else must be equal to the last bit.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "functions/localday.h"
+#include "stage/definition.h"
+#include "stage/row.h"
+#include "stage/scan.h"
+#include "stage/stage.h"
+
+typedef struct Verification
+{
+	CrmStageDefinition *definition;
+	CrmDay				day;
+	ReturnSetInfo	   *result;
+	Datum			   *pending; /* ascending */
+	uint64				pending_count;
+	uint64				pending_next;
+} Verification;
+
+#define VERIFY_COLUMNS 4
+
+static void
+report(Verification *verification, const char *customer, const char *column,
+	   const char *stored, const char *expected)
+{
+	const char *texts[VERIFY_COLUMNS] = {customer, column, stored, expected};
+	Datum		values[VERIFY_COLUMNS];
+	bool		nulls[VERIFY_COLUMNS];
+
+	for (int i = 0; i < VERIFY_COLUMNS; i++)
+	{
+		nulls[i] = texts[i] == NULL;
+		values[i] = texts[i] ? CStringGetTextDatum(texts[i]) : (Datum) 0;
+	}
+	tuplestore_putvalues(verification->result->setResult,
+						 verification->result->setDesc, values, nulls);
+}
+
+static char *
+as_text(Oid type, Datum value, bool isnull)
+{
+	Oid	 output;
+	bool varlena;
+
+	if (isnull)
+		return NULL;
+	getTypeOutputInfo(type, &output, &varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+static void
+compare_rows(Verification *verification, const CrmPair *pair,
+			 const char *customer, const CrmStageRow *row)
+{
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	{
+		const CrmStageColumn *column = &crm_stage_columns[i];
+		bool				  isnull;
+		Datum				  stored;
+
+		if (crm_same_column(pair->stored, pair->descriptor, row, i))
+			continue;
+		stored = heap_getattr(pair->stored, i + 2, pair->descriptor, &isnull);
+		report(verification, customer, column->name,
+			   as_text(column->type, stored, isnull),
+			   as_text(column->type, row->values[i], row->nulls[i]));
+	}
+}
+
+static bool
+is_pending(Verification *verification, Datum key)
+{
+	while (verification->pending_next < verification->pending_count)
+	{
+		int order = crm_key_compare(
+			verification->definition->key,
+			verification->pending[verification->pending_next], key);
+
+		if (order >= 0)
+			return order == 0;
+		verification->pending_next++;
+	}
+	return false;
+}
+
+static void
+verify_customer(Verification *verification, CrmPair *pair)
+{
+	CrmStageRow row;
+	char	   *customer;
+	bool		known;
+
+	if (is_pending(verification, pair->key))
+		return;
+	customer = crm_key_text(verification->definition->key, pair->key);
+	known = crm_stage_row(verification->definition, &pair->history,
+						  verification->day, &row);
+	if (known && pair->stored)
+		compare_rows(verification, pair, customer, &row);
+	else if (known)
+		report(verification, customer, "(row)", "missing", "present");
+	else if (pair->stored)
+		report(verification, customer, "(row)", "present", "missing");
+}
+
+/* false: everybody is pending */
+static bool
+read_pending(Verification *verification)
+{
+	CrmStageKey kind = verification->definition->key;
+	Oid			types[2] = {OIDOID, DATEOID};
+	Datum values[2] = {ObjectIdGetDatum(verification->definition->stage_table),
+					   DateADTGetDatum(verification->day)};
+	CrmIdentity saved;
+	uint64		count;
+
+	crm_become_catalog_owner(&saved);
+	count = crm_query(
+		psprintf("SELECT DISTINCT q.customer::%s%s, q.customer IS NULL "
+				 "FROM crmlife.queue q WHERE q.stage_table = $1 "
+				 "AND (q.due_on IS NULL OR q.due_on <= $2) ORDER BY 1",
+				 format_type_be(crm_key_type(kind)),
+				 kind == CRM_STAGE_KEY_TEXT ? " COLLATE \"C\"" : ""),
+		2, types, values);
+	crm_revert_identity(&saved);
+	verification->pending = palloc(sizeof(Datum) * Max(count, 1));
+	verification->pending_count = count;
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool isnull;
+
+		verification->pending[i] = SPI_getbinval(
+			SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+		if (isnull)
+			return false;
+	}
+	return true;
+}
+
+static void
+verify_all(Verification *verification)
+{
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "crmlife verify", ALLOCSET_DEFAULT_SIZES);
+	CrmScan *scan = crm_scan_begin(verification->definition, (Datum) 0, true);
+	CrmPair	 pair;
+
+	while (crm_scan_next(scan, &pair))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		CHECK_FOR_INTERRUPTS();
+		verify_customer(verification, &pair);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	crm_scan_end(scan);
+	MemoryContextDelete(context);
+}
+
+static void
+require_refreshed(const CrmStageDefinition *definition)
+{
+	if (!definition->refreshed)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("stage table %s has not been refreshed yet",
+							   definition->table_name),
+						errhint("SELECT crmlife.refresh(%s);",
+								quote_literal_cstr(definition->table_name))));
+}
+
+PG_FUNCTION_INFO_V1(crm_verify);
+
+Datum
+crm_verify(PG_FUNCTION_ARGS)
+{
+	Verification verification = {0};
+	Oid			 stage_table = PG_GETARG_OID(0);
+	CrmIdentity	 saved;
+
+	crm_require_stage_owner(stage_table);
+	InitMaterializedSRF(fcinfo, 0);
+	verification.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	verification.definition = crm_load_definition(stage_table);
+	require_refreshed(verification.definition);
+	SPI_connect();
+	crm_become_table_owner(verification.definition, &saved);
+	verification.day = PG_ARGISNULL(1)
+						   ? verification.definition->refreshed_day
+						   : crm_day_from_timestamptz(PG_GETARG_TIMESTAMPTZ(1));
+	if (read_pending(&verification))
+		verify_all(&verification);
+	else
+		ereport(NOTICE, (errmsg("every customer of %s waits for a refresh",
+								verification.definition->table_name),
+						 errdetail("A source was truncated since the last "
+								   "one; there is nothing to compare.")));
+	crm_revert_identity(&saved);
+	SPI_finish();
+	PopActiveSnapshot();
+	return (Datum) 0;
+}

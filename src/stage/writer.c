@@ -1,0 +1,322 @@
+/*
+ * writer.c
+ *		Writing a stage table and its change log, many rows to a statement.
+ *
+ * Rows are collected in columns and handed to one INSERT ... SELECT FROM
+ * unnest(...) each time enough have come, so that indexes, triggers and
+ * constraints of the stage table are PostgreSQL's business.  ON CONFLICT
+ * finds each stored row by the primary key, whatever the planner thinks.
+ *
+ * Invariant: statements are run in the order removal, rows, log, deferral,
+ * and everything given is written when crm_writer_end returns.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "stage/scan.h"
+#include "stage/writer.h"
+
+#define CRM_WRITE_BATCH 1000
+
+/* a column of values being collected */
+typedef struct Column
+{
+	Oid	   type;
+	int16  length;
+	bool   by_value;
+	char   align;
+	Datum *values;
+	bool  *nulls;
+} Column;
+
+/* rows for one statement */
+typedef struct Batch
+{
+	const char *query;
+	int			columns;
+	Column	   *column;
+	int			count;
+	bool		as_catalog_owner;
+} Batch;
+
+enum
+{
+	LOG_CUSTOMER,
+	LOG_FROM,
+	LOG_TO,
+	LOG_CHANGED_ON,
+	LOG_CAUSE,
+	LOG_COLUMNS
+};
+
+struct CrmWriter
+{
+	const CrmStageDefinition *definition;
+	MemoryContext			  context; /* what the batches at hand hold */
+	Batch					  removed;
+	Batch					  rows;
+	Batch					  log;
+	Batch					  deferred;
+	int64					  rows_written;
+	int64					  changes_logged;
+};
+
+static void
+init_batch(Batch *batch, const char *query, int columns, const Oid *types,
+		   bool as_catalog_owner)
+{
+	batch->query = query;
+	batch->columns = columns;
+	batch->column = palloc0(sizeof(Column) * columns);
+	batch->count = 0;
+	batch->as_catalog_owner = as_catalog_owner;
+	for (int i = 0; i < columns; i++)
+	{
+		Column *column = &batch->column[i];
+
+		column->type = types[i];
+		get_typlenbyvalalign(column->type, &column->length, &column->by_value,
+							 &column->align);
+		column->values = palloc(sizeof(Datum) * CRM_WRITE_BATCH);
+		column->nulls = palloc(sizeof(bool) * CRM_WRITE_BATCH);
+	}
+}
+
+static void
+set_column(CrmWriter *writer, Batch *batch, int number, Datum value,
+		   bool isnull)
+{
+	Column		 *column = &batch->column[number];
+	MemoryContext old = MemoryContextSwitchTo(writer->context);
+
+	column->nulls[batch->count] = isnull;
+	column->values[batch->count] =
+		isnull ? (Datum) 0 : datumCopy(value, column->by_value, column->length);
+	MemoryContextSwitchTo(old);
+}
+
+static Datum
+column_array(const Column *column, int count)
+{
+	int dims[1] = {count};
+	int bounds[1] = {1};
+
+	return PointerGetDatum(construct_md_array(
+		column->values, column->nulls, 1, dims, bounds, column->type,
+		column->length, column->by_value, column->align));
+}
+
+static void
+run_batch(CrmWriter *writer, Batch *batch)
+{
+	MemoryContext old;
+	Oid			 *types;
+	Datum		 *values;
+	CrmIdentity	  saved;
+
+	if (batch->count == 0)
+		return;
+	CHECK_FOR_INTERRUPTS();
+	old = MemoryContextSwitchTo(writer->context);
+	types = palloc(sizeof(Oid) * batch->columns);
+	values = palloc(sizeof(Datum) * batch->columns);
+	for (int i = 0; i < batch->columns; i++)
+	{
+		types[i] = get_array_type(batch->column[i].type);
+		values[i] = column_array(&batch->column[i], batch->count);
+	}
+	MemoryContextSwitchTo(old);
+	if (batch->as_catalog_owner)
+		crm_become_catalog_owner(&saved);
+	(void) crm_execute(batch->query, batch->columns, types, values, NULL,
+					   batch == &writer->removed ? SPI_OK_DELETE
+												 : SPI_OK_INSERT);
+	if (batch->as_catalog_owner)
+		crm_revert_identity(&saved);
+	batch->count = 0;
+}
+
+static void
+flush(CrmWriter *writer)
+{
+	run_batch(writer, &writer->removed);
+	run_batch(writer, &writer->rows);
+	run_batch(writer, &writer->log);
+	run_batch(writer, &writer->deferred);
+	MemoryContextReset(writer->context);
+}
+
+static void
+finish_row(CrmWriter *writer, Batch *batch)
+{
+	if (++batch->count == CRM_WRITE_BATCH)
+		flush(writer);
+}
+
+/* ----- the statements ----- */
+
+static char *
+rows_query(const CrmStageDefinition *definition)
+{
+	const char	  *key = quote_identifier(definition->customer_column);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "INSERT INTO %s AS s (%s", definition->table_name,
+					 key);
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		appendStringInfo(&sql, ", %s", crm_stage_columns[i].name);
+	appendStringInfo(&sql, ", refreshed_at) SELECT u.k::%s",
+					 definition->key_type);
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		appendStringInfo(&sql, ", u.c%d", i);
+	appendStringInfoString(&sql, ", now() FROM unnest($1");
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		appendStringInfo(&sql, ", $%d", i + 2);
+	appendStringInfoString(&sql, ") AS u(k");
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		appendStringInfo(&sql, ", c%d", i);
+	appendStringInfo(&sql, ") ON CONFLICT (%s) DO UPDATE SET ", key);
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		appendStringInfo(&sql, "%s = excluded.%s, ", crm_stage_columns[i].name,
+						 crm_stage_columns[i].name);
+	appendStringInfoString(&sql, "refreshed_at = excluded.refreshed_at");
+	return sql.data;
+}
+
+static void
+begin_rows(CrmWriter *writer, const CrmStageDefinition *definition)
+{
+	Oid types[CRM_STAGE_COLUMNS + 1];
+
+	types[0] = crm_key_type(definition->key);
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		types[i + 1] = crm_stage_columns[i].type;
+	init_batch(&writer->rows, rows_query(definition), lengthof(types), types,
+			   false);
+	init_batch(&writer->removed,
+			   psprintf("DELETE FROM %s s USING unnest($1) AS u(k) "
+						"WHERE s.%s = u.k::%s",
+						definition->table_name,
+						quote_identifier(definition->customer_column),
+						definition->key_type),
+			   1, types, false);
+}
+
+static void
+begin_log(CrmWriter *writer, const CrmStageDefinition *definition)
+{
+	Oid log[LOG_COLUMNS] = {crm_key_type(definition->key), TEXTOID, TEXTOID,
+							DATEOID, TEXTOID};
+	Oid deferred[2] = {TEXTOID, DATEOID};
+
+	init_batch(&writer->log,
+			   psprintf("INSERT INTO %s (%s, from_stage, to_stage, changed_on, "
+						"recorded_at, cause, model_version) "
+						"SELECT u.k::%s, u.a, u.b, u.d, now(), u.c, %d "
+						"FROM ROWS FROM (unnest($1), unnest($2), unnest($3), "
+						"unnest($4), unnest($5)) WITH ORDINALITY "
+						"AS u(k, a, b, d, c, n) ORDER BY u.n",
+						definition->changes_name,
+						quote_identifier(definition->customer_column),
+						definition->key_type, definition->model_version),
+			   LOG_COLUMNS, log, false);
+	init_batch(&writer->deferred,
+			   psprintf("INSERT INTO crmlife.queue "
+						"SELECT %u, u.k, u.d FROM unnest($1, $2) AS u(k, d)",
+						definition->stage_table),
+			   2, deferred, true);
+}
+
+CrmWriter *
+crm_writer_begin(const CrmStageDefinition *definition)
+{
+	CrmWriter *writer = palloc0(sizeof(CrmWriter));
+
+	writer->definition = definition;
+	writer->context = AllocSetContextCreate(
+		CurrentMemoryContext, "crmlife rows to write", ALLOCSET_DEFAULT_SIZES);
+	begin_rows(writer, definition);
+	begin_log(writer, definition);
+	return writer;
+}
+
+void
+crm_writer_put(CrmWriter *writer, Datum key, const CrmStageRow *row)
+{
+	set_column(writer, &writer->rows, 0, key, false);
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		set_column(writer, &writer->rows, i + 1, row->values[i], row->nulls[i]);
+	writer->rows_written++;
+	finish_row(writer, &writer->rows);
+}
+
+void
+crm_writer_remove(CrmWriter *writer, Datum key)
+{
+	set_column(writer, &writer->removed, 0, key, false);
+	writer->rows_written++;
+	finish_row(writer, &writer->removed);
+}
+
+static Datum
+text_or_null(const char *value)
+{
+	return value ? CStringGetTextDatum(value) : (Datum) 0;
+}
+
+void
+crm_writer_log(CrmWriter *writer, Datum key, const char *from_stage,
+			   const char *to_stage, CrmDay changed_on, const char *cause)
+{
+	Batch *log = &writer->log;
+
+	set_column(writer, log, LOG_CUSTOMER, key, false);
+	set_column(writer, log, LOG_FROM, text_or_null(from_stage),
+			   from_stage == NULL);
+	set_column(writer, log, LOG_TO, text_or_null(to_stage), to_stage == NULL);
+	set_column(writer, log, LOG_CHANGED_ON, DateADTGetDatum(changed_on),
+			   changed_on == CRM_NO_DAY);
+	set_column(writer, log, LOG_CAUSE, CStringGetTextDatum(cause), false);
+	writer->changes_logged++;
+	finish_row(writer, log);
+}
+
+void
+crm_writer_defer(CrmWriter *writer, Datum key, CrmDay due_on)
+{
+	char *text = crm_key_text(writer->definition->key, key);
+
+	set_column(writer, &writer->deferred, 0, CStringGetTextDatum(text), false);
+	set_column(writer, &writer->deferred, 1, DateADTGetDatum(due_on), false);
+	finish_row(writer, &writer->deferred);
+}
+
+void
+crm_writer_end(CrmWriter *writer)
+{
+	flush(writer);
+	MemoryContextDelete(writer->context);
+}
+
+int64
+crm_writer_rows(const CrmWriter *writer)
+{
+	return writer->rows_written;
+}
+
+int64
+crm_writer_changes(const CrmWriter *writer)
+{
+	return writer->changes_logged;
+}
