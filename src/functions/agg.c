@@ -17,6 +17,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_locale.h"
@@ -118,13 +119,35 @@ crm_agg_start(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric,
 	return crm_customers_create(agg->query, params, params_null, context);
 }
 
-void
-crm_agg_refuse_params(const char *name, const char *first, const char *other)
+static void
+refuse_params(const char *name, const char *first, const char *other)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("%s must be the same in all rows of a group", name),
 					errdetail("One row has %s, another one %s.", first, other),
 					errhint("Give a constant, or add %s to GROUP BY.", name)));
+}
+
+static char *
+day_text(CrmDay day)
+{
+	return DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(day)));
+}
+
+void
+crm_agg_compare_params(const CrmCustomers *customers, const CrmParams *params,
+					   bool params_null)
+{
+	if (customers->params_null != params_null)
+		refuse_params("n and as_of", "NULL", "a value");
+	if (params_null)
+		return;
+	if (customers->params.n != params->n)
+		refuse_params("n", psprintf("%d", customers->params.n),
+					  psprintf("%d", params->n));
+	if (customers->params.as_of != params->as_of)
+		refuse_params("as_of", day_text(customers->params.as_of),
+					  day_text(params->as_of));
 }
 
 static void
@@ -155,20 +178,6 @@ crm_agg_add_text(CrmCustomers *customers, Datum value, CrmDay day)
 
 /* ---- between processes --------------------------------------------------- */
 
-static void
-compare_params(const CrmParams *params, bool params_null,
-			   const CrmParams *other, bool other_null)
-{
-	if (params_null != other_null)
-		crm_agg_refuse_params("a parameter", "NULL", "a value");
-	if (params->n != other->n)
-		crm_agg_refuse_params("n", psprintf("%d", params->n),
-							  psprintf("%d", other->n));
-	if (params->as_of != other->as_of)
-		crm_agg_refuse_params("as_of", psprintf("day %d", params->as_of),
-							  psprintf("day %d", other->as_of));
-}
-
 static CrmCustomers *
 start_from_wire(FunctionCallInfo fcinfo, const CrmWire *wire)
 {
@@ -193,7 +202,7 @@ combine_wire(FunctionCallInfo fcinfo, CrmCustomers *state, CrmWire *wire)
 	bool			 params_null;
 	const CrmParams *params = crm_wire_params(wire, &params_null);
 
-	compare_params(&state->params, state->params_null, params, params_null);
+	crm_agg_compare_params(state, params, params_null);
 	if (crm_wire_metric(wire) != state->query->metric ||
 		crm_wire_key_kind(wire) != state->query->key_kind)
 		elog(ERROR, "states of different aggregates cannot be combined");
@@ -214,8 +223,7 @@ combine_customers(FunctionCallInfo fcinfo, CrmCustomers *state,
 								other->query->metric, other->query->key_kind),
 			&other->params, other->params_null, context);
 	}
-	compare_params(&state->params, state->params_null, &other->params,
-				   other->params_null);
+	crm_agg_compare_params(state, &other->params, other->params_null);
 	if (!other->params_null)
 		crm_customers_merge(state, other);
 	return state;

@@ -49,8 +49,9 @@ crm_agg_start(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric,
 			  const CrmParams *params, bool params_null);
 extern void
 crm_agg_watch_files(FunctionCallInfo fcinfo, CrmCustomers *customers);
-extern void crm_agg_refuse_params(const char *name, const char *first,
-								  const char *other) pg_attribute_noreturn();
+/* an error when they are not the group's */
+extern void crm_agg_compare_params(const CrmCustomers *customers,
+								   const CrmParams *params, bool params_null);
 
 /* one row of argument 1's customer */
 extern void crm_agg_add_text(CrmCustomers *customers, Datum value, CrmDay day);

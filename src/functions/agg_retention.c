@@ -7,9 +7,6 @@
  */
 #include "postgres.h"
 
-#include "utils/builtins.h"
-#include "utils/date.h"
-
 #include "functions/agg.h"
 
 #include "engine/retention.h"
@@ -65,28 +62,6 @@ read_params(FunctionCallInfo fcinfo, CrmAgg *agg, CrmParams *params)
 	return true;
 }
 
-static char *
-day_text(CrmDay day)
-{
-	return DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(day)));
-}
-
-static void
-compare_params(const CrmCustomers *customers, bool given,
-			   const CrmParams *params)
-{
-	if (customers->params_null == given)
-		crm_agg_refuse_params("n and as_of", "NULL", "a value");
-	if (!given)
-		return;
-	if (customers->params.n != params->n)
-		crm_agg_refuse_params("n", psprintf("%d", customers->params.n),
-							  psprintf("%d", params->n));
-	if (customers->params.as_of != params->as_of)
-		crm_agg_refuse_params("as_of", day_text(customers->params.as_of),
-							  day_text(params->as_of));
-}
-
 Datum
 crm_retention_accum(PG_FUNCTION_ARGS)
 {
@@ -115,7 +90,7 @@ crm_retention_accum(PG_FUNCTION_ARGS)
 	else if (unlikely(customers->params_null || !given ||
 					  customers->params.n != params.n ||
 					  customers->params.as_of != params.as_of))
-		compare_params(customers, given, &params);
+		crm_agg_compare_params(customers, &params, !given);
 	if (given && day <= params.as_of)
 		crm_agg_add(fcinfo, agg, customers, day);
 	PG_RETURN_POINTER(customers);

@@ -1,0 +1,135 @@
+-- The aggregates over customers in parallel and partitionwise plans: the plan
+-- is asserted, and the result against plain SQL.
+\set ECHO none
+\pset format unaligned
+\pset tuples_only true
+SET client_min_messages = warning;
+DROP SCHEMA IF EXISTS agg_parallel CASCADE;
+CREATE SCHEMA agg_parallel;
+SET search_path = agg_parallel, public;
+SET TimeZone = 'Australia/Lord_Howe';
+SELECT plan(39);
+
+-- 20,000 customers, most of them in the hands of every worker
+SELECT setseed(0.5) \gset
+CREATE TABLE orders AS
+SELECT (20000 * random() * random())::int AS c, timestamptz '2025-03-01 UTC' + random() * interval '60 days' AS at,
+       (random() * 20 - 1)::numeric(9, 2) AS amount, (i % 5)::int AS g
+FROM generate_series(1, 60000) i;
+INSERT INTO orders VALUES (NULL, now(), 1, 1), (1, NULL, 1, 1);
+CREATE TABLE parts (LIKE orders) PARTITION BY LIST (g);
+CREATE TABLE parts_0 PARTITION OF parts FOR VALUES IN (0, 1, 2);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (3);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES IN (4);
+INSERT INTO parts SELECT * FROM orders;
+ANALYZE orders, parts;
+
+CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE line text; plan text := '';
+BEGIN
+  FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP plan := plan || line || E'\n'; END LOOP;
+  RETURN plan;
+END $$;
+
+-- every state kind, and every kind of key
+CREATE FUNCTION query(source text, groups text) RETURNS text LANGUAGE sql AS $$
+  SELECT format($f$SELECT %2$s AS g, repurchase_stats(c) AS rows, repurchase_stats(c::text, amount) AS orders, repurchase_stats(md5(c::text)::uuid, at) AS days,
+      retention_nth_day_stats(c, at, 10, date '2025-04-20') AS nth, retention_within_days_stats(c, at, 10, date '2025-04-20') AS within,
+      retention_nth_day_stats('customer ' || c, at::date, 40, '2025-04-20') AS nth_text FROM %1$s GROUP BY %2$s$f$, source, groups) $$;
+-- as counts, to compare with the oracle's
+CREATE FUNCTION counts(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+  EXECUTE format($f$SELECT string_agg(concat_ws(' ', g, (rows).numerator, (rows).denominator, (orders).numerator, (orders).denominator, (days).numerator, (days).denominator,
+    (nth).numerator, (nth).denominator, (within).numerator, (within).denominator, (nth_text).numerator, (nth_text).denominator), '; ' ORDER BY g) FROM (%s) x$f$, query) INTO result;
+  RETURN result;
+END $$;
+
+CREATE FUNCTION oracle(groups text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+  EXECUTE format($f$
+    WITH per AS (SELECT %1$s AS g, c, count(*) AS rows, count(*) FILTER (WHERE amount >= 0) AS orders, array_agg(DISTINCT at::date) FILTER (WHERE at IS NOT NULL) AS days,
+                        array_agg(DISTINCT at::date) FILTER (WHERE at::date <= '2025-04-20') AS seen, min(at::date) AS first
+                 FROM orders WHERE c IS NOT NULL GROUP BY 1, 2)
+    SELECT string_agg(r, '; ' ORDER BY g) FROM (
+      SELECT g, concat_ws(' ', g, count(*) FILTER (WHERE rows >= 2), count(*), count(*) FILTER (WHERE orders >= 2), count(*) FILTER (WHERE orders >= 1),
+        count(*) FILTER (WHERE cardinality(days) >= 2), count(days),
+        count(*) FILTER (WHERE first + 10 < '2025-04-20' AND first + 10 = ANY (seen)), count(*) FILTER (WHERE first + 10 < '2025-04-20'),
+        count(*) FILTER (WHERE first + 10 < '2025-04-20' AND EXISTS (SELECT FROM unnest(seen) d WHERE d > first AND d <= first + 10)), count(*) FILTER (WHERE first + 10 < '2025-04-20'),
+        count(*) FILTER (WHERE first + 40 < '2025-04-20' AND first + 40 = ANY (seen)), count(*) FILTER (WHERE first + 40 < '2025-04-20')) AS r
+      FROM per GROUP BY g) x$f$, groups) INTO result;
+  RETURN result;
+END $$;
+CREATE TABLE expected AS SELECT groups, oracle(groups) FROM (VALUES ('0::int'), ('g')) v (groups);
+
+CREATE FUNCTION plan_with(workers int, leader bool) RETURNS void LANGUAGE sql AS $$
+  SELECT set_config('max_parallel_workers_per_gather', workers::text, false), set_config('parallel_leader_participation', leader::text, false) $$;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+
+SELECT plan_with(0, true) \gset
+SELECT unalike(plan_of(query('orders', groups)), '%Partial%', 'serial plan, group by ' || groups) FROM expected;
+SELECT is(counts(query('orders', groups)), oracle, 'serial, group by ' || groups) FROM expected;
+
+-- 2 and 4 workers, with and without the leader
+SELECT plan_with(2, true) \gset
+SELECT alike(plan_of(query('orders', groups)), '%Finalize%Partial%', '2 workers and the leader, plan, group by ' || groups) FROM expected;
+SELECT is(counts(query('orders', groups)), oracle, '2 workers and the leader, group by ' || groups) FROM expected;
+SELECT plan_with(2, false) \gset
+SELECT alike(plan_of(query('orders', groups)), '%Finalize%Partial%', '2 workers alone, plan, group by ' || groups) FROM expected;
+SELECT is(counts(query('orders', groups)), oracle, '2 workers alone, group by ' || groups) FROM expected;
+ALTER TABLE orders SET (parallel_workers = 4);
+SELECT plan_with(4, true) \gset
+SELECT alike(plan_of(query('orders', groups)), '%Finalize%Workers Planned: 4%Partial%', '4 workers and the leader, plan, group by ' || groups) FROM expected;
+SELECT is(counts(query('orders', groups)), oracle, '4 workers and the leader, group by ' || groups) FROM expected;
+SELECT plan_with(4, false) \gset
+SELECT is(counts(query('orders', groups)), oracle, '4 workers alone, group by ' || groups) FROM expected;
+SELECT plan_with(1, true) \gset
+SELECT is(counts(query('orders', groups)), oracle, '1 worker and the leader, group by ' || groups) FROM expected;
+
+-- the workers' states merge in spilled form too
+SET work_mem = '64kB';
+SELECT plan_with(2, true) \gset
+SELECT alike(plan_of(query('orders', '0::int')), '%Finalize%Partial%', 'spilling, plan');
+SELECT is(counts(query('orders', groups)), oracle, 'spilling, 2 workers and the leader, group by ' || groups) FROM expected;
+SELECT plan_with(4, false) \gset
+SELECT is(counts(query('orders', groups)), oracle, 'spilling, 4 workers alone, group by ' || groups) FROM expected;
+RESET work_mem;
+
+-- partitionwise, whole groups and parts of groups
+SELECT plan_with(0, true) \gset
+SET enable_partitionwise_aggregate = on;
+SELECT alike(plan_of(query('parts', 'g')), '%Append%Aggregate%Aggregate%', 'partitionwise plan, whole groups');
+SELECT unalike(plan_of(query('parts', 'g')), '%Partial%', 'partitionwise plan, whole groups are not merged');
+SELECT is(counts(query('parts', groups)), oracle, 'partitionwise, group by ' || groups) FROM expected WHERE groups = 'g';
+SELECT alike(plan_of(query('parts', '0::int')), '%Finalize%Append%Partial%', 'partitionwise plan, parts of groups');
+SELECT is(counts(query('parts', groups)), oracle, 'partitionwise, group by ' || groups) FROM expected WHERE groups = '0::int';
+RESET enable_partitionwise_aggregate;
+
+-- today and zones are the leader's in the workers too
+SELECT plan_with(2, false) \gset
+SELECT is((SELECT retention_nth_day_stats(c, at, 3)::text FROM orders), (SELECT retention_nth_day_stats(c, at, 3, current_date)::text FROM orders), 'today in workers');
+SELECT alike(plan_of('SELECT retention_nth_day_stats(c, at, 3) FROM orders'), '%Partial%', 'today in workers, plan');
+-- parameters that differ between workers
+CREATE FUNCTION problem(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE message text;
+BEGIN
+  EXECUTE query INTO message;
+  RETURN 'none';
+EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN c < 10 THEN 1 ELSE 2 END) FROM orders'), '22023 n must be the same in all rows of a group', 'n differs between workers');
+SELECT is(problem('SELECT retention_nth_day(c, at, 1, at) FROM parts'), '22023 as_of must be the same in all rows of a group', 'as_of differs between workers');
+SET enable_partitionwise_aggregate = on;
+SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN g < 3 THEN 1 ELSE 2 END) FROM parts'), '22023 n must be the same in all rows of a group', 'n differs between partitions');
+SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN g < 3 THEN 1 END) FROM parts'), '22023 n and as_of must be the same in all rows of a group', 'n is NULL in some partitions');
+SELECT is(problem('SELECT retention_nth_day(c, at, 1, CASE WHEN g < 3 THEN date ''2025-05-01'' ELSE ''2025-05-02'' END) FROM parts'), '22023 as_of must be the same in all rows of a group', 'as_of differs between partitions');
+-- nothing at all, in workers
+SELECT is((SELECT ROW(repurchase_rate(c), repurchase_stats(c), retention_nth_day(c, at, 1))::text FROM orders WHERE c < 0), '(,"(0,0,,,)",)', 'no row in any worker');
+SELECT is((SELECT ROW(repurchase_rate(c), retention_nth_day(c, at, NULL), retention_within_days_stats(c, at, NULL))::text FROM orders WHERE c IS NULL OR c = 1)::text,
+          '(1,,)', 'NULL n, one customer');
+
+SELECT finish();
+DROP SCHEMA agg_parallel CASCADE;
