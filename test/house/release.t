@@ -45,4 +45,17 @@ is(join(' ', grep { !$is_test{$_} && !(s/_\d$//r && $is_test{ s/_\d$//r }) }
 		map { m{([^/]+)\.out$} } glob 'expected/*.out'),
 	'', 'every expected output has its test');
 
+# the documentation holds together
+my $index = slurp('doc/README.md');
+is(join(' ', grep { !m{/README\.md$} && $index !~ m{\(\Q@{[ s{^doc/}{}r ]}\E\)} } glob 'doc/*.md'),
+	'', 'doc/README.md links every page');
+for my $page (glob 'README.md CHANGELOG.md doc/*.md')
+{
+	my ($folder) = $page =~ m{^(.*/)?};
+	$folder //= '';
+	my @broken = grep { !-e "$folder$_" }
+	  grep { !m{^(\w+:|#)} } map { s/#.*//r } slurp($page) =~ /\]\(([^)\s]+)\)/g;
+	is("@broken", '', "$page: every link leads somewhere");
+}
+
 done_testing();
