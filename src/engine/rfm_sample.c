@@ -194,61 +194,89 @@ bit_length(uint64_t value)
 	return value == 0 ? 0 : 64 - __builtin_clzll(value);
 }
 
-/* the values of the sorted array at ascending ranks; values stay as they are */
-static void
-select_ranks(const int64_t *values, int64_t count, const int64_t *ranks,
-			 int wanted, int64_t *found)
+static void select_ranks(const int64_t *values, int64_t count,
+						 const int64_t *ranks, int wanted, int64_t *found);
+
+/* values fall into buckets by (value - least) >> shift */
+typedef struct Buckets
 {
-	int64_t	 least = values[0];
-	int64_t	 most = values[0];
-	int64_t *held;
-	int64_t	 before = 0;
-	int		 bucket = 0;
+	uint64_t least;
 	int		 shift;
+	int64_t	 held[BUCKETS];
+} Buckets;
+
+static inline int
+bucket_of(const Buckets *buckets, int64_t value)
+{
+	return (int) (((uint64_t) value - buckets->least) >> buckets->shift);
+}
+
+static void
+fill_buckets(Buckets *buckets, const int64_t *values, int64_t count)
+{
+	int64_t least = values[0];
+	int64_t most = values[0];
+	int		bits;
 
 	for (int64_t i = 1; i < count; i++)
 	{
 		least = values[i] < least ? values[i] : least;
 		most = values[i] > most ? values[i] : most;
 	}
-	shift = bit_length((uint64_t) most - (uint64_t) least) - BUCKET_BITS;
-	shift = shift < 0 ? 0 : shift;
-
-	held = crm_alloc(BUCKETS * sizeof(int64_t));
-	memset(held, 0, BUCKETS * sizeof(int64_t));
+	bits = bit_length((uint64_t) most - (uint64_t) least);
+	buckets->least = (uint64_t) least;
+	buckets->shift = bits > BUCKET_BITS ? bits - BUCKET_BITS : 0;
+	memset(buckets->held, 0, sizeof(buckets->held));
 	for (int64_t i = 0; i < count; i++)
-		held[((uint64_t) values[i] - (uint64_t) least) >> shift]++;
+		buckets->held[bucket_of(buckets, values[i])]++;
+}
 
-	for (int first = 0; first < wanted;)
+/* what select_ranks does, for ranks that all lie in one bucket */
+static void
+select_inside(const Buckets *buckets, int bucket, int64_t before,
+			  const int64_t *values, int64_t count, const int64_t *ranks,
+			  int wanted, int64_t *found)
+{
+	int64_t *inside;
+	int64_t	 filled = 0;
+	int64_t	 inner[MAX_RANKS];
+
+	if (buckets->shift == 0)
 	{
-		int next = first;
-
-		while (before + held[bucket] <= ranks[first])
-			before += held[bucket++];
-		while (next < wanted && ranks[next] < before + held[bucket])
-			next++;
-		if (shift == 0)
-			for (int i = first; i < next; i++)
-				found[i] = (int64_t) ((uint64_t) least + (uint64_t) bucket);
-		else
-		{
-			int64_t *inside =
-				crm_alloc((size_t) held[bucket] * sizeof(int64_t));
-			int64_t inner[MAX_RANKS];
-			int64_t filled = 0;
-
-			for (int64_t i = 0; i < count; i++)
-				if (((uint64_t) values[i] - (uint64_t) least) >> shift ==
-					(uint64_t) bucket)
-					inside[filled++] = values[i];
-			for (int i = first; i < next; i++)
-				inner[i - first] = ranks[i] - before;
-			select_ranks(inside, filled, inner, next - first, found + first);
-			crm_free(inside);
-		}
-		first = next;
+		for (int i = 0; i < wanted; i++)
+			found[i] = (int64_t) (buckets->least + (uint64_t) bucket);
+		return;
 	}
-	crm_free(held);
+	inside = crm_alloc((size_t) buckets->held[bucket] * sizeof(int64_t));
+	for (int64_t i = 0; i < count; i++)
+		if (bucket_of(buckets, values[i]) == bucket)
+			inside[filled++] = values[i];
+	for (int i = 0; i < wanted; i++)
+		inner[i] = ranks[i] - before;
+	select_ranks(inside, filled, inner, wanted, found);
+	crm_free(inside);
+}
+
+/* the values of the sorted array at ascending ranks; values stay as they are */
+static void
+select_ranks(const int64_t *values, int64_t count, const int64_t *ranks,
+			 int wanted, int64_t *found)
+{
+	Buckets *buckets = crm_alloc(sizeof(Buckets));
+	int64_t	 before = 0; /* values in lower buckets */
+	int		 bucket = 0;
+
+	fill_buckets(buckets, values, count);
+	for (int first = 0, next = 0; first < wanted; first = next)
+	{
+		while (before + buckets->held[bucket] <= ranks[first])
+			before += buckets->held[bucket++];
+		while (next < wanted && ranks[next] < before + buckets->held[bucket])
+			next++;
+		select_inside(buckets, bucket, before, values, count, ranks + first,
+					  next - first, found + first);
+	}
+	crm_free(buckets);
 }
 
 /*

@@ -86,6 +86,8 @@ INSERT INTO call (query, answer) VALUES
 ('SELECT (rfm_cuts(i, i, n, 2, ''median'')).frequency_cuts FROM c', '{5.5}'),
 ('SELECT rfm_cuts(''3'', ''4'', ''5.50'') IS NOT NULL', 'true'),
 ('SELECT (rfm_cuts(NULL, NULL, NULL)).customers', '0'),
+('SELECT rfm_score(1, 1, x, recency_cuts, frequency_cuts, monetary_cuts) FROM (SELECT x, (rfm_cuts(1, 1, x)).* FROM (SELECT (''1.'' || repeat(''0'', 1999) || ''1'')::numeric) v(x) GROUP BY x) q', '511'),
+('SELECT rfm_score(1, 1, x, recency_cuts, frequency_cuts, monetary_cuts) FROM (SELECT x, (rfm_cuts(1, 1, x, 5, ''r'')).* FROM (SELECT (''0.'' || repeat(''0'', 100))::numeric) v(x) GROUP BY x) q', '511'),
 ('SELECT rfm_cuts(1, 1, 1, 1)', 'error 22023'),
 ('SELECT rfm_cuts(1, 1, 1, 10, ''r'')', 'error 22023'),
 ('SELECT rfm_cuts(1, 1, 1, 5, ''R'')', 'error 22023'),

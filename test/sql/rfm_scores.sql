@@ -4,7 +4,7 @@
 \pset format unaligned
 \pset tuples_only true
 SET client_min_messages = warning;
-SELECT plan(20);
+SELECT plan(21);
 
 -- Quantiles of type 7, each times the number of bins: exact, no division.
 CREATE FUNCTION pg_temp.cuts_times_bins(v numeric[], bins int) RETURNS numeric[] LANGUAGE sql AS $$
@@ -83,6 +83,24 @@ SELECT is(pg_temp.wrong('small', 'ORDER BY d DESC, f ROWS BETWEEN 1 PRECEDING AN
           'whatever the frame');
 SELECT is(pg_temp.wrong('skewed', ''), 0::bigint, 'skewed values score as SQL says');
 SELECT is(pg_temp.wrong('wide', ''), 0::bigint, 'amounts beyond 64 and 128 bits score as SQL says');
+
+-- One large partition.  width_bucket counts the limits up to a value; with the
+-- signs turned, those below it.
+CREATE TEMP TABLE large AS
+SELECT 1 AS trial, id, 5 AS bins, date '2024-12-31' - (random() * random() * 2000)::int AS d,
+       (random() * random() * 90)::bigint AS f, round((random() * random() * 9000)::numeric, 2) AS m
+FROM generate_series(1, 140000) AS id;
+CREATE FUNCTION pg_temp.below(v numeric, cuts numeric[]) RETURNS int LANGUAGE sql AS
+  $$ SELECT cardinality(cuts) - width_bucket(-v, cuts) $$;
+CREATE FUNCTION pg_temp.turned(cuts numeric[]) RETURNS numeric[] LANGUAGE sql AS
+  $$ SELECT array_agg(-c ORDER BY -c) FROM unnest(cuts) AS c $$;
+SELECT is((SELECT count(*) FROM
+            (SELECT rfm_score(d, f, m) OVER () AS score, (date '2024-12-31' - d) * 5 AS r, f * 5 AS f, m * 5 AS m FROM large) s,
+            (SELECT pg_temp.turned(pg_temp.cuts_times_bins(array_agg(date '2024-12-31' - d), 5)) AS rc,
+                    pg_temp.turned(pg_temp.cuts_times_bins(array_agg(f), 5)) AS fc,
+                    pg_temp.turned(pg_temp.cuts_times_bins(array_agg(m), 5)) AS mc FROM large) c
+           WHERE score IS DISTINCT FROM 100 * (5 - pg_temp.below(r, rc)) + 10 * (1 + pg_temp.below(f, fc)) + 1 + pg_temp.below(m, mc)),
+          0::bigint, 'a large partition scores as SQL says');
 
 -- Local days: 23:59 and 00:01 of one day are the same day, in any zone.
 SELECT is(pg_temp.wrong('small', '', 'timestamp'), 0::bigint, 'timestamp counts by its date');
