@@ -73,3 +73,222 @@ COMMENT ON COLUMN crmlife.model.model IS 'the model itself';
 COMMENT ON COLUMN crmlife.model.description IS 'what it is for';
 GRANT SELECT ON crmlife.model TO PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('crmlife.model', '');
+
+-- model: the stage of a customer, from columns
+
+CREATE TYPE crmlife.lifecycle_change AS (
+  stage text, since date, changes_on date, next_stage text);
+COMMENT ON TYPE crmlife.lifecycle_change IS
+  'a stage, since when it holds, when it will change if nothing happens, and to what';
+COMMENT ON COLUMN crmlife.lifecycle_change.stage IS 'the stage as of the day';
+COMMENT ON COLUMN crmlife.lifecycle_change.since IS
+  'first day of it; NULL where it can''t be told';
+COMMENT ON COLUMN crmlife.lifecycle_change.changes_on IS
+  'first day on which it will differ if nothing happens; NULL: never';
+COMMENT ON COLUMN crmlife.lifecycle_change.next_stage IS 'the stage on that day';
+
+CREATE FUNCTION lifecycle_stage(
+  orders bigint, revenue numeric, last_order date, as_of date,
+  model crmlife.lifecycle_model DEFAULT 'recency',
+  first_order date DEFAULT NULL, last_visit date DEFAULT NULL,
+  registered date DEFAULT NULL, order_days bigint DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'crm_lifecycle_stage_date'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION lifecycle_stage(bigint, numeric, date, date,
+  crmlife.lifecycle_model, date, date, date, bigint) IS
+  'stage of a customer as of a day, from columns';
+
+CREATE FUNCTION lifecycle_stage(
+  orders bigint, revenue numeric, last_order timestamptz, as_of timestamptz,
+  model crmlife.lifecycle_model DEFAULT 'recency',
+  first_order timestamptz DEFAULT NULL, last_visit timestamptz DEFAULT NULL,
+  registered timestamptz DEFAULT NULL, order_days bigint DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'crm_lifecycle_stage_timestamptz'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION lifecycle_stage(bigint, numeric, timestamptz, timestamptz,
+  crmlife.lifecycle_model, timestamptz, timestamptz, timestamptz, bigint) IS
+  'stage of a customer as of a local day of the session''s time zone, from columns';
+
+CREATE FUNCTION lifecycle_next(
+  orders bigint, revenue numeric, last_order date, as_of date,
+  model crmlife.lifecycle_model DEFAULT 'recency',
+  first_order date DEFAULT NULL, last_visit date DEFAULT NULL,
+  registered date DEFAULT NULL, order_days bigint DEFAULT NULL)
+RETURNS crmlife.lifecycle_change
+AS 'MODULE_PATHNAME', 'crm_lifecycle_next_date'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION lifecycle_next(bigint, numeric, date, date,
+  crmlife.lifecycle_model, date, date, date, bigint) IS
+  'stage of a customer, since when it holds and when it will change, from columns';
+
+CREATE FUNCTION lifecycle_next(
+  orders bigint, revenue numeric, last_order timestamptz, as_of timestamptz,
+  model crmlife.lifecycle_model DEFAULT 'recency',
+  first_order timestamptz DEFAULT NULL, last_visit timestamptz DEFAULT NULL,
+  registered timestamptz DEFAULT NULL, order_days bigint DEFAULT NULL)
+RETURNS crmlife.lifecycle_change
+AS 'MODULE_PATHNAME', 'crm_lifecycle_next_timestamptz'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION lifecycle_next(bigint, numeric, timestamptz, timestamptz,
+  crmlife.lifecycle_model, timestamptz, timestamptz, timestamptz, bigint) IS
+  'stage of a customer, since when it holds and when it will change, from columns of times';
+
+-- model: the stage of a customer, from the rows of its orders
+
+CREATE FUNCTION crmlife.lifecycle_stage_combine(internal, internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_combine'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_combine(internal, internal) IS
+  'combine function of aggregates';
+CREATE FUNCTION crmlife.lifecycle_stage_serial(internal) RETURNS bytea
+AS 'MODULE_PATHNAME', 'crm_stage_serial'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_serial(internal) IS
+  'serialize function of aggregates';
+CREATE FUNCTION crmlife.lifecycle_stage_deserial(bytea, internal) RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_deserial'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_deserial(bytea, internal) IS
+  'deserialize function of aggregates';
+CREATE FUNCTION crmlife.lifecycle_stage_final(internal) RETURNS text
+AS 'MODULE_PATHNAME', 'crm_stage_final'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_final(internal) IS
+  'final function of aggregates';
+
+CREATE FUNCTION crmlife.lifecycle_stage_accum(internal, date, numeric)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_accum_date'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_accum(internal, date, numeric) IS
+  'transition function of aggregates';
+CREATE AGGREGATE lifecycle_stage(date, numeric) (
+  SFUNC = crmlife.lifecycle_stage_accum, STYPE = internal, SSPACE = 160,
+  FINALFUNC = crmlife.lifecycle_stage_final,
+  COMBINEFUNC = crmlife.lifecycle_stage_combine,
+  SERIALFUNC = crmlife.lifecycle_stage_serial,
+  DESERIALFUNC = crmlife.lifecycle_stage_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE lifecycle_stage(date, numeric) IS
+  'stage of the customer whose orders these are, as of today, by model recency';
+
+CREATE FUNCTION crmlife.lifecycle_stage_accum(internal, date, numeric, date)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_accum_date'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_accum(internal, date, numeric, date) IS
+  'transition function of aggregates';
+CREATE AGGREGATE lifecycle_stage(date, numeric, date) (
+  SFUNC = crmlife.lifecycle_stage_accum, STYPE = internal, SSPACE = 160,
+  FINALFUNC = crmlife.lifecycle_stage_final,
+  COMBINEFUNC = crmlife.lifecycle_stage_combine,
+  SERIALFUNC = crmlife.lifecycle_stage_serial,
+  DESERIALFUNC = crmlife.lifecycle_stage_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE lifecycle_stage(date, numeric, date) IS
+  'stage of the customer whose orders these are, as of a day, by model recency';
+
+CREATE FUNCTION crmlife.lifecycle_stage_accum(internal, date, numeric, date, crmlife.lifecycle_model)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_accum_date'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_accum(internal, date, numeric, date, crmlife.lifecycle_model) IS
+  'transition function of aggregates';
+CREATE AGGREGATE lifecycle_stage(date, numeric, date, crmlife.lifecycle_model) (
+  SFUNC = crmlife.lifecycle_stage_accum, STYPE = internal, SSPACE = 160,
+  FINALFUNC = crmlife.lifecycle_stage_final,
+  COMBINEFUNC = crmlife.lifecycle_stage_combine,
+  SERIALFUNC = crmlife.lifecycle_stage_serial,
+  DESERIALFUNC = crmlife.lifecycle_stage_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE lifecycle_stage(date, numeric, date, crmlife.lifecycle_model) IS
+  'stage of the customer whose orders these are, as of a day, by a model';
+
+CREATE FUNCTION crmlife.lifecycle_stage_accum(internal, timestamp, numeric)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_accum_timestamp'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_accum(internal, timestamp, numeric) IS
+  'transition function of aggregates';
+CREATE AGGREGATE lifecycle_stage(timestamp, numeric) (
+  SFUNC = crmlife.lifecycle_stage_accum, STYPE = internal, SSPACE = 160,
+  FINALFUNC = crmlife.lifecycle_stage_final,
+  COMBINEFUNC = crmlife.lifecycle_stage_combine,
+  SERIALFUNC = crmlife.lifecycle_stage_serial,
+  DESERIALFUNC = crmlife.lifecycle_stage_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE lifecycle_stage(timestamp, numeric) IS
+  'stage of the customer whose orders these are, as of today, by model recency';
+
+CREATE FUNCTION crmlife.lifecycle_stage_accum(internal, timestamp, numeric, timestamp)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_accum_timestamp'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_accum(internal, timestamp, numeric, timestamp) IS
+  'transition function of aggregates';
+CREATE AGGREGATE lifecycle_stage(timestamp, numeric, timestamp) (
+  SFUNC = crmlife.lifecycle_stage_accum, STYPE = internal, SSPACE = 160,
+  FINALFUNC = crmlife.lifecycle_stage_final,
+  COMBINEFUNC = crmlife.lifecycle_stage_combine,
+  SERIALFUNC = crmlife.lifecycle_stage_serial,
+  DESERIALFUNC = crmlife.lifecycle_stage_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE lifecycle_stage(timestamp, numeric, timestamp) IS
+  'stage of the customer whose orders these are, as of a day, by model recency';
+
+CREATE FUNCTION crmlife.lifecycle_stage_accum(internal, timestamp, numeric, timestamp, crmlife.lifecycle_model)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_accum_timestamp'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_accum(internal, timestamp, numeric, timestamp, crmlife.lifecycle_model) IS
+  'transition function of aggregates';
+CREATE AGGREGATE lifecycle_stage(timestamp, numeric, timestamp, crmlife.lifecycle_model) (
+  SFUNC = crmlife.lifecycle_stage_accum, STYPE = internal, SSPACE = 160,
+  FINALFUNC = crmlife.lifecycle_stage_final,
+  COMBINEFUNC = crmlife.lifecycle_stage_combine,
+  SERIALFUNC = crmlife.lifecycle_stage_serial,
+  DESERIALFUNC = crmlife.lifecycle_stage_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE lifecycle_stage(timestamp, numeric, timestamp, crmlife.lifecycle_model) IS
+  'stage of the customer whose orders these are, as of a day, by a model';
+
+CREATE FUNCTION crmlife.lifecycle_stage_accum(internal, timestamptz, numeric)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_accum_timestamptz'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_accum(internal, timestamptz, numeric) IS
+  'transition function of aggregates';
+CREATE AGGREGATE lifecycle_stage(timestamptz, numeric) (
+  SFUNC = crmlife.lifecycle_stage_accum, STYPE = internal, SSPACE = 160,
+  FINALFUNC = crmlife.lifecycle_stage_final,
+  COMBINEFUNC = crmlife.lifecycle_stage_combine,
+  SERIALFUNC = crmlife.lifecycle_stage_serial,
+  DESERIALFUNC = crmlife.lifecycle_stage_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE lifecycle_stage(timestamptz, numeric) IS
+  'stage of the customer whose orders these are, as of today, by model recency';
+
+CREATE FUNCTION crmlife.lifecycle_stage_accum(internal, timestamptz, numeric, timestamptz)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_accum_timestamptz'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_accum(internal, timestamptz, numeric, timestamptz) IS
+  'transition function of aggregates';
+CREATE AGGREGATE lifecycle_stage(timestamptz, numeric, timestamptz) (
+  SFUNC = crmlife.lifecycle_stage_accum, STYPE = internal, SSPACE = 160,
+  FINALFUNC = crmlife.lifecycle_stage_final,
+  COMBINEFUNC = crmlife.lifecycle_stage_combine,
+  SERIALFUNC = crmlife.lifecycle_stage_serial,
+  DESERIALFUNC = crmlife.lifecycle_stage_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE lifecycle_stage(timestamptz, numeric, timestamptz) IS
+  'stage of the customer whose orders these are, as of a day, by model recency';
+
+CREATE FUNCTION crmlife.lifecycle_stage_accum(internal, timestamptz, numeric, timestamptz, crmlife.lifecycle_model)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'crm_stage_accum_timestamptz'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.lifecycle_stage_accum(internal, timestamptz, numeric, timestamptz, crmlife.lifecycle_model) IS
+  'transition function of aggregates';
+CREATE AGGREGATE lifecycle_stage(timestamptz, numeric, timestamptz, crmlife.lifecycle_model) (
+  SFUNC = crmlife.lifecycle_stage_accum, STYPE = internal, SSPACE = 160,
+  FINALFUNC = crmlife.lifecycle_stage_final,
+  COMBINEFUNC = crmlife.lifecycle_stage_combine,
+  SERIALFUNC = crmlife.lifecycle_stage_serial,
+  DESERIALFUNC = crmlife.lifecycle_stage_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE lifecycle_stage(timestamptz, numeric, timestamptz, crmlife.lifecycle_model) IS
+  'stage of the customer whose orders these are, as of a day, by a model';

@@ -476,6 +476,14 @@ crm_model_evaluate(const CrmModel *model, const CrmFacts *facts, CrmDay as_of)
 	return stage;
 }
 
+int
+crm_model_try(const CrmModel *model, const CrmFacts *facts, CrmDay as_of)
+{
+	const CrmFault *fault;
+
+	return crm_model_run(model, facts, as_of, &fault);
+}
+
 static void
 free_days(CrmDays *days)
 {
@@ -487,10 +495,9 @@ bool
 crm_model_next(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 			   CrmDay *changes_on, int *next_stage)
 {
-	int				now = crm_model_evaluate(model, facts, as_of);
-	bool			found = false;
-	const CrmFault *fault;
-	CrmDays			flips;
+	int		now = crm_model_evaluate(model, facts, as_of);
+	bool	found = false;
+	CrmDays flips;
 
 	crm_model_flips(model, facts, as_of, CRM_LAST_DAY, &flips);
 	for (int i = 0; i < flips.count && !found; i++)
@@ -499,7 +506,7 @@ crm_model_next(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 
 		if (i > 0 && flips.days[i] == flips.days[i - 1])
 			continue;
-		stage = crm_model_run(model, facts, flips.days[i], &fault);
+		stage = crm_model_try(model, facts, flips.days[i]);
 		found = stage >= 0 && stage != now;
 		if (found)
 		{
@@ -515,26 +522,31 @@ bool
 crm_model_since(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 				CrmDay floor, CrmDay *since, int *previous)
 {
-	int				now = crm_model_evaluate(model, facts, as_of);
-	bool			found = false;
-	const CrmFault *fault;
-	CrmDays			flips;
+	int		now = crm_model_evaluate(model, facts, as_of);
+	CrmDay	resumed = CRM_NO_DAY; /* first day after errors */
+	bool	found = false;
+	CrmDays flips;
 
 	*since = floor;
 	crm_model_flips(model, facts, floor, as_of, &flips);
 	for (int i = flips.count - 1; i >= 0 && !found; i--)
 	{
-		int stage;
+		CrmDay day = flips.days[i];
+		int	   stage;
 
-		if (i + 1 < flips.count && flips.days[i] == flips.days[i + 1])
+		if (i + 1 < flips.count && day == flips.days[i + 1])
 			continue;
-		stage = crm_model_run(model, facts, flips.days[i] - 1, &fault);
+		stage = crm_model_try(model, facts, day - 1);
 		found = stage >= 0 && stage != now;
 		if (found)
 		{
-			*since = flips.days[i];
+			*since = resumed == CRM_NO_DAY ? day : resumed;
 			*previous = stage;
 		}
+		else if (stage == now)
+			resumed = CRM_NO_DAY;
+		else if (resumed == CRM_NO_DAY)
+			resumed = day;
 	}
 	free_days(&flips);
 	return found;

@@ -69,6 +69,10 @@ extern unsigned crm_model_facts(const CrmModel *model);
 extern int
 crm_model_evaluate(const CrmModel *model, const CrmFacts *facts, CrmDay as_of);
 
+/* the same, -1 where the evaluation raises an error */
+extern int
+crm_model_try(const CrmModel *model, const CrmFacts *facts, CrmDay as_of);
+
 /*
  * The first day after as_of on which the stage differs if the facts stay as
  * they are; false when it never will.

@@ -133,6 +133,25 @@ compile_number(Compiler *compiler, CrmNode *node)
 	return to;
 }
 
+/*
+ * Days on which an integer leaves its type's range, or comes back: there an
+ * error begins or ends, and with it perhaps a stage.
+ */
+static void
+add_range_atoms(Compiler *compiler, CrmNode *node)
+{
+	bool	narrow = node->type == CRM_TYPE_INT4;
+	int64_t low = narrow ? INT32_MIN : INT64_MIN;
+	int64_t high = narrow ? INT32_MAX : INT64_MAX;
+
+	if (node->type == CRM_TYPE_NUMERIC || node->clock == CRM_CLOCK_NONE)
+		return;
+	add_atom(compiler,
+			 crm_node_compare(CRM_LESS, node, crm_node_int(node->type, low)));
+	add_atom(compiler, crm_node_compare(CRM_GREATER, node,
+										crm_node_int(node->type, high)));
+}
+
 static int
 compile_arithmetic(Compiler *compiler, CrmNode *node)
 {
@@ -158,6 +177,7 @@ compile_arithmetic(Compiler *compiler, CrmNode *node)
 	instruction =
 		emit(compiler, number ? number_op[node->kind] : int_op[node->kind]);
 	instruction->narrow = node->type == CRM_TYPE_INT4;
+	add_range_atoms(compiler, node);
 	instruction->a = slots[0];
 	instruction->b = slots[1];
 	instruction->to = to;

@@ -1,0 +1,477 @@
+/*
+ * model_agg.c
+ *		lifecycle_stage as an aggregate over the raw rows of one customer.
+ *
+ *		row -> visible at as_of? -> order or refund -> facts -> stage
+ *
+ * The state is the customer's facts, of constant size; only a model that reads
+ * order_days makes it keep the set of days:
+ *
+ *		days:  | sorted, distinct | as they came |
+ *		       0               distinct        count
+ *
+ * Parameters belong to the group: the first row sets them, every other must
+ * agree.  Models are compiled once per call site, however many groups there
+ * are.
+ *
+ * Invariant: the state does not depend on the order of the rows, and combining
+ * two states is adding the rows of both.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "functions/localday.h"
+#include "functions/model_shipped.h"
+#include "functions/model_type.h"
+#include "functions/numeric_money.h"
+
+PG_FUNCTION_INFO_V1(crm_stage_accum_date);
+PG_FUNCTION_INFO_V1(crm_stage_accum_timestamp);
+PG_FUNCTION_INFO_V1(crm_stage_accum_timestamptz);
+PG_FUNCTION_INFO_V1(crm_stage_combine);
+PG_FUNCTION_INFO_V1(crm_stage_serial);
+PG_FUNCTION_INFO_V1(crm_stage_deserial);
+PG_FUNCTION_INFO_V1(crm_stage_final);
+
+#define DEFAULT_MODEL "recency"
+#define WIRE_VERSION 1
+
+#define SUPPLIED                                                             \
+	(CRM_FACT_BIT(CRM_FACT_ORDERS) | CRM_FACT_BIT(CRM_FACT_ORDER_DAYS) |     \
+	 CRM_FACT_BIT(CRM_FACT_REVENUE) | CRM_FACT_BIT(CRM_FACT_AVERAGE_ORDER) | \
+	 CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_ORDER) |                               \
+	 CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_FIRST_ORDER))
+
+/* a compiled model, kept in fn_extra for the whole query */
+typedef struct KnownModel
+{
+	struct KnownModel *next;
+	text			  *value; /* NULL: the default */
+	CrmModel		  *model;
+	bool			   reads_money;
+	bool			   reads_days;
+} KnownModel;
+
+typedef struct StageState
+{
+	const KnownModel *known; /* NULL: the parameter is NULL */
+	CrmDay			  as_of; /* CRM_NO_DAY: the parameter is NULL */
+	bool			  seen;	 /* a visible row */
+	int64			  orders;
+	CrmMoney		  revenue;
+	CrmDay			  first_order;
+	CrmDay			  last_order;
+	CrmDay			 *days;
+	int				  distinct;
+	int				  count;
+	int				  space;
+} StageState;
+
+/* the parameters of a row */
+typedef struct Parameters
+{
+	const KnownModel *known;
+	CrmDay			  as_of;
+} Parameters;
+
+/* ---- models ---- */
+
+static bool
+is_value(const KnownModel *known, const text *value)
+{
+	if (value == NULL || known->value == NULL)
+		return value == known->value;
+	return VARSIZE_ANY_EXHDR(value) == VARSIZE_ANY_EXHDR(known->value) &&
+		   memcmp(VARDATA_ANY(value), VARDATA_ANY(known->value),
+				  VARSIZE_ANY_EXHDR(value)) == 0;
+}
+
+static KnownModel *
+compile_model(const text *value)
+{
+	KnownModel *known = palloc0(sizeof(KnownModel));
+	unsigned	reads;
+	text	   *plain = value
+							? cstring_to_text_with_len(VARDATA_ANY(value),
+													   (int) VARSIZE_ANY_EXHDR(value))
+							: cstring_to_text(crm_shipped_model(DEFAULT_MODEL)->text);
+
+	known->model = crm_model_from_datum(PointerGetDatum(plain));
+	known->value = value ? plain : NULL;
+	crm_model_require(known->model, SUPPLIED, "the aggregate over orders",
+					  "Use lifecycle_stage(orders, revenue, last_order, as_of, "
+					  "model, ...) with last_visit and registered, or a stage "
+					  "table.");
+	reads = crm_model_facts(known->model);
+	known->reads_days = (reads & CRM_FACT_BIT(CRM_FACT_ORDER_DAYS)) != 0;
+	known->reads_money = (reads & (CRM_FACT_BIT(CRM_FACT_REVENUE) |
+								   CRM_FACT_BIT(CRM_FACT_AVERAGE_ORDER))) != 0;
+	return known;
+}
+
+/* value NULL: the default model */
+static const KnownModel *
+known_model(FunctionCallInfo fcinfo, const text *value)
+{
+	KnownModel	 *first = fcinfo->flinfo->fn_extra;
+	KnownModel	 *known;
+	MemoryContext old;
+
+	for (known = first; known != NULL; known = known->next)
+		if (is_value(known, value))
+			return known;
+	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	known = compile_model(value);
+	MemoryContextSwitchTo(old);
+	known->next = first;
+	fcinfo->flinfo->fn_extra = known;
+	return known;
+}
+
+/* by value, where two call sites have compiled it */
+static bool
+same_model(const KnownModel *a, const KnownModel *b)
+{
+	if (a == b || a == NULL || b == NULL)
+		return a == b;
+	return is_value(a, b->value);
+}
+
+/* ---- rows ---- */
+
+static void
+read_parameters(FunctionCallInfo fcinfo, CrmTimeKind kind, Parameters *given)
+{
+	if (PG_NARGS() <= 3)
+		given->as_of = crm_today();
+	else if (PG_ARGISNULL(3))
+		given->as_of = CRM_NO_DAY;
+	else
+		given->as_of = crm_day_from_datum(PG_GETARG_DATUM(3), kind);
+	if (PG_NARGS() <= 4)
+		given->known = known_model(fcinfo, NULL);
+	else if (PG_ARGISNULL(4))
+		given->known = NULL;
+	else
+		given->known = known_model(fcinfo, PG_GETARG_TEXT_PP(4));
+}
+
+static StageState *
+new_state(MemoryContext context, const Parameters *given)
+{
+	StageState *state = MemoryContextAllocZero(context, sizeof(StageState));
+
+	state->known = given->known;
+	state->as_of = given->as_of;
+	state->revenue = crm_money_from_int64(0);
+	state->first_order = CRM_NO_DAY;
+	state->last_order = CRM_NO_DAY;
+	return state;
+}
+
+static pg_noinline void
+parameters_differ(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s of lifecycle_stage differs between the rows of a group",
+					name),
+			 errhint("It must be the same in all rows: a constant, or a column "
+					 "that is grouped by.")));
+}
+
+static int
+compare_days(const void *a, const void *b)
+{
+	CrmDay x = *(const CrmDay *) a;
+	CrmDay y = *(const CrmDay *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* sort the days, each once */
+static void
+settle_days(StageState *state)
+{
+	int distinct = 0;
+
+	if (state->distinct == state->count)
+		return;
+	qsort(state->days, state->count, sizeof(CrmDay), compare_days);
+	for (int i = 0; i < state->count; i++)
+		if (distinct == 0 || state->days[i] != state->days[distinct - 1])
+			state->days[distinct++] = state->days[i];
+	state->distinct = state->count = distinct;
+}
+
+static void
+add_day(StageState *state, CrmDay day)
+{
+	if (state->count > 0 && state->days[state->count - 1] == day)
+		return;
+	if (state->count == state->space)
+	{
+		settle_days(state);
+		/* grow when settling freed less than half */
+		if (state->space == 0 || state->count > state->space / 2)
+		{
+			state->space = state->space == 0 ? 8 : state->space * 2;
+			state->days =
+				crm_realloc(state->days, state->space * sizeof(CrmDay));
+		}
+	}
+	state->days[state->count++] = day;
+	if (state->distinct == state->count - 1 &&
+		(state->count == 1 || state->days[state->count - 2] < day))
+		state->distinct = state->count;
+}
+
+static void
+add_row(StageState *state, CrmDay day, bool has_amount, Datum amount)
+{
+	const KnownModel *known = state->known;
+
+	state->seen = true;
+	if (has_amount)
+	{
+		int sign = crm_numeric_datum_sign(amount);
+
+		if (known->reads_money)
+			crm_money_accumulate(&state->revenue,
+								 crm_money_from_numeric_datum(amount));
+		/* a refund is no order */
+		if (sign < 0)
+			return;
+	}
+	state->orders++;
+	if (state->first_order == CRM_NO_DAY || day < state->first_order)
+		state->first_order = day;
+	if (day > state->last_order)
+		state->last_order = day;
+	if (known->reads_days)
+		add_day(state, day);
+}
+
+static Datum
+accumulate(FunctionCallInfo fcinfo, CrmTimeKind kind)
+{
+	StageState *state =
+		PG_ARGISNULL(0) ? NULL : (StageState *) PG_GETARG_POINTER(0);
+	MemoryContext context;
+	MemoryContext old;
+	Parameters	  given;
+	CrmDay		  day;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	if (PG_ARGISNULL(1))
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	read_parameters(fcinfo, kind, &given);
+	if (state == NULL)
+		state = new_state(context, &given);
+	else if (unlikely(state->as_of != given.as_of))
+		parameters_differ("as_of");
+	else if (unlikely(!same_model(state->known, given.known)))
+		parameters_differ("model");
+	day = crm_day_from_datum(PG_GETARG_DATUM(1), kind);
+	if (state->known != NULL && day <= state->as_of)
+	{
+		old = MemoryContextSwitchTo(context);
+		add_row(state, day, !PG_ARGISNULL(2), PG_GETARG_DATUM(2));
+		MemoryContextSwitchTo(old);
+	}
+	PG_RETURN_POINTER(state);
+}
+
+Datum
+crm_stage_accum_date(PG_FUNCTION_ARGS)
+{
+	return accumulate(fcinfo, CRM_TIME_DATE);
+}
+
+Datum
+crm_stage_accum_timestamp(PG_FUNCTION_ARGS)
+{
+	return accumulate(fcinfo, CRM_TIME_TIMESTAMP);
+}
+
+Datum
+crm_stage_accum_timestamptz(PG_FUNCTION_ARGS)
+{
+	return accumulate(fcinfo, CRM_TIME_TIMESTAMPTZ);
+}
+
+/* ---- partial aggregation ---- */
+
+static void
+merge(StageState *state, const StageState *other)
+{
+	state->seen |= other->seen;
+	state->orders += other->orders;
+	crm_money_accumulate(&state->revenue, other->revenue);
+	if (state->first_order == CRM_NO_DAY ||
+		(other->first_order != CRM_NO_DAY &&
+		 other->first_order < state->first_order))
+		state->first_order = other->first_order;
+	if (other->last_order > state->last_order)
+		state->last_order = other->last_order;
+	for (int i = 0; i < other->count; i++)
+		add_day(state, other->days[i]);
+}
+
+Datum
+crm_stage_combine(PG_FUNCTION_ARGS)
+{
+	StageState *state =
+		PG_ARGISNULL(0) ? NULL : (StageState *) PG_GETARG_POINTER(0);
+	StageState *other =
+		PG_ARGISNULL(1) ? NULL : (StageState *) PG_GETARG_POINTER(1);
+	MemoryContext context;
+	MemoryContext old;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	if (other == NULL)
+	{
+		if (state == NULL)
+			PG_RETURN_NULL();
+		PG_RETURN_POINTER(state);
+	}
+	if (state == NULL)
+	{
+		Parameters given = {.known = other->known, .as_of = other->as_of};
+
+		state = new_state(context, &given);
+	}
+	else if (state->as_of != other->as_of)
+		parameters_differ("as_of");
+	else if (!same_model(state->known, other->known))
+		parameters_differ("model");
+	old = MemoryContextSwitchTo(context);
+	merge(state, other);
+	MemoryContextSwitchTo(old);
+	PG_RETURN_POINTER(state);
+}
+
+static void
+send_model(StringInfo buffer, const KnownModel *known)
+{
+	/* -1: NULL, 0: the default */
+	if (known == NULL || known->value == NULL)
+	{
+		pq_sendint32(buffer, known == NULL ? -1 : 0);
+		return;
+	}
+	pq_sendint32(buffer, VARSIZE_ANY_EXHDR(known->value));
+	pq_sendbytes(buffer, VARDATA_ANY(known->value),
+				 (int) VARSIZE_ANY_EXHDR(known->value));
+}
+
+static const KnownModel *
+receive_model(FunctionCallInfo fcinfo, StringInfo buffer)
+{
+	int	  size = (int32) pq_getmsgint(buffer, 4);
+	text *value;
+
+	if (size < 0)
+		return NULL;
+	if (size == 0)
+		return known_model(fcinfo, NULL);
+	value = cstring_to_text_with_len(pq_getmsgbytes(buffer, size), size);
+	return known_model(fcinfo, value);
+}
+
+Datum
+crm_stage_serial(PG_FUNCTION_ARGS)
+{
+	StageState	  *state = (StageState *) PG_GETARG_POINTER(0);
+	StringInfoData buffer;
+	char		  *revenue;
+
+	revenue = DatumGetCString(DirectFunctionCall1(
+		numeric_out, NumericGetDatum(crm_numeric_from_money(state->revenue))));
+	settle_days(state);
+	pq_begintypsend(&buffer);
+	pq_sendbyte(&buffer, WIRE_VERSION);
+	send_model(&buffer, state->known);
+	pq_sendint32(&buffer, state->as_of);
+	pq_sendbyte(&buffer, state->seen);
+	pq_sendint64(&buffer, state->orders);
+	pq_sendstring(&buffer, revenue);
+	pq_sendint32(&buffer, state->first_order);
+	pq_sendint32(&buffer, state->last_order);
+	pq_sendint32(&buffer, state->count);
+	for (int i = 0; i < state->count; i++)
+		pq_sendint32(&buffer, state->days[i]);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
+}
+
+Datum
+crm_stage_deserial(PG_FUNCTION_ARGS)
+{
+	bytea		  *bytes = PG_GETARG_BYTEA_PP(0);
+	StringInfoData buffer;
+	Parameters	   given;
+	StageState	  *state;
+	int			   count;
+
+	if (!AggCheckCallContext(fcinfo, NULL))
+		elog(ERROR, "aggregate function called in non-aggregate context");
+	initStringInfo(&buffer);
+	appendBinaryStringInfo(&buffer, VARDATA_ANY(bytes),
+						   (int) VARSIZE_ANY_EXHDR(bytes));
+	if (pq_getmsgbyte(&buffer) != WIRE_VERSION)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("unknown version of a partial state")));
+	given.known = receive_model(fcinfo, &buffer);
+	given.as_of = (CrmDay) pq_getmsgint(&buffer, 4);
+	state = new_state(CurrentMemoryContext, &given);
+	state->seen = pq_getmsgbyte(&buffer) != 0;
+	state->orders = pq_getmsgint64(&buffer);
+	state->revenue = crm_money_from_numeric_datum(DirectFunctionCall3(
+		numeric_in, CStringGetDatum(pq_getmsgstring(&buffer)),
+		ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	state->first_order = (CrmDay) pq_getmsgint(&buffer, 4);
+	state->last_order = (CrmDay) pq_getmsgint(&buffer, 4);
+	count = (int) pq_getmsgint(&buffer, 4);
+	for (int i = 0; i < count; i++)
+		add_day(state, (CrmDay) pq_getmsgint(&buffer, 4));
+	pq_getmsgend(&buffer);
+	PG_RETURN_POINTER(state);
+}
+
+Datum
+crm_stage_final(PG_FUNCTION_ARGS)
+{
+	StageState *state =
+		PG_ARGISNULL(0) ? NULL : (StageState *) PG_GETARG_POINTER(0);
+	CrmFacts facts;
+	int		 stage;
+
+	if (state == NULL || !state->seen)
+		PG_RETURN_NULL();
+	settle_days(state);
+	facts = (CrmFacts){.orders = state->orders,
+					   .order_days = state->count,
+					   .order_days_known = true,
+					   .revenue = state->revenue,
+					   .revenue_known = true,
+					   .first_order = state->first_order,
+					   .last_order = state->last_order,
+					   .last_visit = CRM_NO_DAY,
+					   .registered = CRM_NO_DAY};
+	stage = crm_model_evaluate(state->known->model, &facts, state->as_of);
+	PG_RETURN_TEXT_P(
+		cstring_to_text(crm_model_stage_name(state->known->model, stage)));
+}
