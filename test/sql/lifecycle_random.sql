@@ -1,0 +1,330 @@
+-- Random models against PostgreSQL itself, and lifecycle_next against every
+-- single day of three years.  The generator writes what the language allows:
+-- a clock is neither multiplied by a clock, nor a divisor; constants meet
+-- constants nowhere, for PostgreSQL would compute those while planning, and
+-- raise errors for branches that nobody reaches.
+\set ECHO none
+\pset format unaligned
+\pset tuples_only true
+SET client_min_messages = warning;
+SET search_path = public;
+SET TimeZone = 'UTC';
+SET jit = off;
+SELECT setseed(0.314159) IS NOT NULL AS seeded \gset
+SELECT plan(12);
+
+CREATE TYPE piece AS (t text, c bool, k int); -- text, constant, clock
+
+CREATE FUNCTION pick(VARIADIC choices text[]) RETURNS text LANGUAGE sql AS
+$$ SELECT choices[1 + floor(random() * cardinality(choices))::int] $$;
+
+CREATE FUNCTION leaf() RETURNS piece LANGUAGE plpgsql AS $$
+DECLARE
+  r float8 := random();
+BEGIN
+  IF r < 0.30 THEN
+    RETURN (pick('days_since_order', 'days_since_first_order', 'days_since_visit',
+                 'days_since_active', 'days_since_registered'), false, 1)::piece;
+  ELSIF r < 0.45 THEN
+    RETURN (pick('orders', 'order_days'), false, 0)::piece;
+  ELSIF r < 0.55 THEN
+    RETURN (pick('revenue', 'average_order'), false, 0)::piece;
+  ELSIF r < 0.65 THEN
+    RETURN (pick('t1', 't2', 't3', 't4'), false, 0)::piece;
+  ELSIF r < 0.85 THEN
+    RETURN ((floor(random() * 400))::int::text, true, 0)::piece;
+  ELSIF r < 0.90 THEN
+    RETURN (round((random() * 200)::numeric, (random() * 3)::int)::text, true, 0)::piece;
+  END IF;
+  RETURN (pick('0', '1', '2', '-1', '-7', '2147483647', '-2147483648', '3000000000', '.5', '1e2',
+               '9223372036854775807', '99999999999999999999', '30.0', '7.50', '-0.001'),
+          true, 0)::piece;
+END $$;
+
+-- what may stand beside l under the operator
+CREATE FUNCTION fit(l piece, op text, r piece) RETURNS piece LANGUAGE sql AS $$
+  SELECT CASE
+    WHEN l.c AND r.c THEN ('orders', false, 0)::piece
+    WHEN op = '*' AND l.k > 0 AND r.k > 0 THEN ('t1', false, 0)::piece
+    WHEN op = '/' AND r.k > 0 THEN ('t2', false, 0)::piece
+    WHEN l.k > 0 AND r.k > 0 AND (l.k = 2 OR r.k = 2) THEN ('order_days', false, 0)::piece
+    ELSE r END $$;
+
+CREATE FUNCTION condition(depth int) RETURNS text LANGUAGE sql AS 'SELECT NULL::text';
+
+CREATE FUNCTION number(depth int) RETURNS piece LANGUAGE plpgsql AS $$
+DECLARE
+  r float8 := random();
+  op text;
+  a piece;
+  b piece;
+BEGIN
+  IF depth <= 0 OR r < 0.35 THEN
+    RETURN leaf();
+  ELSIF r < 0.42 THEN
+    a := number(depth - 1);
+    RETURN (pick('- ', '+ ') || '(' || a.t || ')', a.c, a.k)::piece;
+  ELSIF r < 0.50 THEN
+    a := number(depth - 1);
+    b := number(depth - 1);
+    RETURN ('CASE WHEN ' || condition(depth - 1) || ' THEN ' || a.t
+            || CASE WHEN random() < 0.7 THEN ' ELSE ' || b.t ELSE '' END || ' END',
+            false, greatest(a.k, b.k))::piece;
+  ELSIF r < 0.54 THEN
+    a := number(depth - 1);
+    b := fit(('1', true, 0), '=', a);
+    RETURN ('CASE ' || b.t || ' WHEN 1 THEN ' || a.t || ' WHEN t1 THEN 2 WHEN 30 THEN orders END',
+            false, a.k)::piece;
+  END IF;
+  op := pick('+', '-', '*', '/');
+  a := number(depth - 1);
+  b := fit(a, op, number(depth - 1));
+  RETURN ('(' || a.t || ' ' || op || ' ' || b.t || ')', false,
+          CASE WHEN op = '/' AND a.k > 0 THEN 2 ELSE greatest(a.k, b.k) END)::piece;
+END $$;
+
+CREATE OR REPLACE FUNCTION condition(depth int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  r float8 := random();
+  a piece;
+  b piece;
+  c piece;
+BEGIN
+  IF depth > 0 AND r < 0.30 THEN
+    RETURN '(' || condition(depth - 1) || pick(' AND ', ' OR ') || condition(depth - 1)
+           || CASE WHEN random() < 0.3 THEN pick(' AND ', ' OR ') || condition(depth - 1) ELSE '' END || ')';
+  ELSIF depth > 0 AND r < 0.38 THEN
+    RETURN 'NOT (' || condition(depth - 1) || ')';
+  ELSIF depth > 0 AND r < 0.41 THEN
+    RETURN '((' || condition(depth - 1) || ')' || pick('=', '<>', '<', '>=') || '(' || condition(depth - 1) || '))';
+  ELSIF depth > 0 AND r < 0.44 THEN
+    RETURN 'CASE WHEN ' || condition(depth - 1) || ' THEN ' || condition(depth - 1) || ' ELSE '
+           || condition(depth - 1) || ' END';
+  END IF;
+  a := number(depth - 1);
+  IF a.c THEN
+    a := fit(a, '=', a);
+  END IF;
+  IF r < 0.50 THEN
+    RETURN '(' || a.t || ')' || pick(' IS NULL', ' IS NOT NULL');
+  ELSIF r < 0.60 THEN
+    b := fit(a, '=', number(depth - 1));
+    c := fit(a, '=', number(depth - 1));
+    RETURN '(' || a.t || pick(' BETWEEN ', ' NOT BETWEEN ', ' BETWEEN SYMMETRIC ', ' NOT BETWEEN SYMMETRIC ')
+           || b.t || ' AND ' || c.t || ')';
+  ELSIF r < 0.68 THEN
+    b := fit(a, '=', number(depth - 2));
+    c := fit(a, '=', number(depth - 2));
+    RETURN '(' || a.t || pick(' IN (', ' NOT IN (') || b.t || ', 30, ' || c.t || ', 7.0)'
+           || ')';
+  END IF;
+  b := fit(a, '=', number(depth - 1));
+  IF random() < 0.3 THEN
+    RETURN b.t || pick(' = ', ' <> ', ' < ', ' <= ', ' > ', ' >= ') || a.t;
+  END IF;
+  RETURN a.t || pick(' = ', ' <> ', ' < ', ' <= ', ' > ', ' >= ') || b.t;
+END $$;
+
+CREATE FUNCTION stages(depth int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  result text := 'CASE';
+  operand piece;
+  n int := 1 + floor(random() * 3);
+BEGIN
+  IF random() < 0.1 THEN
+    operand := fit(('1', true, 0), '=', number(1));
+    result := 'CASE ' || operand.t;
+    FOR i IN 1..n LOOP
+      result := result || ' WHEN ' || (fit(operand, '=', leaf())).t || ' THEN ''S' || i || '''';
+    END LOOP;
+  ELSE
+    FOR i IN 1..n LOOP
+      result := result || ' WHEN ' || condition(depth) || ' THEN '
+        || CASE WHEN depth > 1 AND random() < 0.15 THEN stages(depth - 1) ELSE '''s' || i || '''' END;
+    END LOOP;
+  END IF;
+  RETURN result || CASE WHEN random() < 0.6 THEN pick(' ELSE ''rest''', ' ELSE ''unclassified''', ' ELSE ''s1''') ELSE '' END || ' END';
+END $$;
+
+CREATE FUNCTION value() RETURNS text LANGUAGE sql AS $$
+  SELECT CASE WHEN r < 0.08 THEN 'NULL'
+              WHEN r < 0.15 THEN '0'
+              WHEN r < 0.60 THEN floor(random() * 200)::text
+              ELSE round((random() * 300 - 50)::numeric, (random() * 4)::int)::text END
+  FROM (SELECT random() AS r) AS x $$;
+
+-- customers, and their facts as of 2024-03-10
+CREATE TABLE customer AS
+SELECT i, o.orders, d.revenue, last_order,
+       last_order - CASE WHEN o.orders > 1 AND random() < 0.8 THEN floor(random() * 300)::int ELSE 0 END AS first_order,
+       last_visit, registered,
+       CASE WHEN o.orders > 0 THEN 1 + floor(random() * o.orders)::bigint ELSE 0 END AS order_days
+FROM generate_series(1, 10) AS i,
+  LATERAL (SELECT CASE WHEN i % 4 = 0 THEN 0 ELSE floor(1 + random() * random() * 6)::bigint END AS orders) AS o,
+  LATERAL (SELECT (CASE WHEN i = 3 THEN 0 ELSE round((random() * 900 - 20)::numeric, 2) END) AS revenue,
+                  CASE WHEN o.orders > 0 THEN date '2024-03-10' - floor(random() * random() * 400)::int END AS last_order,
+                  CASE WHEN random() < 0.6 THEN date '2024-03-10' - floor(random() * 200)::int END AS last_visit,
+                  CASE WHEN random() < 0.6 THEN date '2024-03-10' - floor(random() * 700)::int END AS registered) AS d;
+
+CREATE VIEW fact AS
+SELECT i, orders, order_days, revenue, first_order, last_order, last_visit, registered,
+       CASE WHEN orders > 0 THEN revenue / orders END AS average_order,
+       date '2024-03-10' - last_order AS days_since_order,
+       date '2024-03-10' - first_order AS days_since_first_order,
+       date '2024-03-10' - last_visit AS days_since_visit,
+       date '2024-03-10' - greatest(last_order, last_visit) AS days_since_active,
+       date '2024-03-10' - registered AS days_since_registered
+FROM customer;
+
+-- one model on all customers: differences, and whether errors were met
+CREATE FUNCTION compare_model(body text, v text[], OUT different int, OUT raised int) LANGUAGE plpgsql AS $$
+DECLARE
+  model text := format('%s WITH (t1 = %s, t2 = %s, t3 = %s, t4 = %s)', body, v[1], v[2], v[3], v[4]);
+  source text := format('FROM fact, (SELECT %s::numeric AS t1, %s::numeric AS t2, %s::numeric AS t3, '
+                        '%s::numeric AS t4 OFFSET 0) AS t', v[1], v[2], v[3], v[4]);
+  ours text := format('lifecycle_stage(orders, revenue, last_order, ''2024-03-10'', %L, first_order, '
+                      'last_visit, registered, order_days)', model);
+  theirs text := format('coalesce(%s, ''unclassified'')', body);
+  got text;
+  want text;
+BEGIN
+  raised := 0;
+  BEGIN
+    EXECUTE format('SELECT count(*) FILTER (WHERE %s IS DISTINCT FROM %s) %s', ours, theirs, source) INTO different;
+    RETURN;
+  EXCEPTION WHEN data_exception THEN
+    different := 0;
+  END;
+  FOR i IN 1..10 LOOP
+    BEGIN
+      EXECUTE format('SELECT %s %s WHERE i = %s', theirs, source, i) INTO want;
+    EXCEPTION WHEN data_exception THEN
+      want := SQLSTATE;
+      raised := raised + 1;
+    END;
+    BEGIN
+      EXECUTE format('SELECT %s %s WHERE i = %s', ours, source, i) INTO got;
+    EXCEPTION WHEN data_exception THEN
+      got := SQLSTATE;
+    END;
+    IF got IS DISTINCT FROM want THEN
+      different := different + 1;
+      RAISE WARNING 'customer %: got %, want %: %', i, got, want, model;
+    END IF;
+  END LOOP;
+END $$;
+
+CREATE TABLE outcome (body text, v text[], different int, raised int);
+INSERT INTO outcome
+SELECT m.body, m.v, c.different, c.raised
+FROM (SELECT stages(1 + i % 3) AS body, ARRAY[value(), value(), value(), value()] AS v
+      FROM generate_series(1, 10000) AS i OFFSET 0) AS m,
+  LATERAL compare_model(m.body, m.v) AS c;
+SELECT is(count(*) FILTER (WHERE different > 0), 0::bigint,
+          'random models agree with PostgreSQL evaluating the same CASE') FROM outcome;
+SELECT cmp_ok(count(*), '>=', 10000::bigint, 'on 10,000 models') FROM outcome;
+SELECT cmp_ok(sum(raised), '>', 500::bigint, 'errors among them') FROM outcome;
+SELECT cmp_ok(count(DISTINCT body), '>', 9000::bigint, 'nearly all different') FROM outcome;
+
+-- lifecycle_next against every day of three years ahead, and every day back to
+-- the last event.
+CREATE VIEW today AS
+SELECT *, date '2024-03-10' AS as_of, coalesce(greatest(last_order, last_visit, registered), '2024-03-10') AS floor
+FROM customer;
+
+CREATE FUNCTION call(name text, day text, model text) RETURNS text LANGUAGE sql AS $$
+  SELECT format('%s(c.orders, c.revenue, c.last_order, %s, %L, c.first_order, c.last_visit, c.registered, c.order_days)',
+                name, day, model) $$;
+
+CREATE FUNCTION next_differs(model text, part int, parts int, OUT different int, OUT changes int) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format($query$
+    SELECT count(*) FILTER (WHERE CASE WHEN n.changes_on > as_of + 1096 OR n.changes_on IS NULL THEN ahead IS NOT NULL
+                                       ELSE n.changes_on IS DISTINCT FROM ahead OR n.next_stage <> %s END
+                              OR CASE WHEN %L THEN n.since IS NOT NULL
+                                      WHEN n.since > floor THEN n.since - 1 IS DISTINCT FROM back
+                                      ELSE back IS NOT NULL END),
+           count(ahead)
+    FROM today AS c,
+      LATERAL %s AS n,
+      LATERAL (SELECT min(day) FILTER (WHERE day > as_of) AS ahead, max(day) FILTER (WHERE day < as_of) AS back
+               FROM (SELECT as_of + d AS day FROM generate_series(floor - as_of, 1096) AS d OFFSET 0) AS x
+               WHERE %s <> n.stage) AS b
+    WHERE c.i %% %s = %s$query$,
+    call('lifecycle_stage', 'n.changes_on', model), model ~ 'revenue|average_order',
+    call('lifecycle_next', 'as_of', model), call('lifecycle_stage', 'day', model), parts, part)
+  INTO different, changes;
+EXCEPTION WHEN data_exception THEN
+  NULL;
+END $$;
+
+SELECT is(different, 0, name || ': lifecycle_next agrees with every day')
+FROM (VALUES ('recency', 'recency'::crmlife.lifecycle_model),
+             ('kpi_bands', 'kpi_bands'),
+             ('engagement', with_threshold('engagement', 'order_value', 100))) AS m(name, model),
+  LATERAL next_differs(model::text, 0, 1);
+
+-- a stage for each of a few comparisons with a clock
+CREATE FUNCTION clocked() RETURNS text LANGUAGE sql AS $$
+  SELECT 'CASE WHEN ' || string_agg(
+           pick('days_since_order', 'days_since_first_order', 'days_since_visit', 'days_since_active',
+                'days_since_registered')
+           || pick('', '', ' * 2', ' * -3', ' * t1', ' * 0.3', ' + orders', ' - t2', ' / 7', ' / 7.0', ' / t3', ' / orders',
+                   ' + CASE WHEN days_since_visit > t4 THEN 10 ELSE days_since_order END')
+           || pick(' < ', ' <= ', ' = ', ' <> ', ' > ', ' >= ')
+           || pick('t1', 't2', '7', '30', '90.5', 'order_days * 10', '(orders + 5) * 3', 't4 / 3',
+                   'CASE WHEN days_since_order > 45 THEN 100 ELSE t2 END')
+           || ' THEN ''s' || i || '''', pick(' WHEN ', ' WHEN NOT orders IS NULL AND ')) || ' END'
+  FROM generate_series(1, 4) AS i WHERE random() < 2 $$;
+
+CREATE TABLE next_outcome (model text, different int, changes int);
+INSERT INTO next_outcome
+SELECT model, different, changes
+FROM (SELECT format('%s WITH (t1 = %s, t2 = %s, t3 = %s, t4 = %s)', CASE WHEN i <= 1500 THEN stages(1 + i % 3) ELSE clocked() END,
+                    value(), value(), value(), value()) AS model, i
+      FROM generate_series(1, 2500) AS i OFFSET 0) AS m, LATERAL next_differs(model, i % 5, 5);
+SELECT is(count(*) FILTER (WHERE different > 0), 0::bigint, 'lifecycle_next of random models agrees with every day')
+FROM next_outcome;
+SELECT cmp_ok(count(different), '>', 2000::bigint, 'on models that do not raise') FROM next_outcome;
+SELECT cmp_ok(sum(changes), '>', 1000::bigint, 'and stages that change') FROM next_outcome;
+
+-- A day on which the model raises an error has no stage and is passed over.
+CREATE FUNCTION stage_on(c customer, day date, model crmlife.lifecycle_model) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN lifecycle_stage(c.orders, c.revenue, c.last_order, day, model, c.first_order, c.last_visit,
+                         c.registered, c.order_days);
+EXCEPTION WHEN data_exception THEN
+  RETURN NULL;
+END $$;
+
+CREATE TABLE raising AS
+SELECT i, format('CASE WHEN days_since_registered > %s AND (days_since_order - %s) * %s > %s THEN ''a'' '
+                 'WHEN days_since_order / %s = %s THEN ''b'' WHEN days_since_active * -%s + orders > 5 THEN ''c'' '
+                 'ELSE ''d'' END',
+                 (random() * 1500)::int, (random() * 1000)::int, 2000000 + (random() * 9000000)::int,
+                 (random() * 100000000)::int, 1 + (random() * 60)::int, (random() * 20)::int,
+                 2000000 + (random() * 3000000)::int) AS model
+FROM generate_series(1, 40) AS i;
+CREATE TABLE raising_day AS
+SELECT r.i AS model, c.i AS customer, as_of, floor, day, stage_on(u, day, r.model::crmlife.lifecycle_model) AS stage
+FROM raising AS r, today AS c JOIN customer AS u USING (i),
+  LATERAL (SELECT as_of + d AS day FROM generate_series(floor - as_of, 1096) AS d) AS x
+WHERE c.last_order IS NOT NULL AND c.i % 4 = r.i % 4;
+SELECT is(count(*) FILTER (WHERE ahead IS DISTINCT FROM CASE WHEN n.changes_on <= as_of + 1096 THEN n.changes_on END
+                              OR CASE WHEN n.since > floor THEN n.since IS DISTINCT FROM back
+                                      ELSE differed IS NOT NULL END), 0::bigint,
+          'lifecycle_next passes over days that raise')
+FROM (SELECT model, customer, as_of, floor,
+             min(day) FILTER (WHERE day > as_of AND stage <> now) AS ahead,
+             max(differed) AS differed, min(day) FILTER (WHERE day > differed AND stage = now) AS back
+      FROM (SELECT *, max(day) FILTER (WHERE day < as_of AND stage <> now) OVER (PARTITION BY model, customer) AS differed
+            FROM (SELECT *, max(stage) FILTER (WHERE day = as_of) OVER (PARTITION BY model, customer) AS now
+                  FROM raising_day) AS x) AS y
+      WHERE now IS NOT NULL
+      GROUP BY model, customer, as_of, floor OFFSET 0) AS z
+  JOIN raising AS r ON r.i = z.model JOIN customer AS c ON c.i = z.customer,
+  LATERAL lifecycle_next(c.orders, c.revenue, c.last_order, as_of, r.model::crmlife.lifecycle_model, c.first_order,
+                         c.last_visit, c.registered, c.order_days) AS n;
+SELECT cmp_ok(count(*), '>', 1000::bigint, 'which there are') FROM raising_day WHERE stage IS NULL;
+
+SELECT finish();
