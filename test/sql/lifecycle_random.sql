@@ -282,7 +282,7 @@ INSERT INTO next_outcome
 SELECT model, different, changes
 FROM (SELECT format('%s WITH (t1 = %s, t2 = %s, t3 = %s, t4 = %s)', CASE WHEN i <= 1500 THEN stages(1 + i % 3) ELSE clocked() END,
                     value(), value(), value(), value()) AS model, i
-      FROM generate_series(1, 2500) AS i OFFSET 0) AS m, LATERAL next_differs(model, i % 5, 5);
+      FROM generate_series(1, 3000) AS i OFFSET 0) AS m, LATERAL next_differs(model, i % 5, 5);
 SELECT is(count(*) FILTER (WHERE different > 0), 0::bigint, 'lifecycle_next of random models agrees with every day')
 FROM next_outcome;
 SELECT cmp_ok(count(different), '>', 2000::bigint, 'on models that do not raise') FROM next_outcome;
