@@ -63,7 +63,7 @@ sub trimmed
 
 my $node = PostgreSQL::Test::Cluster->new('examples');
 $node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'crmlife'\ntimezone = 'UTC'\n");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'crmlife'\ncrmlife.worker_enabled = off\ntimezone = 'UTC'\n");
 $node->start;
 
 for my $page ('README.md', sort glob 'doc/*.md')
