@@ -211,6 +211,18 @@ order_of_average(const CrmFacts *facts, const CrmSlot *b, double number)
 	return order_of_sign(crm_money_cmp(average, b->number));
 }
 
+/* where a ladder leads to; an unknown clock passes all of its branches */
+static inline int32_t
+climb(const CrmLadder *ladder, CrmDay start, CrmDay as_of)
+{
+	int64_t clock = (int64_t) as_of - start;
+	int		reached = 0;
+
+	for (int i = 0; i < ladder->count; i++)
+		reached += clock >= ladder->bounds[i];
+	return ladder->targets[start == CRM_NO_DAY ? ladder->count : reached];
+}
+
 /* ---- values ---- */
 
 static const CrmFault int4_range = {CRM_ERROR_RANGE, "integer out of range"};
@@ -396,6 +408,10 @@ crm_model_run(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 				return code->a;
 			case OP_JUMP:
 				code = start + code->jump;
+				continue;
+			case OP_LADDER:
+				code = start + climb(&model->ladders[code->b],
+									 crm_facts_day_at(facts, code->a), as_of);
 				continue;
 			case OP_TEST_CLOCK:
 				order = order_of_clock(crm_facts_day_at(facts, code->a), as_of,

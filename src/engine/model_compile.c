@@ -27,6 +27,7 @@ typedef struct Compiler
 	int		  code_space;
 	int		  slot_space;
 	int		  atom_space;
+	int		  ladder_space;
 	int32_t	 *labels; /* position of each label in the code */
 	int		  label_count;
 	int		  label_space;
@@ -627,9 +628,81 @@ emit_stage(Compiler *compiler, int64_t stage)
 	emit(compiler, OP_STAGE)->a = stage < 0 ? unclassified : (int32_t) stage;
 }
 
+/*
+ * A branch `clock < bound THEN stage`, or <=.  False if it is another, or the
+ * clock another.
+ */
+static bool
+ladder_step(CrmNode *const *branch, int32_t *offset, int64_t *bound)
+{
+	const CrmNode *condition = branch[0];
+	const CrmNode *constant;
+	int			   orders = (int) condition->value;
+	int32_t		   clock;
+
+	if (condition->kind != CRM_NODE_COMPARE ||
+		branch[1]->kind != CRM_NODE_STAGE ||
+		condition->args[0]->kind != CRM_NODE_FACT ||
+		condition->args[0]->clock == CRM_CLOCK_NONE ||
+		condition->args[1]->kind != CRM_NODE_CONST)
+		return false;
+	clock = crm_clock_offset(condition->args[0]->fact);
+	if (clock < 0 || (*offset >= 0 && clock != *offset))
+		return false;
+	constant = condition->args[1];
+	*bound = constant->value;
+	if (!is_integer(constant) && !integer_bound(constant, &orders, bound))
+		return false;
+	if ((orders & (CRM_LESS | CRM_GREATER)) != CRM_LESS || *bound > INT32_MAX)
+		return false;
+	if (orders & CRM_EQUAL)
+		(*bound)++;
+	*offset = clock;
+	return true;
+}
+
+/*
+ * A ladder over the first branches; stages[i] gets the label of branch i's
+ * stage.  The number of branches, 0 if they are too few to be worth it.
+ */
+static int
+compile_ladder(Compiler *compiler, CrmNode *node, int *stages, int *after)
+{
+	CrmModel	   *model = compiler->model;
+	CrmLadder		ladder = {.count = 0};
+	CrmInstruction *climb;
+	int32_t			offset = -1;
+	int64_t			bound;
+
+	while (ladder.count < CRM_LADDER_STEPS &&
+		   2 * ladder.count + 1 < node->count &&
+		   ladder_step(&node->args[2 * ladder.count], &offset, &bound))
+	{
+		/* a bound below an earlier one is never the first to be unreached */
+		if (ladder.count > 0 && bound < ladder.bounds[ladder.count - 1])
+			bound = ladder.bounds[ladder.count - 1];
+		ladder.bounds[ladder.count++] = bound;
+	}
+	if (ladder.count < 2)
+		return 0;
+	for (int i = 0; i < ladder.count; i++)
+		ladder.targets[i] = stages[i] = new_label(compiler);
+	ladder.targets[ladder.count] = *after = new_label(compiler);
+	model->ladders = make_room(model->ladders, model->ladder_count,
+							   &compiler->ladder_space, sizeof(CrmLadder));
+	model->ladders[model->ladder_count] = ladder;
+	climb = emit(compiler, OP_LADDER);
+	climb->a = offset;
+	climb->b = model->ladder_count++;
+	return ladder.count;
+}
+
 static void
 compile_stage(Compiler *compiler, CrmNode *node)
 {
+	int stages[CRM_LADDER_STEPS];
+	int after;
+	int steps;
 	int i;
 
 	if (node->kind == CRM_NODE_STAGE)
@@ -638,14 +711,21 @@ compile_stage(Compiler *compiler, CrmNode *node)
 		return;
 	}
 	compile_operand(compiler, node);
+	steps = compile_ladder(compiler, node, stages, &after);
 	for (i = 0; i + 1 < node->count; i += 2)
 	{
 		int next = new_label(compiler);
 
+		if (steps > 0 && i / 2 == steps)
+			set_label(compiler, after);
 		compile_test(compiler, node->args[i], NOT_TRUE, next);
+		if (i / 2 < steps)
+			set_label(compiler, stages[i / 2]);
 		compile_stage(compiler, node->args[i + 1]);
 		set_label(compiler, next);
 	}
+	if (steps > 0 && i / 2 == steps)
+		set_label(compiler, after);
 	if (node->has_else)
 		compile_stage(compiler, node->args[i]);
 	else
@@ -676,6 +756,10 @@ resolve_labels(Compiler *compiler)
 	for (int i = 0; i < model->code_count; i++)
 		if (model->code[i].jump >= 0)
 			model->code[i].jump = compiler->labels[model->code[i].jump];
+	for (int i = 0; i < model->ladder_count; i++)
+		for (int j = 0; j <= model->ladders[i].count; j++)
+			model->ladders[i].targets[j] =
+				compiler->labels[model->ladders[i].targets[j]];
 	crm_free(compiler->labels);
 }
 

@@ -27,6 +27,7 @@ typedef enum CrmOp
 {
 	OP_STAGE, /* the stage is a */
 	OP_JUMP,
+	OP_LADDER, /* of the clock at byte a of the facts: ladders[b] */
 	/* tests of facts: against value, or against the number in slot b */
 	OP_TEST_CLOCK,	/* of the day at byte a of the facts */
 	OP_TEST_ACTIVE, /* days_since_active */
@@ -77,6 +78,21 @@ typedef struct CrmInstruction
 	double	real;
 } CrmInstruction;
 
+/*
+ * Branches on ascending values of one clock, as most models begin: how many
+ * bounds the clock has reached says where to go on, without a branch for the
+ * processor to mispredict.  The tests themselves follow in the code, for
+ * model_flip.c to read.
+ */
+#define CRM_LADDER_STEPS 16
+
+typedef struct CrmLadder
+{
+	int		count;
+	int64_t bounds[CRM_LADDER_STEPS]; /* never descending */
+	int32_t targets[CRM_LADDER_STEPS + 1];
+} CrmLadder;
+
 typedef struct CrmSlot
 {
 	CrmMoney number;
@@ -91,6 +107,8 @@ struct CrmModel
 	unsigned		facts;
 	CrmInstruction *code;
 	int				code_count;
+	CrmLadder	   *ladders;
+	int				ladder_count;
 	CrmSlot		   *slots; /* constants are set, the rest is scratch */
 	int				slot_count;
 	CrmNode		  **atoms; /* comparisons with a clock that no test holds */

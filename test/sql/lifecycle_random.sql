@@ -146,6 +146,16 @@ BEGIN
   RETURN result || CASE WHEN random() < 0.6 THEN pick(' ELSE ''rest''', ' ELSE ''unclassified''', ' ELSE ''s1''') ELSE '' END || ' END';
 END $$;
 
+-- branches on one clock, as most models begin
+CREATE FUNCTION ladder() RETURNS text LANGUAGE sql AS $$
+  SELECT 'CASE ' || string_agg('WHEN ' || clock || pick(' < ', ' <= ', ' < ')
+           || CASE WHEN random() < 0.3 THEN pick('t1', 't2') ELSE (random() * 60 * i)::numeric(5, 1)::text END
+           || ' THEN ''s' || i || '''', ' ')
+         || pick(' WHEN orders > 1 THEN ''more'' ELSE ''rest'' END', ' END',
+                 ' WHEN average_order > t3 THEN ''rich'' END')
+  FROM (SELECT pick('days_since_order', 'days_since_visit', 'days_since_active', 'days_since_registered') AS clock) AS c,
+    generate_series(1, 2 + floor(random() * random() * 25)::int) AS i $$;
+
 CREATE FUNCTION value() RETURNS text LANGUAGE sql AS $$
   SELECT CASE WHEN r < 0.08 THEN 'NULL'
               WHEN r < 0.15 THEN '0'
@@ -217,7 +227,7 @@ END $$;
 CREATE TABLE outcome (body text, v text[], different int, raised int);
 INSERT INTO outcome
 SELECT m.body, m.v, c.different, c.raised
-FROM (SELECT stages(1 + i % 3) AS body, ARRAY[value(), value(), value(), value()] AS v
+FROM (SELECT CASE WHEN i % 10 = 0 THEN ladder() ELSE stages(1 + i % 3) END AS body, ARRAY[value(), value(), value(), value()] AS v
       FROM generate_series(1, 10000) AS i OFFSET 0) AS m,
   LATERAL compare_model(m.body, m.v) AS c;
 SELECT is(count(*) FILTER (WHERE different > 0), 0::bigint,
@@ -280,7 +290,7 @@ CREATE FUNCTION clocked() RETURNS text LANGUAGE sql AS $$
 CREATE TABLE next_outcome (model text, different int, changes int);
 INSERT INTO next_outcome
 SELECT model, different, changes
-FROM (SELECT format('%s WITH (t1 = %s, t2 = %s, t3 = %s, t4 = %s)', CASE WHEN i <= 1500 THEN stages(1 + i % 3) ELSE clocked() END,
+FROM (SELECT format('%s WITH (t1 = %s, t2 = %s, t3 = %s, t4 = %s)', CASE WHEN i <= 1500 THEN stages(1 + i % 3) WHEN i <= 2700 THEN clocked() ELSE ladder() END,
                     value(), value(), value(), value()) AS model, i
       FROM generate_series(1, 3000) AS i OFFSET 0) AS m, LATERAL next_differs(model, i % 5, 5);
 SELECT is(count(*) FILTER (WHERE different > 0), 0::bigint, 'lifecycle_next of random models agrees with every day')
