@@ -26,6 +26,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/uuid.h"
@@ -349,11 +350,33 @@ column(const Stream *stream, int number, bool *isnull)
 						 stream->rows->tupdesc, number, isnull);
 }
 
+static void
+set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * A walk over everybody sorts, in the memory that builds may take.  Fetching
+ * the heap in index order instead costs a cache miss for each row; a covering
+ * index is still welcome.  The caller's identity puts the settings back.
+ */
+static void
+prepare_full_walk(void)
+{
+	set_local("enable_indexscan", "off");
+	if (maintenance_work_mem > work_mem)
+		set_local("work_mem", psprintf("%dkB", maintenance_work_mem));
+}
+
 CrmScan *
 crm_scan_begin(const CrmStageDefinition *definition, Datum keys, bool read_only)
 {
 	CrmScan *scan = palloc0(sizeof(CrmScan));
 
+	if (keys == 0)
+		prepare_full_walk();
 	scan->definition = definition;
 	scan->customer = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife customer", ALLOCSET_DEFAULT_SIZES);
