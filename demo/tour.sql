@@ -44,21 +44,14 @@ FROM orders WHERE amount >= 0;
 \echo
 \echo :strong'2. A stage table: one row per customer, kept fresh from here on':plain
 \set began `date +%s%3N`
-\if :visits
-\echo :faint'   SELECT crmlife.create_stage_table(''customer_stage'', ''orders'', ''customer_id'', ''paid_at'', ''amount'','
-\echo '       order_key => ''order_no'', visits => ''visit'', visit_customer => ''customer_id'', visited_at => ''visited_at'','
-\echo '       members => ''member'', member_customer => ''customer_id'', registered_at => ''registered_at'','
-\echo '       refresh_every => ''1 second'')':plain
-SELECT crmlife.create_stage_table('customer_stage', 'orders', 'customer_id', 'paid_at', 'amount',
-    order_key => 'order_no', visits => 'visit', visit_customer => 'customer_id', visited_at => 'visited_at',
-    members => 'member', member_customer => 'customer_id', registered_at => 'registered_at',
-    refresh_every => '1 second') IS NULL AS done \gset
-\else
-\echo :faint'   SELECT crmlife.create_stage_table(''customer_stage'', ''orders'', ''customer_id'', ''paid_at'', ''amount'','
-\echo '       refresh_every => ''1 second'')':plain
-SELECT crmlife.create_stage_table('customer_stage', 'orders', 'customer_id', 'paid_at', 'amount',
-    order_key => nullif(:'key', ''), refresh_every => '1 second') IS NULL AS done \gset
-\endif
+SELECT CASE WHEN :'key' <> '' THEN E'\n       order_key => ''order_no'',' ELSE '' END
+       || CASE WHEN :visits THEN E' visits => ''visit'', visit_customer => ''customer_id'', visited_at => ''visited_at'',
+       members => ''member'', member_customer => ''customer_id'', registered_at => ''registered_at'',' ELSE '' END AS more \gset
+SELECT format('%s   SELECT crmlife.create_stage_table(''customer_stage'', ''orders'', ''customer_id'', ''paid_at'', ''amount'',%s
+       refresh_every => ''1 second'')%s', :'faint', :'more', :'plain');
+SELECT format('SELECT crmlife.create_stage_table(''customer_stage'', ''orders'', ''customer_id'', ''paid_at'', ''amount'',
+       %s refresh_every => ''1 second'') IS NULL AS done', :'more') AS create \gset
+:create \gset
 \set ended `date +%s%3N`
 SELECT format('   %s customers in %s s. Their stages today:', pg_temp.thousands(count(*)),
               to_char((:ended - :began) / 1000.0, 'FM990.0')) FROM customer_stage;
