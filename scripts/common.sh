@@ -1,6 +1,6 @@
 # Sourced by the scripts beside it: which PostgreSQL, whose processes.
 
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 LANG=C.UTF-8
 supported="15 16 17 18"
 
 say() { printf '%s\n' "$*"; }

@@ -62,7 +62,7 @@ sub trimmed
 }
 
 my $node = PostgreSQL::Test::Cluster->new('examples');
-$node->init;
+$node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'crmlife'\ncrmlife.worker_enabled = off\ntimezone = 'UTC'\n");
 $node->start;
 

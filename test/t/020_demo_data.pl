@@ -8,7 +8,7 @@ use IPC::Run;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('demo');
-$node->init;
+$node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 $node->append_conf('postgresql.conf', "timezone = 'Europe/Paris'\n");
 $node->start;
 

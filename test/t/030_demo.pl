@@ -9,7 +9,7 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('tour');
-$node->init;
+$node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'crmlife'\nmax_worker_processes = 16\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE ROLE shop LOGIN; CREATE ROLE bi LOGIN IN ROLE pg_read_all_data');
