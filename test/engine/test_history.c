@@ -1,0 +1,430 @@
+/*
+ * test_history.c
+ *		Steps, stretches and replays against counting each day anew.
+ *
+ * The oracle keeps the rows as they were given, looks at those up to the end
+ * of a day and counts; stages are evaluated day by day.
+ */
+#include <stdlib.h>
+
+#include "engine/history.h"
+#include "engine/model_tree.h"
+#include "tap.h"
+
+#define MAX_ROWS 40
+#define FIRST_DAY (-30)
+#define LAST_DAY 150
+
+typedef struct Row
+{
+	CrmEventKind kind;
+	int64_t		 at;
+	bool		 has_amount;
+	int64_t		 cents;
+	int			 order;
+} Row;
+
+typedef struct Customer
+{
+	Row	 rows[MAX_ROWS];
+	int	 count;
+	int	 orders;
+	bool always;
+} Customer;
+
+/* what the oracle finds on a day */
+typedef struct Found
+{
+	bool	known;
+	int64_t orders;
+	int64_t order_days;
+	int64_t cents;
+	int64_t first_at;
+	int64_t last_at;
+	int64_t visit_at;
+	int64_t registered_at;
+	int64_t only_cents; /* of the order, when there is one only */
+} Found;
+
+static int64_t
+random_time(void)
+{
+	return random_between(FIRST_DAY + 10, LAST_DAY - 60) * CRM_USECS_PER_DAY +
+		   random_between(0, 3) * (CRM_USECS_PER_DAY / 4);
+}
+
+static void
+random_customer(Customer *customer, bool keyed)
+{
+	memset(customer, 0, sizeof(*customer));
+	customer->count = (int) random_between(0, MAX_ROWS);
+	customer->always = random_chance(0.2);
+	customer->orders = keyed ? 6 : MAX_ROWS;
+	for (int i = 0; i < customer->count; i++)
+	{
+		Row *row = &customer->rows[i];
+
+		row->kind = random_chance(0.7)	 ? CRM_EVENT_ORDER
+					: random_chance(0.7) ? CRM_EVENT_VISIT
+										 : CRM_EVENT_REGISTRATION;
+		row->at = random_time();
+		row->has_amount = random_chance(0.9);
+		row->cents = random_between(-3, 6) * 100;
+		row->order = keyed ? (int) random_between(0, 5) : i;
+	}
+}
+
+/* rows of one order must come one after the other; the rest in any order */
+static void
+fill_history(CrmHistory *history, const Customer *customer)
+{
+	crm_history_init(history);
+	if (customer->always)
+		crm_history_add_registration(history, CRM_NO_TIME);
+	for (int order = customer->orders - 1; order >= 0; order--)
+	{
+		bool first = true;
+
+		for (int i = 0; i < customer->count; i++)
+		{
+			const Row *row = &customer->rows[i];
+			CrmMoney   amount = crm_money_from_parts(row->cents, 2);
+
+			if (row->kind != CRM_EVENT_ORDER || row->order != order)
+				continue;
+			crm_history_add_order(history, row->at,
+								  row->has_amount ? &amount : NULL, !first);
+			first = false;
+		}
+	}
+	for (int i = 0; i < customer->count; i++)
+		if (customer->rows[i].kind == CRM_EVENT_VISIT)
+			crm_history_add_visit(history, customer->rows[i].at);
+		else if (customer->rows[i].kind == CRM_EVENT_REGISTRATION)
+			crm_history_add_registration(history, customer->rows[i].at);
+	crm_history_finish(history);
+}
+
+/* one order as of a day: its time, or CRM_NO_TIME when it is none */
+static int64_t
+order_time(const Customer *customer, int order, CrmDay day, int64_t *net)
+{
+	int64_t at = CRM_NO_TIME;
+	bool	refunded = false;
+
+	*net = 0;
+	for (int i = 0; i < customer->count; i++)
+	{
+		const Row *row = &customer->rows[i];
+
+		if (row->kind != CRM_EVENT_ORDER || row->order != order ||
+			crm_day_of_local(row->at) > day)
+			continue;
+		if (row->has_amount)
+			*net += row->cents;
+		if (row->has_amount && row->cents < 0)
+			refunded = true;
+		else if (at == CRM_NO_TIME || row->at < at)
+			at = row->at;
+	}
+	return refunded && *net <= 0 ? CRM_NO_TIME : at;
+}
+
+static void
+count_orders(const Customer *customer, CrmDay after, CrmDay day, Found *found)
+{
+	bool seen[LAST_DAY - FIRST_DAY + 1] = {false};
+
+	found->first_at = found->last_at = CRM_NO_TIME;
+	for (int order = 0; order < customer->orders; order++)
+	{
+		int64_t net;
+		int64_t at = order_time(customer, order, day, &net);
+
+		if (at == CRM_NO_TIME || crm_day_of_local(at) <= after)
+			continue;
+		found->orders++;
+		found->only_cents = net;
+		if (!seen[crm_day_of_local(at) - FIRST_DAY])
+			found->order_days++;
+		seen[crm_day_of_local(at) - FIRST_DAY] = true;
+		if (found->first_at == CRM_NO_TIME || at < found->first_at)
+			found->first_at = at;
+		if (at > found->last_at)
+			found->last_at = at;
+	}
+}
+
+static Found
+look(const Customer *customer, CrmDay after, CrmDay day)
+{
+	Found found = {.known = customer->always,
+				   .visit_at = CRM_NO_TIME,
+				   .registered_at = CRM_NO_TIME};
+
+	for (int i = 0; i < customer->count; i++)
+	{
+		const Row *row = &customer->rows[i];
+		CrmDay	   on = crm_day_of_local(row->at);
+
+		if (on > day)
+			continue;
+		found.known = true;
+		if (row->kind == CRM_EVENT_ORDER && row->has_amount && on > after)
+			found.cents += row->cents;
+		if (row->kind == CRM_EVENT_VISIT && row->at > found.visit_at)
+			found.visit_at = row->at;
+		if (row->kind == CRM_EVENT_REGISTRATION &&
+			(found.registered_at == CRM_NO_TIME ||
+			 row->at < found.registered_at))
+			found.registered_at = row->at;
+	}
+	count_orders(customer, after, day, &found);
+	return found;
+}
+
+static CrmDay
+day_or_never(int64_t at)
+{
+	return at == CRM_NO_TIME ? CRM_NO_DAY : crm_day_of_local(at);
+}
+
+static bool
+cents_are(CrmMoney money, int64_t cents)
+{
+	return crm_money_cmp(money, crm_money_from_parts(cents, 2)) == 0;
+}
+
+static void
+check_day(const CrmHistory *history, const Customer *customer, CrmDay day)
+{
+	Found		   want = look(customer, INT32_MIN, day);
+	const CrmStep *step = crm_history_step(history, day);
+
+	CHECK((step != NULL) == want.known, "day %d: known", day);
+	if (step == NULL)
+		return;
+	CHECK(step->facts.orders == want.orders, "day %d: orders %d, not %d", day,
+		  (int) step->facts.orders, (int) want.orders);
+	CHECK(step->facts.order_days == want.order_days, "day %d: order days", day);
+	CHECK(cents_are(step->facts.revenue, want.cents), "day %d: revenue", day);
+	CHECK(step->first_order_at == want.first_at, "day %d: first order", day);
+	CHECK(step->last_order_at == want.last_at, "day %d: last order", day);
+	CHECK(step->last_visit_at == want.visit_at, "day %d: visit", day);
+	CHECK(step->registered_at == want.registered_at, "day %d: registered", day);
+	CHECK(step->facts.first_order == day_or_never(want.first_at) &&
+			  step->facts.last_order == day_or_never(want.last_at) &&
+			  step->facts.last_visit == day_or_never(want.visit_at) &&
+			  step->facts.registered == day_or_never(want.registered_at),
+		  "day %d: days", day);
+	CHECK(want.orders != 1 || cents_are(step->first_amount, want.only_cents),
+		  "day %d: amount of the only order", day);
+}
+
+static void
+check_window(CrmHistory *history, const Customer *customer)
+{
+	CrmDay	 day = (CrmDay) random_between(FIRST_DAY, LAST_DAY);
+	CrmDay	 after = (CrmDay) random_between(FIRST_DAY, day);
+	Found	 want = look(customer, after, day);
+	int64_t	 orders;
+	CrmMoney revenue;
+	CrmDay	 first = crm_history_first_in(history, after, day);
+	CrmDay	 expected = CRM_NO_DAY;
+
+	crm_history_window(history, after, day, &orders, &revenue);
+	CHECK(orders == want.orders && cents_are(revenue, want.cents),
+		  "window (%d, %d]", after, day);
+	for (int i = 0; i < customer->count; i++)
+	{
+		CrmDay on = crm_day_of_local(customer->rows[i].at);
+
+		if (customer->rows[i].kind == CRM_EVENT_ORDER && on > after &&
+			on <= day && (expected == CRM_NO_DAY || on < expected))
+			expected = on;
+	}
+	CHECK(first == expected, "first row in (%d, %d]", after, day);
+}
+
+/* ----- stages ----- */
+
+static CrmNode *
+clock_below(CrmFact clock, int days)
+{
+	return crm_node_compare(CRM_LESS, crm_node_fact(clock),
+							crm_node_int(CRM_TYPE_INT4, days));
+}
+
+/* orders, visits and registration all count, and every clock can flip it */
+static CrmModel *
+sample_model(void)
+{
+	static const char *const stages[] = {"loyal", "fresh", "browsing", "member",
+										 "old"};
+	CrmNode				   **args = crm_alloc(sizeof(CrmNode *) * 9);
+	CrmNode				   **both = crm_alloc(sizeof(CrmNode *) * 2);
+
+	both[0] = crm_node_compare(CRM_GREATER, crm_node_fact(CRM_FACT_ORDER_DAYS),
+							   crm_node_int(CRM_TYPE_INT4, 2));
+	both[1] = clock_below(CRM_FACT_DAYS_SINCE_ORDER, 20);
+	args[0] = crm_node_logic(CRM_NODE_AND, both, 2);
+	args[1] = crm_node_stage(0);
+	args[2] = clock_below(CRM_FACT_DAYS_SINCE_ORDER, 9);
+	args[3] = crm_node_stage(1);
+	args[4] = clock_below(CRM_FACT_DAYS_SINCE_VISIT, 5);
+	args[5] = crm_node_stage(2);
+	args[6] = clock_below(CRM_FACT_DAYS_SINCE_REGISTERED, 31);
+	args[7] = crm_node_stage(3);
+	args[8] = crm_node_stage(4);
+	return crm_model_compile(crm_node_case(NULL, args, 9, true), stages, 5);
+}
+
+static int
+stage_by_counting(const CrmModel *model, const Customer *customer, CrmDay day)
+{
+	Found	 found = look(customer, INT32_MIN, day);
+	CrmFacts facts = {.orders = found.orders,
+					  .order_days = found.order_days,
+					  .order_days_known = true,
+					  .revenue = crm_money_from_parts(found.cents, 2),
+					  .revenue_known = true,
+					  .first_order = day_or_never(found.first_at),
+					  .last_order = day_or_never(found.last_at),
+					  .last_visit = day_or_never(found.visit_at),
+					  .registered = day_or_never(found.registered_at)};
+
+	return found.known ? crm_model_evaluate(model, &facts, day) : CRM_ABSENT;
+}
+
+static void
+check_stretch(const CrmHistory *history, const Customer *customer,
+			  const CrmModel *model, CrmDay day)
+{
+	CrmStretch stretch = crm_history_stretch(history, model, day);
+	int		   stage = stage_by_counting(model, customer, day);
+	CrmDay	   since = day;
+
+	CHECK(stretch.stage == stage, "day %d: stage", day);
+	if (stage == CRM_ABSENT)
+		return;
+	while (since > FIRST_DAY &&
+		   stage_by_counting(model, customer, since - 1) == stage)
+		since--;
+	if (since == FIRST_DAY)
+	{
+		CHECK(customer->always && stretch.since == CRM_NO_DAY,
+			  "day %d: has always held", day);
+		return;
+	}
+	CHECK(stretch.since == since, "day %d: since %d, not %d", day,
+		  stretch.since, since);
+	CHECK(stretch.previous == stage_by_counting(model, customer, since - 1),
+		  "day %d: previous", day);
+}
+
+typedef struct Told
+{
+	CrmDay days[LAST_DAY - FIRST_DAY + 1];
+	int	   from[LAST_DAY - FIRST_DAY + 1];
+	int	   to[LAST_DAY - FIRST_DAY + 1];
+	bool   by_event[LAST_DAY - FIRST_DAY + 1];
+	int	   count;
+} Told;
+
+static void
+hear(void *context, CrmDay day, int from_stage, int to_stage, bool by_event)
+{
+	Told *told = context;
+
+	told->days[told->count] = day;
+	told->from[told->count] = from_stage;
+	told->to[told->count] = to_stage;
+	told->by_event[told->count++] = by_event;
+}
+
+static bool
+something_happens(const Customer *customer, CrmDay day)
+{
+	for (int i = 0; i < customer->count; i++)
+		if (crm_day_of_local(customer->rows[i].at) == day)
+			return true;
+	return false;
+}
+
+static void
+check_replay(const CrmHistory *history, const Customer *customer,
+			 const CrmModel *model)
+{
+	CrmDay from = (CrmDay) random_between(FIRST_DAY, LAST_DAY);
+	CrmDay to = (CrmDay) random_between(from, LAST_DAY);
+	Told   told = {.count = 0};
+	int	   heard = 0;
+
+	crm_history_replay(history, model, from, to, hear, &told);
+	for (CrmDay day = from + 1; day <= to; day++)
+	{
+		int before = stage_by_counting(model, customer, day - 1);
+		int after = stage_by_counting(model, customer, day);
+
+		if (before == after)
+			continue;
+		CHECK(heard < told.count && told.days[heard] == day &&
+				  told.from[heard] == before && told.to[heard] == after &&
+				  told.by_event[heard] == something_happens(customer, day),
+			  "replay (%d, %d]: day %d", from, to, day);
+		heard++;
+	}
+	CHECK(heard == told.count, "replay (%d, %d]: %d changes, not %d", from, to,
+		  told.count, heard);
+}
+
+static void
+check_customers(bool keyed)
+{
+	for (int i = 0; i < 400; i++)
+	{
+		Customer   customer;
+		CrmHistory history;
+
+		random_customer(&customer, keyed);
+		fill_history(&history, &customer);
+		for (CrmDay day = FIRST_DAY; day <= LAST_DAY; day++)
+			check_day(&history, &customer, day);
+		check_window(&history, &customer);
+		crm_history_free(&history);
+	}
+}
+
+static void
+check_stages(bool keyed)
+{
+	CrmModel *model = sample_model();
+
+	for (int i = 0; i < 150; i++)
+	{
+		Customer   customer;
+		CrmHistory history;
+
+		random_customer(&customer, keyed);
+		fill_history(&history, &customer);
+		for (int j = 0; j < 20; j++)
+			check_stretch(&history, &customer, model,
+						  (CrmDay) random_between(FIRST_DAY, LAST_DAY));
+		check_replay(&history, &customer, model);
+		crm_history_free(&history);
+	}
+}
+
+int
+main(void)
+{
+	PROPERTY("each day's facts, one row an order")
+	check_customers(false);
+	PROPERTY("each day's facts, rows netted by order")
+	check_customers(true);
+	PROPERTY("stretches and replays, one row an order")
+	check_stages(false);
+	PROPERTY("stretches and replays, rows netted by order")
+	check_stages(true);
+	return done();
+}
