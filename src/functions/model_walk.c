@@ -562,7 +562,7 @@ describe(const Node *node)
 		case T_SubLink:
 			return "a subquery";
 		case T_TypeCast:
-			return "a cast, TRUE or FALSE";
+			return "a cast";
 		case T_ParamRef:
 			return "a parameter";
 		case T_A_ArrayExpr:
