@@ -44,7 +44,10 @@
 
 #define LAUNCHER_RESTART_SECONDS 10
 #define WATCH_MS 1000		/* between looks for a DROP DATABASE */
-#define SLOTS_RETRY_MS 5000 /* after running out of worker processes */
+#define SLOTS_RETRY_MS 1000 /* after running out of worker processes */
+#define FREED_RETRY_MS 200	/* the same, when one is about to be free */
+#define WARN_AFTER_MS 3000	/* of having none */
+#define WARN_AGAIN_MS (10 * 60 * 1000)
 
 /* a database this launcher serves */
 typedef struct ServedDatabase
@@ -60,7 +63,6 @@ static int			   served_count = 0;
 static int			   served_space = 0;
 static TimestampTz	   next_scan = 0;
 static TimestampTz	   slots_retry_at = 0;
-static bool			   slots_exhausted = false;
 static bool			   rows_exhausted = false;
 
 PG_FUNCTION_INFO_V1(crm_start_worker);
@@ -322,28 +324,41 @@ reap_workers(TimestampTz now)
 	}
 }
 
-/* Say once that worker processes have run out, and once that they are back. */
+/*
+ * Say that worker processes have run out, and that they are back: each once,
+ * and not again for some time when they come and go.
+ */
 static void
 report_slots(bool exhausted, TimestampTz now)
 {
-	if (exhausted)
-		slots_retry_at = TimestampTzPlusMilliseconds(now, SLOTS_RETRY_MS);
-	if (exhausted == slots_exhausted)
+	static TimestampTz since = 0; /* when they ran out; 0: there are some */
+	static TimestampTz warned_at = 0;
+	static bool		   warned = false;
+
+	if (!exhausted)
+	{
+		if (warned)
+			ereport(LOG, (errmsg("crmlife finds worker processes again")));
+		since = 0;
+		warned = false;
 		return;
-	slots_exhausted = exhausted;
-	if (exhausted)
-		ereport(WARNING,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("crmlife finds no free worker process to refresh "
-						"stage tables"),
-				 errdetail("It goes on trying."),
-				 errhint("Increase \"max_worker_processes\".")));
-	else
-		ereport(LOG, (errmsg("crmlife finds worker processes again")));
+	}
+	if (since == 0)
+		since = now;
+	if (warned || !TimestampDifferenceExceeds(since, now, WARN_AFTER_MS) ||
+		!TimestampDifferenceExceeds(warned_at, now, WARN_AGAIN_MS))
+		return;
+	warned = true;
+	warned_at = now;
+	ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					  errmsg("crmlife finds no free worker process to refresh "
+							 "stage tables"),
+					  errdetail("It goes on trying."),
+					  errhint("Increase \"max_worker_processes\".")));
 }
 
 static bool
-start_worker_in(ServedDatabase *database, TimestampTz now)
+start_worker_in(ServedDatabase *database)
 {
 	BackgroundWorker worker = {0};
 	MemoryContext	 old;
@@ -366,7 +381,6 @@ start_worker_in(ServedDatabase *database, TimestampTz now)
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	started = RegisterDynamicBackgroundWorker(&worker, &database->handle);
 	MemoryContextSwitchTo(old);
-	report_slots(!started, now);
 	return started;
 }
 
@@ -403,20 +417,25 @@ most_overdue(TimestampTz now, int *running)
 	return first;
 }
 
-/* Others wait for a worker: one that only waits for its next run may go. */
-static void
-free_idle_worker(void)
+/*
+ * Others wait for a worker: one that only waits for its next run may go.  Of
+ * ours, or of anybody's when worker processes have run out.
+ */
+static bool
+free_idle_worker(bool anybodys)
 {
-	for (int i = 0; i < served_count; i++)
+	for (int i = 0; i < CRM_MAX_DATABASES; i++)
 	{
-		CrmDatabaseRow *row = crm_database_row(served[i].oid, false);
+		CrmDatabaseRow *row = &crm_shared->databases[i];
 
-		if (row != NULL && row->worker != 0 && row->idle && !row->leave)
+		if (row->worker != 0 && row->idle && !row->leave &&
+			(anybodys || find_served(row->database) != NULL))
 		{
 			ask_to_leave(row, false);
-			return;
+			return true;
 		}
 	}
+	return false;
 }
 
 /*
@@ -433,7 +452,7 @@ choose_database(TimestampTz now, bool *unserved)
 	database = most_overdue(now, &running);
 	if (database != NULL && running >= crm_max_workers)
 	{
-		free_idle_worker();
+		(void) free_idle_worker(false);
 		*unserved = true;
 		database = NULL;
 	}
@@ -460,14 +479,23 @@ start_due_workers(TimestampTz now)
 	while ((database = choose_database(now, &unserved)) != NULL)
 	{
 		CrmDatabaseRow *row;
+		bool			freed;
 
-		if (start_worker_in(database, now))
+		if (start_worker_in(database))
+		{
+			report_slots(false, now);
 			continue;
+		}
 		LWLockAcquire(&crm_shared->lock, LW_EXCLUSIVE);
 		row = crm_database_row(database->oid, false);
 		if (row != NULL)
 			row->starter = 0;
+		freed = free_idle_worker(true);
 		LWLockRelease(&crm_shared->lock);
+		if (!freed)
+			report_slots(true, now);
+		slots_retry_at = TimestampTzPlusMilliseconds(
+			now, freed ? FREED_RETRY_MS : SLOTS_RETRY_MS);
 		return false;
 	}
 	return !unserved;
@@ -538,7 +566,10 @@ launcher_enter(void)
 	}
 	/* what was learned under an earlier launcher is looked at again */
 	for (int i = 0; i < CRM_MAX_DATABASES && entered; i++)
+	{
 		crm_shared->databases[i].due = 0;
+		crm_shared->databases[i].looked = false;
+	}
 	LWLockRelease(&crm_shared->lock);
 	return entered;
 }
@@ -566,8 +597,8 @@ time_to_sleep(TimestampTz now, bool unserved)
 	LWLockRelease(&crm_shared->lock);
 
 	ms = TimestampDifferenceMilliseconds(now, until);
-	if (unserved && slots_exhausted)
-		ms = Min(ms, SLOTS_RETRY_MS);
+	if (unserved && now < slots_retry_at)
+		ms = Min(ms, TimestampDifferenceMilliseconds(now, slots_retry_at));
 	if (running)
 		ms = Min(ms, WATCH_MS);
 	return Max(ms, 10);
@@ -575,30 +606,28 @@ time_to_sleep(TimestampTz now, bool unserved)
 
 /*
  * A launcher for one database has nothing to do any more when the database
- * is gone, or when the extension was there and is not.
+ * is gone, or the extension; but at first it may be waiting for the
+ * transaction that creates it.
  */
 static bool
-launcher_done(void)
+launcher_done(TimestampTz now, TimestampTz born)
 {
-	static bool was_installed = false;
-	bool		installed = false;
+	bool absent = false;
 
 	if (!OidIsValid(only_database))
 		return false;
+	if (served_count == 0)
+		return true;
 	LWLockAcquire(&crm_shared->lock, LW_SHARED);
 	for (int i = 0; i < served_count; i++)
 	{
 		CrmDatabaseRow *row = crm_database_row(served[i].oid, false);
 
-		installed = row == NULL || row->installed || row->worker != 0;
+		absent = row != NULL && row->looked && !row->installed;
 	}
 	LWLockRelease(&crm_shared->lock);
-	if (served_count == 0)
-		return true;
-	if (was_installed && !installed)
-		return true;
-	was_installed = installed;
-	return false;
+	return absent &&
+		   TimestampDifferenceExceeds(born, now, crm_worker_interval * 1000);
 }
 
 /* settings were re-read: who is no longer to be served goes */
@@ -618,7 +647,7 @@ reload_settings(void)
 
 /* One turn: look, start what is due; returns how long to sleep. */
 static long
-launcher_turn(void)
+launcher_turn(TimestampTz born)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	bool		unserved;
@@ -629,7 +658,7 @@ launcher_turn(void)
 						now, (int64) crm_worker_interval * 1000) ||
 		anything_due(now))
 		scan_databases(now);
-	if (launcher_done())
+	if (launcher_done(now, born))
 		proc_exit(0); /* for good */
 	yield_databases(now);
 	unserved = !start_due_workers(now);
@@ -639,6 +668,7 @@ launcher_turn(void)
 void
 crm_launcher_main(Datum arg)
 {
+	TimestampTz	  born = GetCurrentTimestamp();
 	MemoryContext context;
 
 	only_database = DatumGetObjectId(arg);
@@ -667,7 +697,7 @@ crm_launcher_main(Datum arg)
 		if (ConfigReloadPending)
 			reload_settings();
 
-		ms = launcher_turn();
+		ms = launcher_turn(born);
 		(void) WaitLatch(MyLatch,
 						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
 						 PG_WAIT_EXTENSION);

@@ -725,6 +725,7 @@ publish(TimestampTz due, bool installed, bool idle)
 {
 	LWLockAcquire(&crm_shared->lock, LW_EXCLUSIVE);
 	my_row->due = due;
+	my_row->looked = true;
 	my_row->installed = installed;
 	my_row->idle = idle;
 	LWLockRelease(&crm_shared->lock);

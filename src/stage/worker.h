@@ -43,7 +43,8 @@ typedef struct CrmDatabaseRow
 	bool		idle;	   /* the worker waits, outside a transaction */
 	bool		leave;	   /* the worker is asked to go */
 	bool		woken;	   /* something changed since the worker last looked */
-	bool		installed; /* the last worker found the extension */
+	bool		looked;	   /* a worker has looked whether ... */
+	bool		installed; /* ... the extension is there */
 	TimestampTz due;	   /* when a worker is wanted next */
 } CrmDatabaseRow;
 

@@ -1,0 +1,82 @@
+# crmlife.start_worker(): the same without shared_preload_libraries.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $node = new_server('dynamic', 0);
+$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_worker_processes = 4");
+$node->restart;
+open_shop($node, 'shop', 'stages');
+open_shop($node, 'quiet', 'stages');
+
+my $launchers = q(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'crmlife launcher');
+
+sub moves
+{
+	my ($database, $customer, $what) = @_;
+	$node->safe_psql($database, "INSERT INTO orders (customer_id, paid_at, amount) VALUES ($customer, now(), 5)");
+	my $took = wait_for($node, $database, "SELECT count(*) FROM stages WHERE customer_id = $customer", '1', 20);
+	ok(defined $took, $what);
+	return $took // 99;
+}
+
+is($node->safe_psql('postgres', $launchers), '0', 'nothing runs by itself');
+my $pid = $node->safe_psql('shop', 'SELECT crmlife.start_worker()');
+is($node->safe_psql('postgres', "SELECT backend_type FROM pg_stat_activity WHERE pid = $pid"), 'crmlife launcher',
+	'start_worker returns the process of the launcher');
+moves('shop', 1001, 'a customer moves');
+cmp_ok(moves('shop', 1002, 'another one'), '<', 2, '... within two seconds');
+
+my ($out, $err);
+$node->psql('shop', 'SELECT crmlife.start_worker()', stdout => \$out, stderr => \$err);
+is($out, $pid, 'called again, it returns the same');
+like($err, qr/NOTICE:.*serves this database already/, '... and says so');
+is($node->safe_psql('quiet', "SELECT count(*) FROM crmlife.status WHERE state = 'running'"), '0', 'the other database is left alone');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE datname = 'quiet' AND backend_type ~ '^crmlife'"), '0',
+	'... nobody is connected to it');
+
+# who may
+$node->safe_psql('quiet', 'CREATE ROLE anyone');
+$node->psql('quiet', 'SET ROLE anyone; SELECT crmlife.start_worker()', stderr => \$err);
+like($err, qr/permission denied/, 'not for everybody');
+$node->safe_psql('quiet', 'GRANT EXECUTE ON FUNCTION crmlife.start_worker() TO anyone');
+is($node->psql('quiet', 'SET ROLE anyone; SELECT crmlife.start_worker()'), 0, 'but for who was granted it');
+moves('quiet', 1001, 'it serves the second database');
+is($node->safe_psql('postgres', $launchers), '2', 'a launcher for each');
+
+# after a crash they go on by themselves
+kill 'KILL', $pid;
+ok(defined wait_for($node, 'postgres', $launchers, '2', 15), 'the launchers survive a crash');
+moves('shop', 1003, 'and go on with their work');
+
+# dropping the extension, or the database, ends them for good
+$node->append_conf('postgresql.conf', "crmlife.worker_interval = '1s'");
+$node->reload;
+$node->safe_psql('quiet', 'DROP EXTENSION crmlife CASCADE');
+ok(defined wait_for($node, 'postgres', $launchers, '1', 15), 'the launcher ends with the extension');
+$node->safe_psql('postgres', 'DROP DATABASE shop');
+ok(defined wait_for($node, 'postgres', $launchers, '0', 15), '... and with the database');
+sleep 1;
+unlike(slurp_file($node->logfile), qr/FATAL:  database/, 'without a complaint');
+
+# no process left for it
+$node->append_conf('postgresql.conf', 'max_worker_processes = 0');
+$node->restart;
+$node->safe_psql('quiet', 'CREATE EXTENSION crmlife');
+$node->psql('quiet', 'SELECT crmlife.start_worker()', stderr => \$err);
+like($err, qr/no free worker process.*HINT:.*max_worker_processes/s, 'no free worker process: says what to set');
+$node->psql('quiet', q(LOAD 'crmlife'; SET crmlife.max_wrokers = 3), stderr => \$err);
+like($err, qr/invalid configuration parameter/, 'a mistyped setting is refused');
+
+# switched off
+$node->append_conf('postgresql.conf', "max_worker_processes = 4\ncrmlife.worker_enabled = off");
+$node->restart;
+$node->psql('quiet', 'SELECT crmlife.start_worker()', stderr => \$err);
+like($err, qr/switched off.*HINT:.*crmlife.worker_enabled/s, 'switched off: says what to set');
+$node->stop;
+done_testing();

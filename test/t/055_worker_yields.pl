@@ -1,0 +1,108 @@
+# Whoever wants a database for himself gets it: DROP, RENAME, CREATE ...
+# TEMPLATE; the extension dropped while its worker runs; more databases than
+# workers, and fewer worker processes than wanted.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $node = new_server('yields', 1);
+open_shop($node, $_, 'stages') for 'one', 'two';
+
+# seconds a statement takes in database postgres; 99 when it fails
+sub timed
+{
+	my ($statement) = @_;
+	my $start = time;
+	my $err;
+	my $code = $node->psql('postgres', $statement, stderr => \$err);
+	diag($err) if $code != 0;
+	return $code == 0 ? time - $start : 99;
+}
+
+sub has_worker
+{
+	my ($database) = @_;
+	return defined wait_for($node, 'postgres',
+		"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'crmlife worker' AND datname = '$database'", '1');
+}
+
+sub is_running
+{
+	my ($database) = @_;
+	return defined wait_for($node, $database, 'SELECT state FROM crmlife.status', 'running');
+}
+
+# an idle worker
+ok(has_worker('one'), 'a worker is connected');
+cmp_ok(timed('CREATE DATABASE copy TEMPLATE one'), '<', 4, 'CREATE DATABASE ... TEMPLATE');
+ok(has_worker('one'), 'it comes back');
+cmp_ok(timed('ALTER DATABASE one RENAME TO uno'), '<', 4, 'ALTER DATABASE ... RENAME');
+ok(has_worker('uno'), 'it comes back');
+cmp_ok(timed('DROP DATABASE uno'), '<', 4, 'DROP DATABASE');
+
+# a busy one
+$node->safe_psql('two', <<'EOS');
+SELECT crmlife.drop_stage_table('stages');
+CREATE FUNCTION slow(numeric) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM pg_sleep(60); RETURN $1; END $$;
+CREATE TABLE slow_orders AS SELECT * FROM orders WHERE false;
+SELECT crmlife.create_stage_table('sleepy', 'slow_orders', 'customer_id', 'paid_at', 'slow(amount)', refresh_every => '1 second');
+INSERT INTO slow_orders VALUES (1, 1, now(), 1);
+EOS
+ok(is_running('two'), 'a refresh is running');
+cmp_ok(timed('DROP DATABASE two'), '<', 4, 'DROP DATABASE in the middle of it');
+
+# the copy is found by itself, in the end
+$node->safe_psql('postgres', q(ALTER SYSTEM SET crmlife.worker_interval = '1s'));
+$node->reload;
+$node->safe_psql('copy', "INSERT INTO orders (customer_id, paid_at, amount) VALUES (1001, now(), 5)");
+ok(defined wait_for($node, 'copy', 'SELECT count(*) FROM stages WHERE customer_id = 1001', '1'), 'a database that was copied is found');
+is(verified($node, 'copy', 'stages'), 0, '... and its stage table is right');
+
+# the extension goes while its worker is there
+my $start = time;
+$node->safe_psql('copy', 'DROP EXTENSION crmlife CASCADE');
+cmp_ok(time - $start, '<', 4, 'DROP EXTENSION');
+sleep 2;
+is(scalar worker_pids($node, 'copy'), 0, 'the worker leaves');
+$node->safe_psql('copy', 'DROP TABLE stages, stages_changes; CREATE EXTENSION crmlife');
+$node->safe_psql('copy', <<EOS);
+SELECT crmlife.create_stage_table('stages', 'orders', 'customer_id', 'paid_at', 'amount', refresh_every => '1 second');
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (1002, now(), 5);
+EOS
+ok(defined wait_for($node, 'copy', 'SELECT count(*) FROM stages WHERE customer_id = 1002', '1'), 'created again, it is served again');
+
+# more databases than workers: all get their turn
+$node->safe_psql('postgres', 'ALTER SYSTEM SET crmlife.max_workers = 1');
+$node->reload;
+open_shop($node, $_, 'stages') for 'three', 'four';
+for my $database ('copy', 'three', 'four')
+{
+	$node->safe_psql($database, "INSERT INTO orders (customer_id, paid_at, amount) VALUES (1003, now(), 5)");
+}
+for my $database ('copy', 'three', 'four')
+{
+	ok(defined wait_for($node, $database, 'SELECT count(*) FROM stages WHERE customer_id = 1003', '1'), "one worker serves $database too");
+}
+
+my $log = slurp_file($node->logfile);
+unlike($log, qr/ERROR:.*(relation|schema) "crmlife/, 'no error of a worker about what is gone');
+
+# two worker processes, taken by PostgreSQL's own launcher and by crmlife's
+$node->append_conf('postgresql.conf', 'max_worker_processes = 2');
+$node->restart;
+$node->safe_psql('copy', "INSERT INTO orders (customer_id, paid_at, amount) VALUES (1004, now(), 5)");
+sleep 6;
+$log = slurp_file($node->logfile);
+my @warnings = $log =~ /finds no free worker process.*?HINT:  Increase "max_worker_processes"/gs;
+is(scalar @warnings, 1, 'out of worker processes: it is said once, and what to do');
+$node->append_conf('postgresql.conf', 'max_worker_processes = 8');
+$node->restart;
+ok(defined wait_for($node, 'copy', 'SELECT count(*) FROM stages WHERE customer_id = 1004', '1', 20), 'with more, it goes on');
+
+$node->stop;
+done_testing();
