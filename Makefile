@@ -19,10 +19,10 @@ SQL_PARTS = sql/base.sql sql/model.sql sql/rfm.sql sql/aggregates.sql \
 DATA = $(wildcard sql/crmlife--*--*.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 
-TESTS = $(wildcard test/sql/*.sql)
-REGRESS = $(patsubst test/sql/%.sql,%,$(TESTS))
+TESTS := $(wildcard test/sql/*.sql)
+REGRESS := $(patsubst test/sql/%.sql,%,$(TESTS))
 REGRESS_OPTS = --inputdir=test --load-extension=pgtap --load-extension=crmlife
-ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
+ISOLATION := $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=crmlife
 
 PG_CPPFLAGS = -I$(srcdir)/src
