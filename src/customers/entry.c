@@ -13,8 +13,8 @@
  * it, it would pile up at the front before the table as a whole is full; so
  * the table is grown ahead of the run, by what its part so far foretells:
  *
- *		run  |=====done=====>                    |  expected
- *		new customers so far / done * expected = new customers in the end
+ *		hashes  0 |=====done=====>                      | 2^64
+ *		new customers so far / share of the hashes = new customers in the end
  *
  * Invariant: nothing is read beyond the end of the bytes, and no state whose
  * word 0 is zero gets into a table.
@@ -209,18 +209,16 @@ crm_merge_begin(CrmMerge *merge, CrmCustomers *customers, uint64 expected)
 }
 
 static void
-look_ahead(CrmMerge *merge, CrmCustomers *customers)
+look_ahead(CrmMerge *merge, CrmCustomers *customers, uint64 hash)
 {
 	uint64 added = customers->count - merge->before;
-	double share = merge->done >= merge->expected
-					   ? 1.0
-					   : (double) merge->done / merge->expected;
-	uint64 in_the_end =
-		merge->before + (uint64) (added / share * 1.02) + LOOK_AHEAD_EVERY;
+	double share = ((double) (hash << customers->hash_shift) + 1) / 0x1p64;
+	double in_the_end = merge->before + added / share * 1.02 + LOOK_AHEAD_EVERY;
 
 	CHECK_FOR_INTERRUPTS();
 	if (in_the_end <= customers->max ||
-		crm_table_reserve(customers, in_the_end))
+		(in_the_end < 0x1p40 &&
+		 crm_table_reserve(customers, (uint64) in_the_end)))
 		return;
 	crm_spill_table(customers);
 	spill_the_rest(merge, customers);
@@ -241,6 +239,6 @@ crm_merge_entries(CrmMerge *merge, CrmCustomers *customers, CrmEntries *entries)
 		else
 			merge_entry(customers, &entry);
 		if (++merge->done % LOOK_AHEAD_EVERY == 0 && !merge->spilling)
-			look_ahead(merge, customers);
+			look_ahead(merge, customers, entry.key.hash);
 	}
 }

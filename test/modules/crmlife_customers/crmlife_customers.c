@@ -1,0 +1,304 @@
+/*
+ * crmlife_customers.c
+ *		The table of customers seen from SQL, for tests.
+ */
+#include "postgres.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/memutils.h"
+
+#include "customers/customers.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(customers_random);
+PG_FUNCTION_INFO_V1(customers_fuzz);
+
+static uint64 random_state;
+
+/* splitmix: the same sequence for a seed */
+static uint64
+random_bits(void)
+{
+	uint64 z = (random_state += UINT64CONST(0x9E3779B97F4A7C15));
+
+	z = (z ^ (z >> 30)) * UINT64CONST(0xBF58476D1CE4E5B9);
+	z = (z ^ (z >> 27)) * UINT64CONST(0x94D049BB133111EB);
+	return z ^ (z >> 31);
+}
+
+static int64
+random_below(int64 limit)
+{
+	return (int64) (random_bits() % (uint64) limit);
+}
+
+/* one row of customer number `id`, whose key is made of the number */
+static void
+add_row(CrmCustomers *customers, int64 id, CrmDay day)
+{
+	CrmKey	  key;
+	pg_uuid_t uuid;
+	char	  text[600];
+	int		  length;
+
+	switch (customers->query->key_kind)
+	{
+		case CRM_KEY_BIGINT:
+			key = crm_key_from_bigint(id % 2 ? id : -id);
+			crm_customers_add(customers, &key, day);
+			break;
+		case CRM_KEY_UUID:
+			memset(&uuid, 0, sizeof(uuid));
+			memcpy(uuid.data + (id % 2) * 8, &id, sizeof(id));
+			key = crm_key_from_uuid(&uuid);
+			crm_customers_add(customers, &key, day);
+			break;
+		case CRM_KEY_TEXT:
+			length = snprintf(text, sizeof(text), "%lld", (long long) id);
+			/* one in a hundred is long */
+			if (id % 100 == 0)
+			{
+				memset(text + length, 'x', sizeof(text) - length);
+				length = sizeof(text) - (int) (id % 300);
+			}
+			crm_customers_add_text(customers, text, length, day);
+			break;
+	}
+}
+
+static CrmCustomersQuery *
+make_query(int key_kind, int metric, int64 budget)
+{
+	const CrmMetric	  *found = crm_metric_by_code(metric);
+	CrmCustomersQuery *query;
+
+	if (found == NULL)
+		elog(ERROR, "no such metric");
+	query =
+		crm_customers_query(CurrentMemoryContext, found, (CrmKeyKind) key_kind);
+	if (budget > 0)
+		query->limit = budget;
+	return query;
+}
+
+/* merge the others into the first by way of bytes, and close their files */
+static void
+merge_pieces(CrmCustomers **piece, int pieces)
+{
+	for (int p = 1; p < pieces; p++)
+	{
+		bytea *bytes = crm_customers_serialize(piece[p]);
+		/* and again: serializing must not change it */
+		bytea	*again = crm_customers_serialize(piece[p]);
+		CrmWire *wire;
+
+		if (VARSIZE(bytes) != VARSIZE(again) ||
+			memcmp(bytes, again, VARSIZE(bytes)) != 0)
+			elog(ERROR, "serialized twice, the bytes differ");
+		wire = crm_wire_open(VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
+		if (!crm_is_wire(wire) || crm_is_wire(piece[p]))
+			elog(ERROR, "wire and table are mixed up");
+		/* every other one without the detour over bytes */
+		if (p % 2 == 1)
+			crm_customers_merge_wire(piece[0], wire);
+		else
+			crm_customers_merge(piece[0], piece[p]);
+		crm_customers_close_files(piece[p]);
+	}
+}
+
+static Datum
+counts(const CrmTotals *totals)
+{
+	Datum values[CRM_TOTALS];
+
+	for (int i = 0; i < CRM_TOTALS; i++)
+		values[i] = Int64GetDatum(totals->count[i]);
+	return PointerGetDatum(
+		construct_array(values, CRM_TOTALS, INT8OID, sizeof(int64), true, 'd'));
+}
+
+Datum
+customers_random(PG_FUNCTION_ARGS)
+{
+	CrmCustomersQuery *query =
+		make_query(PG_GETARG_INT32(0), PG_GETARG_INT32(1), PG_GETARG_INT64(5));
+	const CrmMetric *metric = query->metric;
+	CrmParams		 params = {.n = PG_GETARG_INT32(2), .as_of = 9200};
+	int				 people = PG_GETARG_INT32(3);
+	int				 rows = PG_GETARG_INT32(4);
+	int				 pieces = PG_GETARG_INT32(6);
+	int				 words = metric->words(&params);
+	uint32			*states = MemoryContextAllocExtended(
+				 CurrentMemoryContext, (Size) people * words * sizeof(uint32),
+				 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	CrmCustomers **piece = palloc(pieces * sizeof(CrmCustomers *));
+	CrmTotals	   expected = {{0}};
+	bool		   spilled = false;
+	TupleDesc	   row;
+	Datum		   values[3];
+	bool		   nulls[3] = {false};
+
+	random_state = PG_GETARG_INT32(7);
+	for (int p = 0; p < pieces; p++)
+		piece[p] =
+			crm_customers_create(query, &params, false, CurrentMemoryContext);
+	for (int i = 0; i < rows; i++)
+	{
+		int64  id = random_below(people);
+		CrmDay day = 9000 + (CrmDay) random_below(300);
+
+		CHECK_FOR_INTERRUPTS();
+		metric->add(states + id * words, &params, day);
+		add_row(piece[random_below(pieces)], id, day);
+	}
+	for (int id = 0; id < people; id++)
+	{
+		if (states[(Size) id * words] != 0)
+			metric->fold(states + (Size) id * words, &params, &expected);
+	}
+	merge_pieces(piece, pieces);
+	spilled = piece[0]->spill != NULL;
+	values[0] = counts(crm_customers_finish(piece[0]));
+	values[1] = counts(&expected);
+	values[2] = BoolGetDatum(spilled);
+	if (crm_customers_finish(piece[0]) != crm_customers_finish(piece[0]))
+		elog(ERROR, "finished twice");
+	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	PG_RETURN_DATUM(
+		HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+/* bytes that end where readable memory ends */
+static char *
+guarded(const char *bytes, Size size, char *area, Size area_size)
+{
+	char *at = area + area_size - size;
+
+	memcpy(at, bytes, size);
+	return at;
+}
+
+static Size
+damage(char *bytes, Size size, Size whole)
+{
+	int changes = 1 + (int) random_below(4);
+
+	switch (random_below(4))
+	{
+		case 0:
+			return (Size) random_below(size + 1);
+		case 1:
+			/* in the head */
+			bytes[random_below(Min(size, 20))] = (char) random_bits();
+			return size;
+		case 2:
+			/* the count and what stands after it, cut to measure */
+			bytes[12] = (char) random_bits();
+			return (Size) random_below(size + 1);
+		default:
+			while (changes-- > 0)
+				bytes[random_below(size)] = (char) random_bits();
+			return size;
+	}
+}
+
+/* 1: refused, 0: accepted */
+static int
+take(CrmCustomersQuery *query, const char *bytes, Size size)
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile int  refused = 0;
+
+	PG_TRY();
+	{
+		CrmWire *wire = crm_wire_open(bytes, size);
+		bool	 params_null;
+
+		if (crm_wire_key_kind(wire) == query->key_kind &&
+			crm_wire_metric(wire) == query->metric)
+		{
+			CrmCustomers *customers =
+				crm_customers_create(query, crm_wire_params(wire, &params_null),
+									 params_null, CurrentMemoryContext);
+
+			if (!params_null)
+			{
+				crm_customers_merge_wire(customers, wire);
+				(void) crm_customers_finish(customers);
+			}
+		}
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		if (geterrcode() != ERRCODE_DATA_CORRUPTED)
+			PG_RE_THROW();
+		FlushErrorState();
+		refused = 1;
+	}
+	PG_END_TRY();
+	return refused;
+}
+
+Datum
+customers_fuzz(PG_FUNCTION_ARGS)
+{
+	CrmCustomersQuery *query =
+		make_query(PG_GETARG_INT32(0), PG_GETARG_INT32(1), 0);
+	CrmParams	  params = {.n = 40, .as_of = 9200};
+	int			  people = PG_GETARG_INT32(2);
+	int			  rounds = PG_GETARG_INT32(3);
+	CrmCustomers *customers =
+		crm_customers_create(query, &params, false, CurrentMemoryContext);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "fuzz",
+												  ALLOCSET_DEFAULT_SIZES);
+	Size		  page = (Size) sysconf(_SC_PAGESIZE);
+	int64		  count[2] = {0, 0};
+	bytea		 *bytes;
+	Size		  size;
+	Size		  area_size;
+	char		 *area;
+	TupleDesc	  row;
+	Datum		  values[2];
+	bool		  nulls[2] = {false};
+
+	random_state = PG_GETARG_INT32(4);
+	for (int id = 0; id < people; id++)
+		add_row(customers, id, 9000 + (CrmDay) random_below(300));
+	bytes = crm_customers_serialize(customers);
+	size = VARSIZE(bytes) - VARHDRSZ;
+	area_size = TYPEALIGN(page, size);
+	area = mmap(NULL, area_size + page, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (area == MAP_FAILED || mprotect(area + area_size, page, PROT_NONE) != 0)
+		elog(ERROR, "no guarded memory");
+	for (int i = 0; i < rounds; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		char		 *copy = palloc(size);
+		Size		  left;
+
+		memcpy(copy, VARDATA(bytes), size);
+		left = damage(copy, size, size);
+		count[take(query, guarded(copy, left, area, area_size), left)]++;
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	munmap(area, area_size + page);
+	values[0] = Int64GetDatum(count[1]);
+	values[1] = Int64GetDatum(count[0]);
+	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	PG_RETURN_DATUM(
+		HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}

@@ -1,0 +1,24 @@
+-- The table of customers against a plain array of states: every kind of key
+-- and state, budgets from next to nothing on, states merged in pieces.  And
+-- damaged states, which must be refused or mean something else, never more.
+\set ECHO none
+\pset format unaligned
+\pset tuples_only true
+SET client_min_messages = warning;
+SELECT plan(43);
+
+-- a budget so small that partitions spill again, one that spills, one that does not
+SELECT is(totals, expected, format('%s keys, metric %s, n %s, %s customers, budget %s, %s pieces', key, metric, n, customers, budget, pieces))
+FROM (VALUES (1, 'bigint'), (2, 'uuid'), (3, 'text')) k (kind, key), (VALUES (1, 0), (2, 0), (3, 7), (3, 63)) m (metric, n),
+     (VALUES (40000, 60000, 100000, 1), (30000, 50000, 300000, 4), (30000, 50000, 100000000, 3)) b (customers, rows, budget, pieces),
+     LATERAL customers_random(kind, metric, n, customers, rows, budget, pieces, kind * 100 + metric * 10 + pieces) r;
+-- the budgets are what they are meant to be
+SELECT is(spilled, budget < 10000000, format('a budget of %s', budget))
+FROM (VALUES (100000), (300000), (100000000)) b (budget), LATERAL customers_random(1, 3, 30, 30000, 50000, budget, 2, 1) r;
+-- few customers, in many pieces, of a few slots each
+SELECT is(totals, expected, format('%s customers in 20 pieces', customers)) FROM (VALUES (1), (3), (60)) c (customers),
+     LATERAL customers_random(3, 3, 30, customers, 500, 100000, 20, customers) r;
+
+SELECT ok(refused > 500 AND accepted + refused = 3000, 'damaged bytes are refused or taken for others') FROM customers_fuzz(3, 3, 50, 3000, 1);
+
+SELECT finish();
