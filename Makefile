@@ -43,7 +43,7 @@ all: sql/$(EXTENSION)--$(EXTVERSION).sql
 
 export ORDERS
 # What needs no pg_config: these find, or install, a PostgreSQL themselves.
-.PHONY: test demo demo-stop format format-check dist
+.PHONY: test demo demo-stop bench format format-check dist
 test:
 	@scripts/test
 
@@ -52,6 +52,9 @@ demo:
 
 demo-stop:
 	@scripts/demo stop
+
+bench:
+	@bench/run
 
 format format-check:
 	@scripts/format $@
