@@ -12,6 +12,9 @@
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
+#if PG_VERSION_NUM >= 170000
+#include "utils/wait_classes.h"
+#endif
 
 #include "catalog/pg_class.h"
 #include "utils/acl.h"

@@ -40,6 +40,7 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
+#include "compat.h"
 #include "stage/worker.h"
 
 #define LAUNCHER_RESTART_SECONDS 10

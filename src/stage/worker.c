@@ -45,6 +45,7 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "stage/definition.h"
 #include "stage/stage.h"
 #include "stage/worker.h"

@@ -46,6 +46,22 @@ ok(defined wait_for($node, 'two', 'SELECT count(*) FROM stages WHERE customer_id
 $node->safe_psql('two', 'TRUNCATE orders');
 ok(defined wait_for($node, 'two', 'SELECT count(*) FROM stages', '0'), 'truncate');
 
+# a new day: a customer is due although nobody bought anything, and although
+# the next run is a day away
+$node->safe_psql('two', <<'EOS');
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (6, now() - interval '7 days', 1), (7, now() - interval '6 days', 1);
+BEGIN;
+SELECT crmlife.create_stage_table('shop', 'orders', 'customer_id', 'paid_at', 'amount', refresh_every => '1 day');
+SELECT crmlife.refresh('shop', now() - interval '1 day', true);
+CREATE TABLE yesterday AS SELECT string_agg(stage, ' ' ORDER BY customer_id) AS stages FROM shop;
+COMMIT;
+EOS
+is($node->safe_psql('two', 'SELECT stages FROM yesterday'), 'aftersale aftersale', 'as it was yesterday');
+ok(defined wait_for($node, 'two', q(SELECT string_agg(stage, ' ' ORDER BY customer_id) FROM shop), 'active aftersale', 3),
+	'the day that has begun moves a customer');
+is($node->safe_psql('two', 'SELECT cause FROM shop_changes ORDER BY seq DESC LIMIT 1'), 'time', '... and time is the cause');
+is(verified($node, 'two', 'shop'), 0, '... verify');
+
 # a change of the definition is taken up at once, however long the interval
 $node->safe_psql('one', <<EOS);
 SELECT crmlife.create_stage_table('daily', 'orders', 'customer_id', 'paid_at', 'amount', refresh_every => '1 day');
@@ -77,7 +93,7 @@ ok(defined wait_for($node, 'one', 'SELECT count(*) FROM stages WHERE customer_id
 $node->safe_psql('postgres', q(ALTER SYSTEM SET crmlife.databases = two));
 $node->reload;
 $node->safe_psql('two', "INSERT INTO orders (customer_id, paid_at, amount) VALUES (1, now(), 5)");
-ok(defined wait_for($node, 'two', 'SELECT count(*) FROM stages', '1'), 'a database that is named is served');
+ok(defined wait_for($node, 'two', 'SELECT count(*) FROM stages WHERE customer_id = 1', '1'), 'a database that is named is served');
 my ($code, $out, $err) = $node->psql('postgres', q(ALTER SYSTEM SET crmlife.databases = 'a b'));
 isnt($code, 0, 'a broken list is refused');
 
