@@ -9,7 +9,8 @@
  *									on which both sides meet
  *		... divided by something	an atom; its sides' order changes twice at
  *									most (below, equal, above), so the days are
- *									found by bisection
+ *									found by bisection, as they are where
+ *									128 bits are too few for the quotient
  *
  * Atoms are worked out with exact numbers, free of int4's and int8's bounds:
  * where the model itself would overflow it raises an error, and such a day has
@@ -251,56 +252,7 @@ form_of(const Context *context, const CrmNode *node, int alternative,
 	}
 }
 
-/* ---- linear atoms ---- */
-
-/* floor of a number; false when it lies beyond all days */
-static bool
-floor_of(CrmMoney number, int64_t *floor)
-{
-	crm_i128 value = number.mantissa;
-	bool	 fraction = false;
-
-	if (number.wide != NULL)
-		return false;
-	for (int i = 0; i < number.scale && value != 0; i++)
-	{
-		fraction |= value % 10 != 0;
-		value /= 10;
-	}
-	if (fraction && number.mantissa < 0)
-		value--;
-	if (value < INT32_MIN || value > INT32_MAX)
-		return false;
-	*floor = (int64_t) value;
-	return true;
-}
-
-/*
- * Both sides meet on day r = -level / slope, so the order changes on floor(r)
- * or floor(r) + 1, or both.  The quotient is rounded, to 6 decimals at least:
- * an r just below a whole day may come out as that day.
- */
-static void
-linear_flips(Search *search, const CrmNode *atom, int alternative)
-{
-	CrmNode difference = {.kind = CRM_NODE_SUB,
-						  .type = CRM_TYPE_NUMERIC,
-						  .args = atom->args,
-						  .count = 2};
-	Context context = {.facts = search->facts, .on_day = false};
-	Form	form;
-	int64_t meet;
-
-	if (!form_of(&context, &difference, alternative, &form) ||
-		crm_money_sign(form.slope) == 0)
-		return;
-	if (!floor_of(crm_money_div(crm_money_neg(form.level), form.slope), &meet))
-		return;
-	for (int64_t day = meet - 1; day <= meet + 1; day++)
-		add_day(search, day);
-}
-
-/* ---- divided atoms ---- */
+/* ---- atoms by bisection ---- */
 
 /* the order of the sides on a day; CRM_UNKNOWN when there is none */
 static int
@@ -324,7 +276,7 @@ order_on(const Search *search, const CrmNode *atom, int alternative, CrmDay day)
  * first day, and again from there, until it is what it is on the last.
  */
 static void
-divided_flips(Search *search, const CrmNode *atom, int alternative)
+bisect_flips(Search *search, const CrmNode *atom, int alternative)
 {
 	CrmDay from = search->after;
 	int	   first = order_on(search, atom, alternative, from);
@@ -350,6 +302,58 @@ divided_flips(Search *search, const CrmNode *atom, int alternative)
 	}
 }
 
+/* ---- linear atoms ---- */
+
+/* floor of a number that is not wide */
+static crm_i128
+floor_of(CrmMoney number)
+{
+	crm_i128 value = number.mantissa;
+	bool	 fraction = false;
+
+	for (int i = 0; i < number.scale && value != 0; i++)
+	{
+		fraction |= value % 10 != 0;
+		value /= 10;
+	}
+	if (fraction && number.mantissa < 0)
+		value--;
+	return value;
+}
+
+/*
+ * Both sides meet on day r = -level / slope, so the order changes on floor(r)
+ * or floor(r) + 1, or both.  The quotient is rounded, to 6 decimals at least:
+ * an r just below a whole day may come out as that day.
+ */
+static void
+linear_flips(Search *search, const CrmNode *atom, int alternative)
+{
+	CrmNode	 difference = {.kind = CRM_NODE_SUB,
+						   .type = CRM_TYPE_NUMERIC,
+						   .args = atom->args,
+						   .count = 2};
+	Context	 context = {.facts = search->facts, .on_day = false};
+	Form	 form;
+	CrmMoney meet;
+	crm_i128 day;
+
+	if (!form_of(&context, &difference, alternative, &form) ||
+		crm_money_sign(form.slope) == 0)
+		return;
+	meet = crm_money_div(crm_money_neg(form.level), form.slope);
+	if (meet.wide != NULL)
+	{
+		bisect_flips(search, atom, alternative);
+		return;
+	}
+	day = floor_of(meet);
+	if (day < INT32_MIN || day > INT32_MAX)
+		return;
+	for (int i = -1; i <= 1; i++)
+		add_day(search, (int64_t) day + i);
+}
+
 static void
 atom_flips(Search *search, const CrmNode *atom)
 {
@@ -359,7 +363,7 @@ atom_flips(Search *search, const CrmNode *atom)
 	for (int i = 0; i < atom->alternatives; i++)
 	{
 		if (divided)
-			divided_flips(search, atom, i);
+			bisect_flips(search, atom, i);
 		else
 			linear_flips(search, atom, i);
 	}

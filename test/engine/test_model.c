@@ -1,0 +1,664 @@
+/*
+ * test_model.c
+ *		Compiled models against an interpreter that walks their tree, and next
+ *		and since against every single day.
+ *
+ * The interpreter is the definition: it computes every operand, knows nothing
+ * of jumps, ladders, bounds or slots, and decides AND, OR and CASE as SQL does.
+ * (That the definition is PostgreSQL's is tested in the server.)
+ */
+#include "engine/model_tree.h"
+
+#include "tap.h"
+
+#define TODAY 8835 /* 2024-03-10 */
+
+/* ---- the interpreter ---- */
+
+typedef struct Value
+{
+	bool	 failed;
+	bool	 null;
+	int64_t	 number; /* of int and bool; the index of a stage */
+	CrmMoney money;	 /* of every number */
+} Value;
+
+typedef struct World
+{
+	const CrmFacts *facts;
+	CrmDay			day;
+} World;
+
+static Value interpret(const World *world, const CrmNode *node);
+
+static Value
+of_int(int64_t number)
+{
+	Value value = {.number = number, .money = crm_money_from_int64(number)};
+
+	return value;
+}
+
+static Value
+failure(void)
+{
+	Value value = {.failed = true};
+
+	return value;
+}
+
+static Value
+unknown(void)
+{
+	Value value = {.null = true};
+
+	return value;
+}
+
+static Value
+clock_value(const World *world, CrmDay start)
+{
+	return start == CRM_NO_DAY ? unknown() : of_int(world->day - start);
+}
+
+static Value
+fact_value(const World *world, CrmFact fact)
+{
+	const CrmFacts *facts = world->facts;
+	Value			value = {.money = facts->revenue};
+
+	switch (fact)
+	{
+		case CRM_FACT_ORDERS:
+			return of_int(facts->orders);
+		case CRM_FACT_ORDER_DAYS:
+			return facts->order_days_known ? of_int(facts->order_days)
+										   : unknown();
+		case CRM_FACT_REVENUE:
+			return facts->revenue_known ? value : unknown();
+		case CRM_FACT_AVERAGE_ORDER:
+			if (!facts->revenue_known || facts->orders == 0)
+				return unknown();
+			value.money = crm_money_div(facts->revenue,
+										crm_money_from_int64(facts->orders));
+			return value;
+		case CRM_FACT_DAYS_SINCE_ORDER:
+			return clock_value(world, facts->last_order);
+		case CRM_FACT_DAYS_SINCE_FIRST_ORDER:
+			return clock_value(world, facts->first_order);
+		case CRM_FACT_DAYS_SINCE_VISIT:
+			return clock_value(world, facts->last_visit);
+		case CRM_FACT_DAYS_SINCE_ACTIVE:
+			return clock_value(world, facts->last_visit > facts->last_order
+										  ? facts->last_visit
+										  : facts->last_order);
+		default:
+			return clock_value(world, facts->registered);
+	}
+}
+
+static Value
+int_arithmetic(const CrmNode *node, int64_t a, int64_t b)
+{
+	crm_i128 result;
+	crm_i128 limit = node->type == CRM_TYPE_INT4 ? INT32_MAX : INT64_MAX;
+
+	switch (node->kind)
+	{
+		case CRM_NODE_ADD:
+			result = (crm_i128) a + b;
+			break;
+		case CRM_NODE_SUB:
+			result = (crm_i128) a - b;
+			break;
+		case CRM_NODE_MUL:
+			result = (crm_i128) a * b;
+			break;
+		default:
+			if (b == 0)
+				return failure();
+			result = (crm_i128) a / b;
+	}
+	if (result > limit || result < -limit - 1)
+		return failure();
+	return of_int((int64_t) result);
+}
+
+static Value
+arithmetic(const CrmNode *node, Value a, Value b)
+{
+	Value value = {.null = a.null || b.null};
+
+	if (a.failed || b.failed)
+		return failure();
+	if (value.null)
+		return value;
+	if (node->type != CRM_TYPE_NUMERIC)
+		return int_arithmetic(node, a.number, b.number);
+	switch (node->kind)
+	{
+		case CRM_NODE_ADD:
+			value.money = crm_money_add(a.money, b.money);
+			return value;
+		case CRM_NODE_SUB:
+			value.money = crm_money_sub(a.money, b.money);
+			return value;
+		case CRM_NODE_MUL:
+			value.money = crm_money_mul(a.money, b.money);
+			return value;
+		default:
+			if (crm_money_sign(b.money) == 0)
+				return failure();
+			value.money = crm_money_div(a.money, b.money);
+			return value;
+	}
+}
+
+static Value
+comparison(const CrmNode *node, Value a, Value b)
+{
+	bool bools = node->args[0]->type == CRM_TYPE_BOOL;
+	int	 sign;
+
+	if (a.failed || b.failed)
+		return failure();
+	if (a.null || b.null)
+		return unknown();
+	sign =
+		bools ? (int) (a.number - b.number) : crm_money_cmp(a.money, b.money);
+	return of_int((node->value & (sign < 0	 ? CRM_LESS
+								  : sign > 0 ? CRM_GREATER
+											 : CRM_EQUAL)) != 0);
+}
+
+static Value
+logic(const World *world, const CrmNode *node)
+{
+	int64_t decides = node->kind == CRM_NODE_OR;
+	bool	null = false;
+
+	for (int i = 0; i < node->count; i++)
+	{
+		Value value = interpret(world, node->args[i]);
+
+		if (value.failed)
+			return value;
+		if (!value.null && value.number == decides)
+			return value;
+		null |= value.null;
+	}
+	return null ? unknown() : of_int(!decides);
+}
+
+static Value
+case_value(const World *world, const CrmNode *node)
+{
+	int i;
+
+	/* computed once and first, whatever becomes of it */
+	if (node->operand != NULL)
+	{
+		Value operand = interpret(world, node->operand);
+
+		if (operand.failed)
+			return operand;
+	}
+	for (i = 0; i + 1 < node->count; i += 2)
+	{
+		Value condition = interpret(world, node->args[i]);
+
+		if (condition.failed)
+			return condition;
+		if (!condition.null && condition.number)
+			return interpret(world, node->args[i + 1]);
+	}
+	return node->has_else ? interpret(world, node->args[i]) : unknown();
+}
+
+static Value
+interpret(const World *world, const CrmNode *node)
+{
+	Value value;
+
+	switch (node->kind)
+	{
+		case CRM_NODE_FACT:
+			return fact_value(world, node->fact);
+		case CRM_NODE_CONST:
+			value = of_int(node->value);
+			value.money = node->number;
+			return value;
+		case CRM_NODE_NULL:
+			return unknown();
+		case CRM_NODE_STAGE:
+			return of_int(node->value);
+		case CRM_NODE_NEG:
+			value = interpret(world, node->args[0]);
+			if (value.failed || value.null)
+				return value;
+			if (node->type != CRM_TYPE_NUMERIC)
+			{
+				CrmNode minus = {.kind = CRM_NODE_SUB, .type = node->type};
+
+				return int_arithmetic(&minus, 0, value.number);
+			}
+			value.money = crm_money_neg(value.money);
+			return value;
+		case CRM_NODE_COMPARE:
+			return comparison(node, interpret(world, node->args[0]),
+							  interpret(world, node->args[1]));
+		case CRM_NODE_AND:
+		case CRM_NODE_OR:
+			return logic(world, node);
+		case CRM_NODE_NOT:
+			value = interpret(world, node->args[0]);
+			value.number = !value.number;
+			return value;
+		case CRM_NODE_IS_NULL:
+			value = interpret(world, node->args[0]);
+			return value.failed ? value : of_int(value.null);
+		case CRM_NODE_CASE:
+			return case_value(world, node);
+		case CRM_NODE_OPERAND:
+			return interpret(world, node->args[0]);
+		default:
+			return arithmetic(node, interpret(world, node->args[0]),
+							  interpret(world, node->args[1]));
+	}
+}
+
+#define STAGES 6
+
+/* the stage by the interpreter, STAGES for unclassified, -1 for an error */
+static int
+interpreted(const CrmNode *root, const CrmFacts *facts, CrmDay day)
+{
+	World world = {.facts = facts, .day = day};
+	Value value = interpret(&world, root);
+
+	if (value.failed)
+		return -1;
+	return value.null || value.number < 0 ? STAGES : (int) value.number;
+}
+
+/* ---- random models ---- */
+
+static CrmNode *random_condition(int depth);
+
+static CrmNode *
+random_leaf(void)
+{
+	static const int64_t numbers[] = {
+		0,		   1,		  -1,		  7,		 30,	   365,
+		INT32_MAX, INT32_MIN, 2000000000, INT64_MAX, INT64_MIN};
+	int64_t value;
+
+	switch (random_between(0, 9))
+	{
+		case 0:
+			value = numbers[random_between(0, 10)];
+			return crm_node_int(value == (int32_t) value ? CRM_TYPE_INT4
+														 : CRM_TYPE_INT8,
+								value);
+		case 1:
+			return crm_node_null();
+		case 2:
+		case 3:
+			return crm_node_number(crm_money_from_parts(
+				random_between(-5000, 60000), (int) random_between(0, 3)));
+		case 4:
+		case 5:
+			return crm_node_int(CRM_TYPE_INT4, random_between(-20, 400));
+		default:
+			return crm_node_fact(
+				(CrmFact) random_between(0, CRM_FACT_COUNT - 1));
+	}
+}
+
+/* what may stand beside left */
+static CrmNode *
+beside(CrmNodeKind kind, CrmNode *left, CrmNode *right)
+{
+	if (crm_node_problem(kind, left, right) == NULL)
+		return right;
+	return crm_node_fact(CRM_FACT_ORDERS);
+}
+
+static CrmNode *
+random_number(int depth)
+{
+	CrmNodeKind kind = CRM_NODE_ADD + (int) random_between(0, 3);
+	CrmNode	  **args;
+	CrmNode	   *left;
+
+	if (depth <= 0 || random_chance(0.3))
+		return random_leaf();
+	if (random_chance(0.1))
+		return crm_node_unary(CRM_NODE_NEG, random_number(depth - 1));
+	if (random_chance(0.2))
+	{
+		bool has_else = random_chance(0.6);
+
+		args = crm_alloc(3 * sizeof(CrmNode *));
+		args[0] = random_condition(depth - 1);
+		args[1] = random_number(depth - 1);
+		args[2] = random_number(depth - 1);
+		return crm_node_case(NULL, args, has_else ? 3 : 2, has_else);
+	}
+	left = random_number(depth - 1);
+	return crm_node_binary(kind, left,
+						   beside(kind, left, random_number(depth - 1)));
+}
+
+static CrmNode *
+random_compare(int depth)
+{
+	CrmNode *left = random_number(depth);
+	CrmNode *right = beside(CRM_NODE_COMPARE, left, random_number(depth));
+
+	if (random_chance(0.2))
+		return crm_node_compare((int) random_between(1, 6), right, left);
+	return crm_node_compare((int) random_between(1, 6), left, right);
+}
+
+static CrmNode *
+random_condition(int depth)
+{
+	CrmNode **args;
+	int		  count = (int) random_between(2, 4);
+
+	if (depth <= 0)
+		return random_compare(0);
+	switch (random_between(0, 9))
+	{
+		case 0:
+		case 1:
+		case 2:
+			args = crm_alloc(count * sizeof(CrmNode *));
+			for (int i = 0; i < count; i++)
+				args[i] = random_condition(depth - 1);
+			return crm_node_logic(
+				random_chance(0.5) ? CRM_NODE_AND : CRM_NODE_OR, args, count);
+		case 3:
+			return crm_node_unary(CRM_NODE_NOT, random_condition(depth - 1));
+		case 4:
+			return crm_node_unary(CRM_NODE_IS_NULL, random_number(depth - 1));
+		case 5:
+			return crm_node_compare((int) random_between(1, 6),
+									random_condition(depth - 1),
+									random_condition(depth - 1));
+		default:
+			return random_compare(depth - 1);
+	}
+}
+
+static CrmNode *
+random_stage(void)
+{
+	return crm_node_stage((int) random_between(-1, STAGES - 1));
+}
+
+/* branches on one clock, as most models begin */
+static CrmNode *
+random_step(CrmFact clock)
+{
+	int64_t	 value = random_between(-50, 1000);
+	CrmNode *bound = random_chance(0.5)
+						 ? crm_node_int(CRM_TYPE_INT4, value)
+						 : crm_node_number(crm_money_from_parts(value * 5, 1));
+
+	return crm_node_compare(random_chance(0.7) ? CRM_LESS
+											   : CRM_LESS | CRM_EQUAL,
+							crm_node_fact(clock), bound);
+}
+
+static CrmNode *
+random_stages(int depth)
+{
+	int		branches = (int) random_between(1, 5);
+	int		ladder = random_chance(0.3) ? (int) random_between(0, 20) : 0;
+	CrmFact clock =
+		(CrmFact) random_between(CRM_FACT_DAYS_SINCE_ORDER, CRM_FACT_COUNT - 1);
+	CrmNode **args =
+		crm_alloc((2 * (branches + ladder) + 1) * sizeof(CrmNode *));
+	CrmNode *operand = NULL;
+	int		 count = 0;
+
+	if (ladder == 0 && random_chance(0.15))
+		operand = crm_node_unary(CRM_NODE_OPERAND, random_number(depth - 1));
+	for (int i = 0; i < ladder; i++)
+	{
+		args[count++] = random_step(clock);
+		args[count++] = random_stage();
+	}
+	for (int i = 0; i < branches; i++)
+	{
+		if (operand != NULL)
+			args[count++] = crm_node_compare(
+				CRM_EQUAL, operand,
+				beside(CRM_NODE_COMPARE, operand, random_leaf()));
+		else
+			args[count++] = random_condition(depth);
+		args[count++] = depth > 1 && random_chance(0.2)
+							? random_stages(depth - 1)
+							: random_stage();
+	}
+	if (random_chance(0.5))
+		args[count++] = random_stage();
+	return crm_node_case(operand, args, count, count % 2 == 1);
+}
+
+static CrmDay
+random_day(int within)
+{
+	return random_chance(0.3) ? CRM_NO_DAY
+							  : TODAY - (CrmDay) random_between(0, within);
+}
+
+static CrmFacts
+random_facts(void)
+{
+	CrmFacts facts = {.orders = random_between(0, 4),
+					  .order_days = random_between(0, 4),
+					  .order_days_known = random_chance(0.8),
+					  .revenue_known = random_chance(0.8),
+					  .first_order = random_day(600),
+					  .last_order = random_day(300),
+					  .last_visit = random_day(200),
+					  .registered = random_day(900)};
+
+	facts.revenue = crm_money_from_parts(random_between(-1000, 90000),
+										 (int) random_between(0, 2));
+	return facts;
+}
+
+static CrmModel *
+compile(CrmNode *root)
+{
+	static const char *const names[STAGES] = {"a", "b", "c", "d", "e", "f"};
+
+	return crm_model_compile(root, names, STAGES);
+}
+
+static CrmNode *
+random_model(void)
+{
+	CrmNode *root;
+
+	do
+		root = random_stages((int) random_between(1, 3));
+	while (root->size > 2000 || root->alternatives > 100);
+	return root;
+}
+
+/* ---- properties ---- */
+
+static void
+check_evaluation(void)
+{
+	CrmNode	 *root = random_model();
+	CrmModel *model = compile(root);
+
+	for (int i = 0; i < 8; i++)
+	{
+		CrmFacts facts = random_facts();
+		CrmDay	 day = TODAY + (CrmDay) random_between(0, 2000);
+		int		 expected = interpreted(root, &facts, day);
+
+		CHECK(crm_model_try(model, &facts, day) == expected,
+			  "%d, not %d on day %d", crm_model_try(model, &facts, day),
+			  expected, day);
+	}
+	host_free_all();
+}
+
+#define AHEAD 1100
+
+static void
+check_next(const CrmModel *model, const CrmFacts *facts, int now)
+{
+	CrmDay expected = CRM_NO_DAY;
+	CrmDay changes_on = CRM_NO_DAY;
+	int	   stage = -1;
+	bool   found = crm_model_next(model, facts, TODAY, &changes_on, &stage);
+
+	for (CrmDay day = TODAY + 1; day <= TODAY + AHEAD; day++)
+	{
+		int then = crm_model_try(model, facts, day);
+
+		if (then < 0 || then == now)
+			continue;
+		expected = day;
+		break;
+	}
+	if (expected != CRM_NO_DAY)
+		CHECK(found && changes_on == expected &&
+				  stage == crm_model_try(model, facts, expected),
+			  "changes on %d, not %d", changes_on, expected);
+	else
+		CHECK(!found || changes_on > TODAY + AHEAD, "changes on %d, never did",
+			  changes_on);
+}
+
+static void
+check_since(const CrmModel *model, const CrmFacts *facts, int now)
+{
+	CrmDay floor = TODAY - AHEAD;
+	CrmDay expected = CRM_NO_DAY;
+	CrmDay since;
+	int	   previous = -1;
+	int	   before = -1;
+	bool found = crm_model_since(model, facts, TODAY, floor, &since, &previous);
+
+	for (CrmDay day = TODAY; day >= floor; day--)
+	{
+		int then = crm_model_try(model, facts, day);
+
+		if (then == now)
+			expected = day;
+		else if (then >= 0)
+		{
+			before = then;
+			break;
+		}
+	}
+	CHECK(found == (before >= 0), "found %d, before %d", found, before);
+	if (before >= 0)
+		CHECK(since == expected && previous == before, "since %d, not %d",
+			  since, expected);
+	else
+		CHECK(since == floor, "since %d, not the floor", since);
+}
+
+static void
+check_changes(void)
+{
+	CrmModel *model = compile(random_model());
+
+	for (int i = 0; i < 3; i++)
+	{
+		CrmFacts facts = random_facts();
+		int		 now = crm_model_try(model, &facts, TODAY);
+
+		if (now < 0)
+			continue;
+		check_next(model, &facts, now);
+		check_since(model, &facts, now);
+	}
+	host_free_all();
+}
+
+/* days at the ends of the calendar, and beyond all events */
+static void
+check_extremes(void)
+{
+	static const CrmDay days[] = {-2451545, INT32_MIN + 1, 2145031948, 0, -1};
+	CrmModel		   *model = compile(random_model());
+	CrmFacts			facts = random_facts();
+	CrmDay				day = days[random_between(0, 4)];
+	CrmDay				answer;
+	int					stage;
+
+	facts.last_order = days[random_between(0, 4)];
+	facts.first_order = days[random_between(0, 4)];
+	if (crm_model_try(model, &facts, day) >= 0)
+	{
+		if (crm_model_next(model, &facts, day, &answer, &stage))
+			CHECK(answer > day, "next on %d after %d", answer, day);
+		if (crm_model_since(model, &facts, day, INT32_MIN + 1, &answer, &stage))
+			CHECK(answer <= day, "since %d at %d", answer, day);
+		CHECK(true, "ends");
+	}
+	host_free_all();
+}
+
+static void
+check_names(void)
+{
+	CrmModel *model = compile(random_model());
+	CrmFact	  fact;
+
+	ok(crm_model_stage_count(model) == STAGES + 1 &&
+		   strcmp(crm_model_stage_name(model, STAGES), "unclassified") == 0,
+	   "the last stage is unclassified");
+	ok(crm_fact_from_name("days_since_visit", &fact) &&
+		   fact == CRM_FACT_DAYS_SINCE_VISIT &&
+		   !crm_fact_from_name("orders_in", &fact),
+	   "facts have names");
+}
+
+static void
+check_fault(void)
+{
+	CrmNode	 *args[2];
+	CrmFacts  facts = random_facts();
+	CrmModel *model;
+
+	args[0] = crm_node_compare(CRM_EQUAL, crm_node_int(CRM_TYPE_INT4, 1),
+							   crm_node_binary(CRM_NODE_DIV,
+											   crm_node_int(CRM_TYPE_INT4, 1),
+											   crm_node_fact(CRM_FACT_ORDERS)));
+	args[1] = crm_node_stage(0);
+	model = compile(crm_node_case(NULL, args, 2, false));
+	facts.orders = 0;
+	ok(FAILS_WITH(CRM_ERROR_DIVISION, crm_model_evaluate(model, &facts, TODAY)),
+	   "division by zero is an error of the evaluation");
+	ok(crm_model_try(model, &facts, TODAY) == -1, "which a try survives");
+}
+
+int
+main(void)
+{
+	PROPERTY("compiled models mean what their trees mean")
+	for (int i = 0; i < 12000; i++)
+		check_evaluation();
+	PROPERTY("next and since agree with every day")
+	for (int i = 0; i < 1500; i++)
+		check_changes();
+	PROPERTY("the ends of the calendar are survived")
+	for (int i = 0; i < 3000; i++)
+		check_extremes();
+	check_names();
+	check_fault();
+	return done();
+}
