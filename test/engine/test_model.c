@@ -588,6 +588,73 @@ check_changes(void)
 	host_free_all();
 }
 
+/* averages beside numbers that differ in the last digit, or not at all */
+static void
+check_average(void)
+{
+	CrmFacts  facts = random_facts();
+	CrmNode **args = crm_alloc(2 * sizeof(CrmNode *));
+	CrmMoney  average;
+	CrmNode	 *root;
+
+	facts.revenue_known = true;
+	facts.orders = random_between(1, 1000);
+	average = crm_money_div(facts.revenue, crm_money_from_int64(facts.orders));
+	average.mantissa += random_between(-1, 1);
+	args[0] = crm_node_compare((int) random_between(1, 6),
+							   crm_node_fact(CRM_FACT_AVERAGE_ORDER),
+							   crm_node_number(average));
+	args[1] = crm_node_stage(0);
+	root = crm_node_case(NULL, args, 2, false);
+	CHECK(crm_model_try(compile(root), &facts, TODAY) ==
+			  interpreted(root, &facts, TODAY),
+		  "average beside itself");
+	host_free_all();
+}
+
+/*
+ * A branch that is reached one day, overflows at first, and comes back into
+ * the range of its type:
+ *
+ *		CASE WHEN days_since_visit > a THEN
+ *				  CASE WHEN (days_since_order - b) * c < d THEN 0 ELSE 1 END
+ *			 ELSE 1 END
+ */
+static void
+check_overflow(void)
+{
+	CrmFacts  facts = random_facts();
+	CrmNode **inner = crm_alloc(3 * sizeof(CrmNode *));
+	CrmNode **outer = crm_alloc(3 * sizeof(CrmNode *));
+	CrmNode	 *product = crm_node_binary(
+		 CRM_NODE_MUL,
+		 crm_node_binary(CRM_NODE_SUB, crm_node_fact(CRM_FACT_DAYS_SINCE_ORDER),
+						 crm_node_int(CRM_TYPE_INT4, random_between(0, 3000))),
+		 crm_node_int(CRM_TYPE_INT4, random_between(1000000, 9000000)));
+	CrmModel *model;
+	int		  now;
+
+	inner[0] = crm_node_compare(
+		CRM_LESS, product,
+		crm_node_int(CRM_TYPE_INT4, random_between(-1000000, 1000000)));
+	inner[1] = crm_node_stage(0);
+	inner[2] = crm_node_stage(1);
+	outer[0] = crm_node_compare(
+		random_chance(0.5) ? CRM_GREATER : CRM_LESS,
+		crm_node_fact(CRM_FACT_DAYS_SINCE_VISIT),
+		crm_node_int(CRM_TYPE_INT4, random_between(-300, 500)));
+	outer[1] = crm_node_case(NULL, inner, 3, true);
+	outer[2] = crm_node_stage(1);
+	model = compile(crm_node_case(NULL, outer, 3, true));
+	now = crm_model_try(model, &facts, TODAY);
+	if (now >= 0)
+	{
+		check_next(model, &facts, now);
+		check_since(model, &facts, now);
+	}
+	host_free_all();
+}
+
 /* days at the ends of the calendar, and beyond all events */
 static void
 check_extremes(void)
@@ -655,6 +722,12 @@ main(void)
 	PROPERTY("next and since agree with every day")
 	for (int i = 0; i < 1500; i++)
 		check_changes();
+	PROPERTY("averages are compared to their last digit")
+	for (int i = 0; i < 5000; i++)
+		check_average();
+	PROPERTY("errors that begin and end are passed over")
+	for (int i = 0; i < 1000; i++)
+		check_overflow();
 	PROPERTY("the ends of the calendar are survived")
 	for (int i = 0; i < 3000; i++)
 		check_extremes();
