@@ -12,13 +12,17 @@
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
-#if PG_VERSION_NUM >= 170000
+#if PG_VERSION_NUM >= 180000
 #include "utils/wait_classes.h"
+#endif
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
 #endif
 
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
 #include "utils/regproc.h"
+#include "utils/relcache.h"
 
 static inline bool
 crm_owns_relation(Oid relation, Oid user)
@@ -37,6 +41,16 @@ crm_qualified_name_list(const char *name)
 	return stringToQualifiedNameList(name, NULL);
 #else
 	return stringToQualifiedNameList(name);
+#endif
+}
+
+static inline Oid
+crm_primary_key_index(Relation relation)
+{
+#if PG_VERSION_NUM >= 180000
+	return RelationGetPrimaryKeyIndex(relation, false);
+#else
+	return RelationGetPrimaryKeyIndex(relation);
 #endif
 }
 

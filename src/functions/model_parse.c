@@ -25,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "functions/model_parse.h"
 #include "functions/model_walk.h"
 
@@ -110,8 +111,8 @@ push_callback(ErrorContextCallback *callback, const char *text)
 	error_context_stack = callback;
 }
 
-static void
-pg_attribute_noreturn() syntax_error(const Lexer *lexer, const char *expected)
+pg_noreturn static void
+syntax_error(const Lexer *lexer, const char *expected)
 {
 	bool at_end = lexer->token == 0;
 
@@ -421,8 +422,8 @@ parse_expression(const CrmModelText *parts, int start, int end)
 	return linitial_node(ResTarget, select->targetList)->val;
 }
 
-static void
-pg_attribute_noreturn() require_failed(const CrmModelText *parts, int location)
+pg_noreturn static void
+require_failed(const CrmModelText *parts, int location)
 {
 	StringInfoData values;
 	const char	  *separator = "";

@@ -21,6 +21,7 @@
 #include "nodes/value.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "functions/model_walk.h"
 #include "functions/numeric_money.h"
 
@@ -39,9 +40,9 @@ crm_model_errposition(const CrmModelText *parts, int location)
 	return errposition(pg_mbstrlen_with_len(parts->text, location) + 1);
 }
 
-static void
-pg_attribute_noreturn() refuse(const CrmWalk *walk, int location, int code,
-							   const char *message, const char *hint)
+pg_noreturn static void
+refuse(const CrmWalk *walk, int location, int code, const char *message,
+	   const char *hint)
 {
 	ereport(ERROR, (errcode(code), errmsg_internal("%s", message),
 					hint ? errhint("%s", hint) : 0,
@@ -534,9 +535,8 @@ walk_case(CrmWalk *walk, const CaseExpr *expression, bool of_stages)
 
 /* ---- what is refused ---- */
 
-static void
-pg_attribute_noreturn()
-	refuse_function(const CrmWalk *walk, const FuncCall *call)
+pg_noreturn static void
+refuse_function(const CrmWalk *walk, const FuncCall *call)
 {
 	static const char *const later[] = {"orders_in", "revenue_in", "visits_in",
 										"events_in", "days_since_event"};
@@ -586,8 +586,8 @@ describe(const Node *node)
 	}
 }
 
-static void
-pg_attribute_noreturn() refuse_node(const CrmWalk *walk, Node *node)
+pg_noreturn static void
+refuse_node(const CrmWalk *walk, Node *node)
 {
 	if (IsA(node, FuncCall))
 		refuse_function(walk, castNode(FuncCall, node));

@@ -220,8 +220,8 @@ crm_capture(PG_FUNCTION_ARGS)
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(RelationGetRelid(trigger->tg_relation)));
 	/* the newest definitions count, whatever this transaction's snapshot */
-	scan = systable_beginscan(targets, RelationGetPrimaryKeyIndex(targets),
-							  true, NULL, 1, &key);
+	scan = systable_beginscan(targets, crm_primary_key_index(targets), true,
+							  NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		bool  isnull;
