@@ -9,8 +9,9 @@
  *		|----+----+----#####----+----+----+----+----+----|---tail---|
  *		                  ^ found or first empty slot        always empty
  *
- * A table is filled to three quarters and then doubled, or grown by what the
- * budget has left; while it grows old and new count together.
+ * A table is filled to three quarters and then doubled, when large grown by
+ * half, or by what the budget has left; while it grows old and new count
+ * together.
  */
 #include "postgres.h"
 
@@ -29,6 +30,8 @@
 /* a table up to this size, or this count, may grow whatever the budget */
 #define FREE_BYTES (64 * 1024)
 #define FREE_CUSTOMERS 64
+/* up to this size a table is doubled, then it grows by half */
+#define DOUBLE_BYTES (1024 * 1024)
 /* once so many bits of the hash are used up there is nothing to partition by */
 #define MAX_HASH_SHIFT 56
 
@@ -404,10 +407,12 @@ static void
 make_room(CrmCustomers *customers, uint64 extra)
 {
 	uint64 needed = customers->count + extra;
+	uint64 more = table_bytes(customers) < DOUBLE_BYTES ? customers->max
+														: customers->max / 2;
 
 	if (!customers->arena_full)
 	{
-		if (crm_table_reserve(customers, Max(2 * customers->max, needed)) ||
+		if (crm_table_reserve(customers, Max(customers->max + more, needed)) ||
 			reserve_the_rest(customers, needed))
 			return;
 	}
