@@ -2,16 +2,19 @@
  * writer.c
  *		Writing a stage table and its change log, many rows to a statement.
  *
- * Rows are collected in columns and handed to one INSERT ... SELECT FROM
- * unnest(...) each time enough have come, so that indexes, triggers and
- * constraints of the stage table are PostgreSQL's business.  ON CONFLICT
- * finds each stored row by the primary key, whatever the planner thinks.
+ * Rows are collected and handed to one INSERT ... SELECT FROM unnest(...) each
+ * time enough have come, so that indexes, triggers and constraints of the
+ * stage table are PostgreSQL's business.  ON CONFLICT finds each stored row by
+ * the primary key, whatever the planner thinks.  A row travels as one value of
+ * the stage table's own row type: an array for each column costs twice as much.
  *
  * Invariant: statements are run in the order removal, rows, log, deferral,
  * and everything given is written when crm_writer_end returns.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -22,6 +25,7 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 
 #include "stage/scan.h"
 #include "stage/writer.h"
@@ -63,6 +67,9 @@ struct CrmWriter
 {
 	const CrmStageDefinition *definition;
 	MemoryContext			  context; /* what the batches at hand hold */
+	Oid						  row_type;
+	TupleDesc				  descriptor;
+	AttrNumber				  numbers[CRM_STAGE_COLUMNS];
 	Batch					  removed;
 	Batch					  rows;
 	Batch					  log;
@@ -165,6 +172,35 @@ finish_row(CrmWriter *writer, Batch *batch)
 
 /* ----- the statements ----- */
 
+/* where our columns stand among the stage table's, which may have others */
+static void
+describe_rows(CrmWriter *writer, const CrmStageDefinition *definition)
+{
+	Relation table = table_open(definition->stage_table, AccessShareLock);
+
+	writer->row_type = RelationGetForm(table)->reltype;
+	writer->descriptor = CreateTupleDescCopy(RelationGetDescr(table));
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	{
+		AttrNumber number =
+			get_attnum(definition->stage_table, crm_stage_columns[i].name);
+
+		if (number == InvalidAttrNumber ||
+			TupleDescAttr(writer->descriptor, number - 1)->atttypid !=
+				crm_stage_columns[i].type)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("stage table %s has lost its column \"%s\" of "
+							"type %s",
+							definition->table_name, crm_stage_columns[i].name,
+							crm_stage_columns[i].type_name),
+					 errhint("Drop the stage table with "
+							 "crmlife.drop_stage_table and create it again.")));
+		writer->numbers[i] = number;
+	}
+	table_close(table, AccessShareLock);
+}
+
 static char *
 rows_query(const CrmStageDefinition *definition)
 {
@@ -176,17 +212,14 @@ rows_query(const CrmStageDefinition *definition)
 					 key);
 	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
 		appendStringInfo(&sql, ", %s", crm_stage_columns[i].name);
-	appendStringInfo(&sql, ", refreshed_at) SELECT u.k::%s",
+	appendStringInfo(&sql, ", refreshed_at) SELECT u.crmlife_key::%s",
 					 definition->key_type);
 	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
-		appendStringInfo(&sql, ", u.c%d", i);
-	appendStringInfoString(&sql, ", now() FROM unnest($1");
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
-		appendStringInfo(&sql, ", $%d", i + 2);
-	appendStringInfoString(&sql, ") AS u(k");
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
-		appendStringInfo(&sql, ", c%d", i);
-	appendStringInfo(&sql, ") ON CONFLICT (%s) DO UPDATE SET ", key);
+		appendStringInfo(&sql, ", u.%s", crm_stage_columns[i].name);
+	appendStringInfo(&sql,
+					 ", now() FROM ROWS FROM (unnest($1), unnest($2)) "
+					 "AS u(crmlife_key) ON CONFLICT (%s) DO UPDATE SET ",
+					 key);
 	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
 		appendStringInfo(&sql, "%s = excluded.%s, ", crm_stage_columns[i].name,
 						 crm_stage_columns[i].name);
@@ -197,11 +230,11 @@ rows_query(const CrmStageDefinition *definition)
 static void
 begin_rows(CrmWriter *writer, const CrmStageDefinition *definition)
 {
-	Oid types[CRM_STAGE_COLUMNS + 1];
+	Oid types[2];
 
+	describe_rows(writer, definition);
 	types[0] = crm_key_type(definition->key);
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
-		types[i + 1] = crm_stage_columns[i].type;
+	types[1] = writer->row_type;
 	init_batch(&writer->rows, rows_query(definition), lengthof(types), types,
 			   false);
 	init_batch(&writer->removed,
@@ -251,12 +284,29 @@ crm_writer_begin(const CrmStageDefinition *definition)
 	return writer;
 }
 
+/* the row as a value of the stage table's row type, without the customer */
+static Datum
+row_value(const CrmWriter *writer, const CrmStageRow *row)
+{
+	int	   count = writer->descriptor->natts;
+	Datum *values = palloc0(sizeof(Datum) * count);
+	bool  *nulls = palloc(sizeof(bool) * count);
+
+	memset(nulls, true, sizeof(bool) * count);
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	{
+		values[writer->numbers[i] - 1] = row->values[i];
+		nulls[writer->numbers[i] - 1] = row->nulls[i];
+	}
+	return heap_copy_tuple_as_datum(
+		heap_form_tuple(writer->descriptor, values, nulls), writer->descriptor);
+}
+
 void
 crm_writer_put(CrmWriter *writer, Datum key, const CrmStageRow *row)
 {
 	set_column(writer, &writer->rows, 0, key, false);
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
-		set_column(writer, &writer->rows, i + 1, row->values[i], row->nulls[i]);
+	set_column(writer, &writer->rows, 1, row_value(writer, row), false);
 	writer->rows_written++;
 	finish_row(writer, &writer->rows);
 }

@@ -1,0 +1,164 @@
+-- The stage table against a materialized view of the same content, and its
+-- refreshes against its own full build.  Run by bench/run after the queries.
+\set ON_ERROR_STOP on
+\set QUIET on
+SET client_min_messages = warning;
+SET jit = off;
+SET TimeZone = 'UTC';
+SET work_mem = '256MB';
+SET maintenance_work_mem = '256MB';
+
+DROP SCHEMA IF EXISTS bench_stage CASCADE;
+CREATE SCHEMA bench_stage;
+SET search_path = bench_stage, public;
+
+CREATE TABLE measured (n int GENERATED ALWAYS AS IDENTITY, what text, ms float8);
+-- run a statement some times, each in its turn, and keep the times
+CREATE PROCEDURE measure(what text, statement text, times int DEFAULT 1)
+LANGUAGE plpgsql AS $$
+DECLARE
+  started timestamptz;
+BEGIN
+  FOR i IN 1 .. times LOOP
+    started := clock_timestamp();
+    EXECUTE replace(statement, '{i}', i::text);
+    INSERT INTO measured (what, ms)
+    VALUES (measure.what, extract(epoch FROM clock_timestamp() - started) * 1000);
+    COMMIT;
+  END LOOP;
+END $$;
+CREATE FUNCTION median(what text) RETURNS float8 LANGUAGE sql STABLE AS $$
+  SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FROM measured m WHERE m.what = median.what
+$$;
+
+CREATE TABLE shop AS SELECT order_id, customer_id, paid_at, amount FROM bench.orders;
+CREATE INDEX shop_plain ON shop (customer_id);
+VACUUM (ANALYZE) shop;
+
+-- The same content by hand, as an expert would write it for the recency model
+-- and fixed cuts.
+CREATE MATERIALIZED VIEW by_hand AS
+WITH c AS (
+  SELECT customer_id, count(*) FILTER (WHERE amount >= 0) AS orders,
+         count(DISTINCT (paid_at AT TIME ZONE 'UTC')::date) FILTER (WHERE amount >= 0) AS order_days,
+         sum(amount) AS revenue,
+         min(paid_at AT TIME ZONE 'UTC') FILTER (WHERE amount >= 0) AS first_order_at,
+         max(paid_at AT TIME ZONE 'UTC') FILTER (WHERE amount >= 0) AS last_order_at
+  FROM shop WHERE paid_at < timestamptz '2024-01-03' GROUP BY customer_id),
+r AS (SELECT *, date '2024-01-02' - last_order_at::date AS days FROM c)
+SELECT customer_id,
+       CASE WHEN days < 7 THEN 'aftersale' WHEN days < 90 THEN 'active' WHEN days < 140 THEN 'silent'
+            WHEN days < 365 THEN 'sleeping' ELSE 'churned' END AS stage,
+       last_order_at::date + CASE WHEN days < 7 THEN 0 WHEN days < 90 THEN 7 WHEN days < 140 THEN 90
+                                  WHEN days < 365 THEN 140 ELSE 365 END AS since,
+       last_order_at::date + CASE WHEN days < 7 THEN 7 WHEN days < 90 THEN 90 WHEN days < 140 THEN 140
+                                  WHEN days < 365 THEN 365 END AS changes_on,
+       CASE WHEN days < 7 THEN 'active' WHEN days < 90 THEN 'silent' WHEN days < 140 THEN 'sleeping'
+            WHEN days < 365 THEN 'churned' END AS next_stage,
+       orders, order_days, revenue, revenue / orders AS average_order, first_order_at, last_order_at,
+       CASE WHEN days <= 6 THEN 500 WHEN days <= 89 THEN 400 WHEN days <= 139 THEN 300 WHEN days <= 364 THEN 200 ELSE 100 END
+         + CASE WHEN orders <= 1 THEN 10 WHEN orders <= 2 THEN 20 WHEN orders <= 3 THEN 30 WHEN orders <= 5 THEN 40 ELSE 50 END
+         + CASE WHEN revenue <= 30 THEN 1 WHEN revenue <= 80 THEN 2 WHEN revenue <= 160 THEN 3 WHEN revenue <= 320 THEN 4 ELSE 5 END AS rfm_score,
+       CASE WHEN orders = 1 THEN 'new' ELSE 'returning' END AS loyalty,
+       now() AS refreshed_at
+FROM r WITH NO DATA;
+CREATE UNIQUE INDEX ON by_hand (customer_id);
+CREATE INDEX ON by_hand (changes_on);
+
+SELECT crmlife.create_stage_table('stages', 'shop', 'customer_id', 'paid_at', 'amount', timezone => 'UTC') \g /dev/null
+CALL measure('by hand', 'REFRESH MATERIALIZED VIEW by_hand', 3);
+CALL measure('full build', $$TRUNCATE stages; SELECT crmlife.refresh('stages', '2024-01-02', "full" => true)$$, 3);
+VACUUM ANALYZE stages;
+-- since by hand is only the least it can be: a customer who bought again
+-- within a stage has been in it longer.
+SELECT count(*) > 0 AS differ
+FROM stages s FULL JOIN by_hand h USING (customer_id)
+WHERE (s.stage, s.changes_on, s.next_stage, s.orders, s.order_days, s.revenue, s.average_order,
+       s.first_order_at, s.last_order_at, s.loyalty)
+      IS DISTINCT FROM
+      (h.stage, h.changes_on, h.next_stage, h.orders, h.order_days, h.revenue, h.average_order,
+       h.first_order_at, h.last_order_at, h.loyalty)
+\gset
+\if :differ
+\warn 'bench/stage.sql: the stage table and the view by hand differ'
+SELECT 1 / 0;
+\endif
+CALL measure('nothing to do', $$SELECT crmlife.refresh('stages', '2024-01-02')$$, 5);
+CALL measure('verify', $$SELECT count(*) FROM crmlife.verify('stages')$$, 3);
+
+-- 10,000 new orders of customers who buy often, as new orders are
+CREATE TABLE news AS
+SELECT g AS batch, o.customer_id, timestamptz '2024-01-02 09:00' + g * interval '1 minute' AS paid_at, o.amount
+FROM generate_series(1, 5) g, LATERAL (SELECT customer_id, amount FROM shop TABLESAMPLE SYSTEM (0.3) REPEATABLE (4711) LIMIT 10000) o;
+CREATE PROCEDURE news_come(suffix text) LANGUAGE plpgsql AS $$
+DECLARE
+  started timestamptz;
+BEGIN
+  FOR i IN 1 .. 5 LOOP
+    INSERT INTO shop SELECT nextval('order_ids'), customer_id, paid_at, amount FROM news WHERE batch = i;
+    COMMIT;
+    started := clock_timestamp();
+    PERFORM crmlife.refresh('stages', '2024-01-02');
+    INSERT INTO measured (what, ms) VALUES ('10,000 new orders' || suffix, extract(epoch FROM clock_timestamp() - started) * 1000);
+    COMMIT;
+  END LOOP;
+END $$;
+CREATE SEQUENCE order_ids START 100000000;
+CALL news_come('');
+CREATE INDEX shop_covering ON shop (customer_id) INCLUDE (paid_at, amount);
+DROP INDEX shop_plain;
+VACUUM (ANALYZE) shop;
+CALL news_come(', covering index');
+CALL measure('full build, covering index', $$TRUNCATE stages; SELECT crmlife.refresh('stages', '2024-01-02', "full" => true)$$, 1);
+VACUUM ANALYZE stages;
+CALL measure('a day passes', $$SELECT crmlife.refresh('stages', date '2024-01-02' + {i})$$, 5);
+
+-- the writers' side
+CREATE TABLE plain (LIKE shop);
+CREATE TABLE captured (LIKE shop);
+CREATE INDEX ON plain (customer_id);
+CREATE INDEX ON captured (customer_id);
+SELECT crmlife.create_stage_table('captured_stages', 'captured', 'customer_id', 'paid_at', 'amount', timezone => 'UTC') \g /dev/null
+CREATE PROCEDURE write(name text, size int, times int) LANGUAGE plpgsql AS $$
+DECLARE
+  started timestamptz;
+BEGIN
+  FOR i IN 1 .. times LOOP
+    started := clock_timestamp();
+    EXECUTE format('INSERT INTO %I SELECT order_id, customer_id, paid_at, amount FROM shop OFFSET $1 LIMIT $2', name)
+      USING i, size;
+    INSERT INTO measured (what, ms) VALUES (name || ' ' || size, extract(epoch FROM clock_timestamp() - started) * 1000);
+    COMMIT;
+  END LOOP;
+END $$;
+-- in turn, so that what else the machine does falls on both
+DO $$ BEGIN
+  FOR i IN 1 .. 9 LOOP
+    CALL write('plain', 1, 300); CALL write('captured', 1, 300);
+    CALL write('plain', 10000, 1); CALL write('captured', 10000, 1);
+  END LOOP;
+END $$;
+
+\pset tuples_only off
+\pset format aligned
+\echo
+\echo The stage table
+SELECT what AS "measured", round(a) AS "ms", against AS "against", round(b) AS "against ms",
+       round((a / b)::numeric, 4) AS "ratio", must
+FROM (VALUES
+  (1, 'full build', 'by hand', 'by hand', '0.35'),
+  (2, '10,000 new orders', 'full build', 'full build', '0.10'),
+  (3, '10,000 new orders, covering index', 'full build', 'full build', '0.10'),
+  (4, 'a day passes', 'full build', 'full build', '0.01 for 0.1 % of customers'),
+  (5, 'nothing to do', 'full build', 'full build', NULL),
+  (6, 'full build, covering index', 'full build', 'full build', NULL),
+  (7, 'verify', 'full build', 'full build', '1.0'),
+  (8, 'captured 1', 'plain 1', 'plain 1', '1.4'),
+  (9, 'captured 10000', 'plain 10000', 'plain 10000', '1.25')) t(n, what, against, base, must),
+  LATERAL (SELECT median(what) AS a, median(base) AS b) m
+ORDER BY n;
+SELECT count(*) AS "customers", (SELECT rows_changed FROM crmlife.status WHERE stage_table = 'stages'::regclass) AS "rows the last day changed",
+       pg_size_pretty(pg_total_relation_size('stages')) AS "size of the stage table"
+FROM stages;
+SELECT count(crmlife.drop_stage_table(t)) FROM unnest(ARRAY['stages', 'captured_stages']::regclass[]) t \g /dev/null
+DROP SCHEMA bench_stage CASCADE;
