@@ -29,10 +29,11 @@
 #include "model.h"
 
 #define CRM_MODEL_MAX_DEPTH 200
-#define CRM_MODEL_MAX_SIZE 100000
+#define CRM_MODEL_MAX_SIZE 20000
 #define CRM_MODEL_MAX_BRANCHES 1000
 #define CRM_MODEL_MAX_STAGES 250
 #define CRM_MODEL_MAX_ALTERNATIVES 1000
+#define CRM_MODEL_MAX_FLIPS 5000
 #define CRM_UNCLASSIFIED "unclassified"
 
 typedef enum CrmType

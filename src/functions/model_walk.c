@@ -50,21 +50,28 @@ refuse(const CrmWalk *walk, int location, int code, const char *message,
 	pg_unreachable();
 }
 
-/* a node that breaks no limit */
+/*
+ * A node that breaks no limit.  What depends on the day is looked at for each
+ * of its alternatives when a change of the stage is searched for.
+ */
 static CrmNode *
-checked(const CrmWalk *walk, CrmNode *node, int location)
+checked(CrmWalk *walk, CrmNode *node, int location)
 {
+	if (node->clock != CRM_CLOCK_NONE || node->kind == CRM_NODE_COMPARE)
+		walk->alternatives += node->alternatives;
 	if (node->depth > CRM_MODEL_MAX_DEPTH || node->size > CRM_MODEL_MAX_SIZE)
 		refuse(walk, location, ERRCODE_STATEMENT_TOO_COMPLEX,
 			   "stage model is too complex",
 			   psprintf("A model may be nested %d levels deep and have %d "
 						"operations.",
 						CRM_MODEL_MAX_DEPTH, CRM_MODEL_MAX_SIZE));
-	if (node->alternatives > CRM_MODEL_MAX_ALTERNATIVES)
+	if (node->alternatives > CRM_MODEL_MAX_ALTERNATIVES ||
+		walk->alternatives > CRM_MODEL_MAX_FLIPS)
 		refuse(walk, location, ERRCODE_STATEMENT_TOO_COMPLEX,
-			   "too many nested CASE expressions in one comparison",
-			   psprintf("Their results may combine in %d ways.",
-						CRM_MODEL_MAX_ALTERNATIVES));
+			   "too many clocks and nested CASE expressions",
+			   psprintf("The results of nested CASEs may combine in %d ways in "
+						"one comparison, and all comparisons in %d.",
+						CRM_MODEL_MAX_ALTERNATIVES, CRM_MODEL_MAX_FLIPS));
 	return node;
 }
 
@@ -82,15 +89,14 @@ check_pair(const CrmWalk *walk, CrmNodeKind kind, const CrmNode *left,
 }
 
 static CrmNode *
-compare(const CrmWalk *walk, int orders, CrmNode *left, CrmNode *right,
-		int location)
+compare(CrmWalk *walk, int orders, CrmNode *left, CrmNode *right, int location)
 {
 	check_pair(walk, CRM_NODE_COMPARE, left, right, location);
 	return checked(walk, crm_node_compare(orders, left, right), location);
 }
 
 static CrmNode *
-logic(const CrmWalk *walk, CrmNodeKind kind, CrmNode *left, CrmNode *right,
+logic(CrmWalk *walk, CrmNodeKind kind, CrmNode *left, CrmNode *right,
 	  int location)
 {
 	CrmNode **args = palloc(2 * sizeof(CrmNode *));

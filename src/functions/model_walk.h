@@ -19,6 +19,7 @@ typedef struct CrmWalk
 	List			   *stages;		 /* char *, by first appearance */
 	int					branches;
 	int					depth;
+	int					alternatives; /* of all comparisons */
 } CrmWalk;
 
 /* the CASE that is the model: its results are stages */

@@ -124,9 +124,9 @@ INSERT INTO refused (model, expected) VALUES
 ('CASE WHEN orders > 1' || repeat(' THEN ''x'' WHEN orders > 1', 1000) || ' THEN ''x'' END', '54000 | too many branches | line 1, column 25006: "WHEN orders > 1 THEN ''x'' END"'),
 ((SELECT 'CASE' || string_agg(format(' WHEN orders > 1 THEN ''%s''', i), '') || ' END' FROM generate_series(1, 251) AS i), '54000 | too many stages | line 1, column 6669: "''251'' END"'),
 ((SELECT 'CASE WHEN orders > 1 THEN ''x'' END WITH (' || string_agg('t' || i || ' = 1', ', ') || ')' FROM generate_series(1, 65) AS i), '54000 | too many thresholds | line 1, column 608: "t65 = 1)"'),
-('CASE WHEN ' || repeat('CASE WHEN orders > 1 THEN 1 WHEN orders > 2 THEN 2 END + ', 12) || '1 > 1 THEN ''x'' END', '54001 | too many nested CASE expressions in one comparison | line 1, column 522: "+ CASE WHEN orders > 1 THEN 1 WHEN order"'),
+('CASE WHEN ' || repeat('CASE WHEN orders > 1 THEN 1 WHEN orders > 2 THEN 2 END + ', 12) || '1 > 1 THEN ''x'' END', '54001 | too many clocks and nested CASE expressions | line 1, column 522: "+ CASE WHEN orders > 1 THEN 1 WHEN order"'),
 ('CASE WHEN ' || repeat('(', 5) || 'orders' || repeat(' BETWEEN SYMMETRIC 1 AND 2)', 0) || ' > 1' || repeat(') BETWEEN SYMMETRIC (orders > 1) AND (orders > 2)', 5) || ' THEN ''x'' END', 'accepted'),
-('CASE WHEN ' || repeat('(', 12) || 'orders > 1' || repeat(') BETWEEN SYMMETRIC (orders > 1) AND (orders > 2)', 12) || ' THEN ''x'' END', '54001 | stage model is too complex | line 1, column 329: "BETWEEN SYMMETRIC (orders > 1) AND (orde"');
+('CASE WHEN ' || repeat('(', 12) || 'orders > 1' || repeat(') BETWEEN SYMMETRIC (orders > 1) AND (orders > 2)', 12) || ' THEN ''x'' END', '54001 | stage model is too complex | line 1, column 280: "BETWEEN SYMMETRIC (orders > 1) AND (orde"');
 
 SELECT is(refusal(model), expected, 'refused: ' || left(translate(model, E'\n', ' '), 70)) FROM refused ORDER BY n;
 
