@@ -412,6 +412,8 @@ crm_model_run(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 			case OP_LADDER:
 				code = start + climb(&model->ladders[code->b],
 									 crm_facts_day_at(facts, code->a), as_of);
+				if (code->op == OP_STAGE)
+					return code->a;
 				continue;
 			case OP_TEST_CLOCK:
 				order = order_of_clock(crm_facts_day_at(facts, code->a), as_of,
