@@ -41,6 +41,13 @@ refuse(const char *argument, const char *text, const char *why,
 			 errmsg("%s \"%s\" %s", argument, text, why), errhint("%s", hint)));
 }
 
+static bool
+is_star(Node *node)
+{
+	return IsA(node, ColumnRef) &&
+		   IsA(llast(castNode(ColumnRef, node)->fields), A_Star);
+}
+
 /* the one expression in a text; anything else that SELECT takes is refused */
 static Node *
 parse_expression(const char *argument, const char *text)
@@ -65,7 +72,22 @@ parse_expression(const char *argument, const char *text)
 	if (target->name || target->indirection)
 		refuse(argument, text, "is not one expression",
 			   "Leave the name behind the expression out.");
+	/* the parser takes a star for an expression only inside of one */
+	if (is_star(target->val))
+		refuse(argument, text, "is not one expression",
+			   "Give a column, or an expression over the columns of a row.");
 	return target->val;
+}
+
+/* a text that is exactly a column's name means the column, however spelt */
+static Node *
+column_reference(const char *name)
+{
+	ColumnRef *column = makeNode(ColumnRef);
+
+	column->fields = list_make1(makeString(pstrdup(name)));
+	column->location = -1;
+	return (Node *) column;
 }
 
 static void
@@ -88,11 +110,15 @@ transform(Relation relation, const char *argument, const char *text)
 {
 	ParseState		   *state = make_parsestate(NULL);
 	ParseNamespaceItem *item;
-	Node			   *node = parse_expression(argument, text);
+	Node			   *node;
 	static const char  *view_hint =
 		"Put it into a view and use that as the source, with capture => "
 		"'full'.";
 
+	if (get_attnum(RelationGetRelid(relation), text) > 0)
+		node = column_reference(text);
+	else
+		node = parse_expression(argument, text);
 	state->p_sourcetext = text;
 	item = addRangeTableEntryForRelation(state, relation, AccessShareLock, NULL,
 										 false, true);
