@@ -159,10 +159,13 @@ default_frequency_cuts(void)
 static void
 check_window(const Interval *window)
 {
-	if (window->time != 0 || window->day < 0 || window->month < 0)
+	/* the limit keeps every day that can be reached within a timestamp */
+	if (window->time != 0 || window->day < 0 || window->month < 0 ||
+		window->day > 1000 * 366 || window->month > 1000 * 12)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("rfm_window must be a number of whole days or months"),
+				 errmsg("rfm_window must be a number of whole days or months, "
+						"up to 1000 years"),
 				 errhint("For example '365 days' or '1 year'; '0' for all "
 						 "time.")));
 }

@@ -413,6 +413,22 @@ finite_time(CrmScan *scan, const CrmPair *pair, Datum value)
 	return at;
 }
 
+static CrmMoney
+finite_amount(CrmScan *scan, const CrmPair *pair, Datum value)
+{
+	Numeric amount = DatumGetNumeric(value);
+
+	if (numeric_is_nan(amount) || numeric_is_inf(amount))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("amount of a row of customer \"%s\" is %s",
+						crm_key_text(scan->definition->key, pair->key),
+						numeric_is_nan(amount) ? "NaN" : "infinite"),
+				 errhint("Correct the row, or leave such rows out with a "
+						 "filter.")));
+	return crm_money_from_numeric_datum(value);
+}
+
 static bool
 same_text(Datum a, Datum b)
 {
@@ -465,7 +481,7 @@ add_row(CrmScan *scan, CrmPair *pair, Datum *order_key)
 
 			value = column(stream, SOURCE_AMOUNT, &isnull);
 			if (!isnull)
-				amount = crm_money_from_numeric_datum(value);
+				amount = finite_amount(scan, pair, value);
 			crm_history_add_order(&pair->history, at, isnull ? NULL : &amount,
 								  same);
 			break;

@@ -9,11 +9,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/lsyscache.h"
@@ -188,17 +190,42 @@ require_refreshed(const CrmStageDefinition *definition)
 								quote_literal_cstr(definition->table_name))));
 }
 
+/*
+ * Lock what will be read before the snapshot is taken: rows that a TRUNCATE
+ * in between removes are gone for an older snapshot too.
+ */
+static void
+lock_sources(Oid stage_table)
+{
+	CrmStageDefinition *definition = crm_load_newest_definition(stage_table);
+	Oid relations[] = {definition->orders.relation, definition->visits.relation,
+					   definition->members.relation};
+
+	LockRelationOid(stage_table, AccessShareLock);
+	for (int i = 0; i < lengthof(relations); i++)
+		if (OidIsValid(relations[i]))
+			(void) find_all_inheritors(relations[i], AccessShareLock, NULL);
+}
+
 PG_FUNCTION_INFO_V1(crm_verify);
 
 Datum
 crm_verify(PG_FUNCTION_ARGS)
 {
 	Verification verification = {0};
-	Oid			 stage_table = PG_GETARG_OID(0);
+	Oid			 stage_table;
 	CrmIdentity	 saved;
 
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("stage_table must not be null")));
+	if (!PG_ARGISNULL(1) && TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(1)))
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("as_of must be finite")));
+	stage_table = PG_GETARG_OID(0);
 	crm_require_stage_owner(stage_table);
 	InitMaterializedSRF(fcinfo, 0);
+	lock_sources(stage_table);
 	verification.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	verification.definition = crm_load_definition(stage_table);
