@@ -7,6 +7,7 @@
 -- full one, because the state below is not dumped.
 CREATE TABLE crmlife.stage_table (
   stage_table regclass PRIMARY KEY,
+  changes regclass NOT NULL,   -- its change log
   orders regclass NOT NULL,
   customer name NOT NULL,
   ordered_at text NOT NULL,
@@ -117,6 +118,7 @@ CREATE TABLE crmlife.capture_source (
   source oid NOT NULL,
   stage_table oid NOT NULL,
   customer name NOT NULL,
+  seen text NOT NULL,          -- its triggers and storage at the last look
   PRIMARY KEY (source, stage_table, customer)
 );
 COMMENT ON TABLE crmlife.capture_source IS
@@ -132,14 +134,14 @@ SELECT t.stage_table,
        pg_catalog.pg_get_userbyid(c.relowner) AS owner,
        CASE
          WHEN EXISTS (SELECT FROM pg_catalog.pg_locks l
-                      WHERE l.locktype OPERATOR(pg_catalog.=) 'advisory'
+                      WHERE l.locktype OPERATOR(pg_catalog.=) 'object'
                         AND l.database OPERATOR(pg_catalog.=)
                             (SELECT d.oid FROM pg_catalog.pg_database d
                              WHERE d.datname OPERATOR(pg_catalog.=)
                                    pg_catalog.current_database())
-                        AND l.classid OPERATOR(pg_catalog.=) 1668443500::oid
+                        AND l.classid OPERATOR(pg_catalog.=)
+                            'crmlife.stage_table'::pg_catalog.regclass::oid
                         AND l.objid OPERATOR(pg_catalog.=) t.stage_table::oid
-                        AND l.objsubid OPERATOR(pg_catalog.=) 2::int2
                         AND l.granted) THEN 'running'
          WHEN s.last_error IS NOT NULL THEN 'failing'
          WHEN s.refreshed_day IS NULL THEN 'never refreshed'

@@ -13,8 +13,15 @@
  * The queue is written directly, by the trigger itself: no query, no plan, no
  * user code, and no right on the queue needed by whoever writes the source.
  *
+ * What no trigger tells is told by the catalogs: a partition that came or
+ * went, a trigger that was missing or disabled for a while, a table that was
+ * rewritten.  crmlife.capture_source keeps what they said when a relation was
+ * last looked at; where they say something else, the run is a full one.
+ *
  * Invariant: a transaction that changes a customer's rows and commits has
- * left the key in the queue, visible together with the change.
+ * left the key in the queue, visible together with the change.  So a relation
+ * is taken in under a lock that waits for all writers before the first row is
+ * read: one who began before would not know that the stage table listens.
  */
 #include "postgres.h"
 
@@ -35,6 +42,8 @@
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "parser/parse_func.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -47,6 +56,7 @@
 #include "compat.h"
 #include "stage/capture.h"
 #include "stage/definition.h"
+#include "stage/source.h"
 
 /* ----- the set of keys of one statement ----- */
 
@@ -84,10 +94,38 @@ key_as_text(Datum value, Oid type, FmgrInfo *output)
 	return text;
 }
 
+/* so many keys are held at once; more come to stand in the queue repeatedly */
+#define CRM_KEYS_HELD 100000
+
+typedef struct QueueWriter
+{
+	Relation		queue;
+	TupleTableSlot *slot;
+	Oid				stage_table;
+	keyset_hash	   *keys;
+	MemoryContext	context; /* of the keys */
+} QueueWriter;
+
+static void put_in_queue(QueueWriter *writer, const char *key);
+
 static void
-collect_keys(keyset_hash *keys, Tuplestorestate *rows, TupleDesc descriptor,
+flush_keys(QueueWriter *writer)
+{
+	keyset_iterator iterator;
+	KeyEntry	   *entry;
+
+	keyset_start_iterate(writer->keys, &iterator);
+	while ((entry = keyset_iterate(writer->keys, &iterator)) != NULL)
+		put_in_queue(writer, entry->key);
+	MemoryContextReset(writer->context);
+	writer->keys = keyset_create(writer->context, 16, NULL);
+}
+
+static void
+collect_keys(QueueWriter *writer, Tuplestorestate *rows, TupleDesc descriptor,
 			 AttrNumber number)
 {
+	MemoryContext	old;
 	Oid				type;
 	Oid				output_function;
 	bool			varlena;
@@ -111,10 +149,14 @@ collect_keys(keyset_hash *keys, Tuplestorestate *rows, TupleDesc descriptor,
 		CHECK_FOR_INTERRUPTS();
 		if (isnull)
 			continue;
+		old = MemoryContextSwitchTo(writer->context);
 		text = key_as_text(value, type, &output);
-		(void) keyset_insert(keys, text, &found);
+		(void) keyset_insert(writer->keys, text, &found);
 		if (found)
 			pfree(text);
+		MemoryContextSwitchTo(old);
+		if (writer->keys->members >= CRM_KEYS_HELD)
+			flush_keys(writer);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 }
@@ -124,18 +166,22 @@ collect_keys(keyset_hash *keys, Tuplestorestate *rows, TupleDesc descriptor,
 #define QUEUE_COLUMNS 3
 
 static void
-put_in_queue(Relation queue, TupleTableSlot *slot, Oid stage_table,
-			 const char *key)
+put_in_queue(QueueWriter *writer, const char *key)
 {
+	TupleTableSlot *slot = writer->slot;
+	Datum			customer = key ? CStringGetTextDatum(key) : (Datum) 0;
+
 	ExecClearTuple(slot);
-	slot->tts_values[0] = ObjectIdGetDatum(stage_table);
+	slot->tts_values[0] = ObjectIdGetDatum(writer->stage_table);
 	slot->tts_isnull[0] = false;
 	slot->tts_isnull[1] = key == NULL;
-	slot->tts_values[1] = key ? CStringGetTextDatum(key) : (Datum) 0;
+	slot->tts_values[1] = customer;
 	slot->tts_isnull[2] = true;
 	slot->tts_values[2] = (Datum) 0;
 	ExecStoreVirtualTuple(slot);
-	simple_table_tuple_insert(queue, slot);
+	simple_table_tuple_insert(writer->queue, slot);
+	if (key)
+		pfree(DatumGetPointer(customer));
 }
 
 static Relation
@@ -152,33 +198,55 @@ open_own_table(const char *name, LOCKMODE lock)
 }
 
 static void
+open_queue(QueueWriter *writer, Oid stage_table)
+{
+	writer->queue = open_own_table("queue", RowExclusiveLock);
+	Assert(RelationGetDescr(writer->queue)->natts == QUEUE_COLUMNS);
+	writer->slot = MakeSingleTupleTableSlot(RelationGetDescr(writer->queue),
+											&TTSOpsVirtual);
+	writer->stage_table = stage_table;
+	writer->context = AllocSetContextCreate(
+		CurrentMemoryContext, "crmlife keys", ALLOCSET_DEFAULT_SIZES);
+	writer->keys = keyset_create(writer->context, 16, NULL);
+}
+
+static void
+close_queue(QueueWriter *writer)
+{
+	ExecDropSingleTupleTableSlot(writer->slot);
+	MemoryContextDelete(writer->context);
+	table_close(writer->queue, RowExclusiveLock);
+}
+
+static void
 queue_statement(TriggerData *trigger, Oid stage_table, const char *column)
 {
-	Relation		source = trigger->tg_relation;
-	TupleDesc		descriptor = RelationGetDescr(source);
-	AttrNumber		number = get_attnum(RelationGetRelid(source), column);
-	Relation		queue = open_own_table("queue", RowExclusiveLock);
-	TupleTableSlot *slot;
-	keyset_hash	   *keys = keyset_create(CurrentMemoryContext, 16, NULL);
-	keyset_iterator iterator;
-	KeyEntry	   *entry;
+	Relation	source = trigger->tg_relation;
+	TupleDesc	descriptor = RelationGetDescr(source);
+	AttrNumber	number = get_attnum(RelationGetRelid(source), column);
+	QueueWriter writer;
 
-	Assert(RelationGetDescr(queue)->natts == QUEUE_COLUMNS);
-	slot = MakeSingleTupleTableSlot(RelationGetDescr(queue), &TTSOpsVirtual);
+	open_queue(&writer, stage_table);
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ||
 		number == InvalidAttrNumber)
-		put_in_queue(queue, slot, stage_table, NULL);
+		put_in_queue(&writer, NULL);
 	else
 	{
-		collect_keys(keys, trigger->tg_oldtable, descriptor, number);
-		collect_keys(keys, trigger->tg_newtable, descriptor, number);
-		keyset_start_iterate(keys, &iterator);
-		while ((entry = keyset_iterate(keys, &iterator)) != NULL)
-			put_in_queue(queue, slot, stage_table, entry->key);
+		collect_keys(&writer, trigger->tg_oldtable, descriptor, number);
+		collect_keys(&writer, trigger->tg_newtable, descriptor, number);
+		flush_keys(&writer);
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	keyset_destroy(keys);
-	table_close(queue, RowExclusiveLock);
+	close_queue(&writer);
+}
+
+void
+crm_queue_everybody(Oid stage_table)
+{
+	QueueWriter writer;
+
+	open_queue(&writer, stage_table);
+	put_in_queue(&writer, NULL);
+	close_queue(&writer);
 }
 
 /* ----- the trigger ----- */
@@ -245,27 +313,42 @@ typedef struct CaptureTrigger
 	const char *name;
 	const char *event;
 	const char *tables;
+	int16		type; /* of a statement trigger AFTER the event */
 } CaptureTrigger;
 
 static const CaptureTrigger capture_triggers[] = {
-	{"crmlife_capture_insert", "INSERT",
-	 "REFERENCING NEW TABLE AS crmlife_new"},
+	{"crmlife_capture_insert", "INSERT", "REFERENCING NEW TABLE AS crmlife_new",
+	 TRIGGER_TYPE_INSERT},
 	{"crmlife_capture_update", "UPDATE",
-	 "REFERENCING OLD TABLE AS crmlife_old NEW TABLE AS crmlife_new"},
-	{"crmlife_capture_delete", "DELETE",
-	 "REFERENCING OLD TABLE AS crmlife_old"},
-	{"crmlife_capture_truncate", "TRUNCATE", ""},
+	 "REFERENCING OLD TABLE AS crmlife_old NEW TABLE AS crmlife_new",
+	 TRIGGER_TYPE_UPDATE},
+	{"crmlife_capture_delete", "DELETE", "REFERENCING OLD TABLE AS crmlife_old",
+	 TRIGGER_TYPE_DELETE},
+	{"crmlife_capture_truncate", "TRUNCATE", "", TRIGGER_TYPE_TRUNCATE},
 };
 
 typedef enum TriggerState
 {
-	TRIGGER_STATE_MISSING,
+	TRIGGER_STATE_MISSING, /* or one of that name does something else */
 	TRIGGER_STATE_DISABLED,
-	TRIGGER_STATE_GOOD
+	TRIGGER_STATE_GOOD,	 /* fires, though not under replication */
+	TRIGGER_STATE_ALWAYS /* fires whatever session_replication_role says */
 } TriggerState;
 
+/* does a trigger do what ours do, whoever created it? */
+static bool
+captures(const Trigger *trigger, const CaptureTrigger *ours, Oid function)
+{
+	return trigger->tgfoid == function && trigger->tgtype == ours->type &&
+		   trigger->tgqual == NULL && trigger->tgnattr == 0 &&
+		   (!TRIGGER_FOR_INSERT(ours->type) || trigger->tgnewtable) &&
+		   (!TRIGGER_FOR_UPDATE(ours->type) ||
+			(trigger->tgnewtable && trigger->tgoldtable)) &&
+		   (!TRIGGER_FOR_DELETE(ours->type) || trigger->tgoldtable);
+}
+
 static TriggerState
-trigger_state(Relation relation, const char *name)
+trigger_state(Relation relation, const CaptureTrigger *ours, Oid function)
 {
 	TriggerDesc *triggers = relation->trigdesc;
 
@@ -273,10 +356,13 @@ trigger_state(Relation relation, const char *name)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (strcmp(trigger->tgname, name) != 0)
+		if (strcmp(trigger->tgname, ours->name) != 0)
 			continue;
-		return trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN ||
-					   trigger->tgenabled == TRIGGER_FIRES_ALWAYS
+		if (!captures(trigger, ours, function))
+			return TRIGGER_STATE_MISSING;
+		if (trigger->tgenabled == TRIGGER_FIRES_ALWAYS)
+			return TRIGGER_STATE_ALWAYS;
+		return trigger->tgenabled == TRIGGER_FIRES_ON_ORIGIN
 				   ? TRIGGER_STATE_GOOD
 				   : TRIGGER_STATE_DISABLED;
 	}
@@ -298,20 +384,18 @@ enable_trigger(Oid relation, const char *name)
 					 crm_quote_relation(relation), quote_identifier(name)));
 }
 
-/* true when something had to be done */
-static bool
+static void
 install_trigger(Oid relation, const CaptureTrigger *trigger, TriggerState state)
 {
 	bool owner = crm_owns_relation(relation, GetUserId());
 
-	if (state == TRIGGER_STATE_GOOD)
-		return false;
 	if (state == TRIGGER_STATE_MISSING)
-		run_ddl(psprintf("CREATE TRIGGER %s AFTER %s ON %s %s FOR EACH "
-						 "STATEMENT EXECUTE FUNCTION crmlife.capture()",
+		run_ddl(psprintf("CREATE OR REPLACE TRIGGER %s AFTER %s ON %s %s "
+						 "FOR EACH STATEMENT "
+						 "EXECUTE FUNCTION crmlife.capture()",
 						 quote_identifier(trigger->name), trigger->event,
 						 crm_quote_relation(relation), trigger->tables));
-	if (owner)
+	if (owner && state != TRIGGER_STATE_ALWAYS)
 		enable_trigger(relation, trigger->name);
 	else if (state == TRIGGER_STATE_DISABLED)
 		ereport(WARNING,
@@ -322,133 +406,284 @@ install_trigger(Oid relation, const CaptureTrigger *trigger, TriggerState state)
 				 errhint("Its owner can run: ALTER TABLE %s ENABLE ALWAYS "
 						 "TRIGGER %s;",
 						 crm_quote_relation(relation), trigger->name)));
-	return true;
 }
 
+/* true when all of them fire now */
 static bool
 install_triggers(Oid relation)
 {
 	TriggerState state[lengthof(capture_triggers)];
-	Relation	 opened = table_open(relation, AccessShareLock);
-	bool		 changed = false;
+	Oid			 function =
+		LookupFuncName(list_make2(makeString("crmlife"), makeString("capture")),
+					   0, NULL, false);
+	Relation opened = table_open(relation, AccessShareLock);
+	bool	 good = true;
 
 	for (int i = 0; i < lengthof(capture_triggers); i++)
-		state[i] = trigger_state(opened, capture_triggers[i].name);
+	{
+		state[i] = trigger_state(opened, &capture_triggers[i], function);
+		if (state[i] == TRIGGER_STATE_MISSING)
+			crm_check_capturable(relation, "capture");
+	}
 	table_close(opened, AccessShareLock);
 	for (int i = 0; i < lengthof(capture_triggers); i++)
-		changed |= install_trigger(relation, &capture_triggers[i], state[i]);
-	return changed;
+	{
+		install_trigger(relation, &capture_triggers[i], state[i]);
+		good &= state[i] != TRIGGER_STATE_DISABLED ||
+				crm_owns_relation(relation, GetUserId());
+	}
+	return good;
 }
 
-/* remember that a relation feeds a stage table; true when it is news */
-static bool
-record_source(Oid relation, Oid stage_table, const char *column)
-{
-	CrmIdentity saved;
-	Oid			types[3] = {OIDOID, OIDOID, NAMEOID};
-	NameData	name;
-	Datum		values[3];
-	uint64		added;
+/* ----- what the catalogs say ----- */
 
-	namestrcpy(&name, column);
-	values[0] = ObjectIdGetDatum(relation);
-	values[1] = ObjectIdGetDatum(stage_table);
-	values[2] = NameGetDatum(&name);
-	crm_become_catalog_owner(&saved);
-	added =
-		crm_execute("INSERT INTO crmlife.capture_source VALUES ($1, $2, $3) "
-					"ON CONFLICT DO NOTHING",
-					3, types, values, NULL, SPI_OK_INSERT);
-	crm_revert_identity(&saved);
-	return added > 0;
-}
+/*
+ * The last change of each of its capture triggers, and where its rows are
+ * stored: a relation of which this is the same has had its triggers all the
+ * time, and was not rewritten.
+ */
+#define SEEN_NOW                                                               \
+	"(SELECT coalesce(string_agg(concat_ws(':', t.oid, t.xmin, t.tgenabled), " \
+	"' ' ORDER BY t.tgname), '') || '/' || c.relfilenode "                     \
+	"FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "             \
+	"AND t.tgname LIKE 'crmlife\\_capture\\_%' "                               \
+	"WHERE c.oid = r.source GROUP BY c.relfilenode)"
 
-/* the source itself and, when it is partitioned or inherited, all below it */
-static bool
-install_on_source(const CrmSource *source, Oid stage_table)
+/* relations that feed a stage table, each with its customer column */
+typedef struct Feeds
 {
-	List	 *relations;
+	int	   count;
+	int	   space;
+	Datum *relations;
+	Datum *columns; /* name */
+	Datum  stage_table;
+} Feeds;
+
+static void
+add_source(Feeds *feeds, const CrmSource *source)
+{
 	ListCell *cell;
-	bool	  changed = false;
+	NameData *column;
 
 	if (!OidIsValid(source->relation))
-		return false;
-	relations = find_all_inheritors(source->relation, AccessShareLock, NULL);
-	foreach (cell, relations)
+		return;
+	column = palloc(sizeof(NameData));
+	namestrcpy(column, source->customer);
+	/* the source itself and, when it is partitioned or inherited, all below */
+	foreach (cell, find_all_inheritors(source->relation, AccessShareLock, NULL))
 	{
-		Oid relation = lfirst_oid(cell);
-
-		changed |= record_source(relation, stage_table, source->customer);
-		changed |= install_triggers(relation);
+		if (feeds->count == feeds->space)
+		{
+			feeds->space *= 2;
+			feeds->relations =
+				repalloc(feeds->relations, sizeof(Datum) * feeds->space);
+			feeds->columns =
+				repalloc(feeds->columns, sizeof(Datum) * feeds->space);
+		}
+		feeds->relations[feeds->count] = ObjectIdGetDatum(lfirst_oid(cell));
+		feeds->columns[feeds->count++] = NameGetDatum(column);
 	}
-	return changed;
+}
+
+static void
+list_feeds(const CrmStageDefinition *definition, Feeds *feeds)
+{
+	feeds->count = 0;
+	feeds->space = 64;
+	feeds->relations = palloc(sizeof(Datum) * feeds->space);
+	feeds->columns = palloc(sizeof(Datum) * feeds->space);
+	feeds->stage_table = ObjectIdGetDatum(definition->stage_table);
+	add_source(feeds, &definition->orders);
+	add_source(feeds, &definition->visits);
+	add_source(feeds, &definition->members);
+}
+
+/* run a query on crmlife's own tables; $1 stage table, $2 and $3 the feeds */
+static uint64
+execute_on_feeds(const Feeds *feeds, const char *query, int expected)
+{
+	Oid			types[3] = {OIDOID, OIDARRAYOID, NAMEARRAYOID};
+	Datum		values[3];
+	CrmIdentity saved;
+	uint64		count;
+
+	values[0] = feeds->stage_table;
+	values[1] =
+		PointerGetDatum(construct_array(feeds->relations, feeds->count, OIDOID,
+										sizeof(Oid), true, TYPALIGN_INT));
+	values[2] =
+		PointerGetDatum(construct_array(feeds->columns, feeds->count, NAMEOID,
+										NAMEDATALEN, false, TYPALIGN_CHAR));
+	crm_become_catalog_owner(&saved);
+	count = crm_execute(query, 3, types, values, NULL, expected);
+	crm_revert_identity(&saved);
+	return count;
+}
+
+/* the relations that are not as they were seen; *known: seen at all */
+static int
+find_changed(const Feeds *feeds, Oid **relations, bool **known)
+{
+	uint64 count = execute_on_feeds(
+		feeds,
+		"SELECT r.source, bool_and(s.source IS NOT NULL) "
+		"FROM unnest($2, $3) AS r(source, customer) "
+		"LEFT JOIN crmlife.capture_source s ON s.source = r.source "
+		"AND s.stage_table = $1 AND s.customer = r.customer "
+		"WHERE s.seen IS DISTINCT FROM " SEEN_NOW
+		" GROUP BY r.source ORDER BY r.source",
+		SPI_OK_SELECT);
+
+	*relations = palloc(sizeof(Oid) * Max(count, 1));
+	*known = palloc(sizeof(bool) * Max(count, 1));
+	for (uint64 i = 0; i < count; i++)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		TupleDesc row = SPI_tuptable->tupdesc;
+		bool	  isnull;
+
+		(*relations)[i] =
+			DatumGetObjectId(SPI_getbinval(tuple, row, 1, &isnull));
+		(*known)[i] = DatumGetBool(SPI_getbinval(tuple, row, 2, &isnull));
+	}
+	return (int) count;
+}
+
+static void
+record_feeds(const Feeds *feeds)
+{
+	execute_on_feeds(feeds,
+					 "INSERT INTO crmlife.capture_source AS s "
+					 "(source, stage_table, customer, seen) "
+					 "SELECT DISTINCT r.source, $1, r.customer, " SEEN_NOW
+					 " FROM unnest($2, $3) AS r(source, customer) "
+					 "ON CONFLICT (source, stage_table, customer) "
+					 "DO UPDATE SET seen = excluded.seen "
+					 "WHERE s.seen IS DISTINCT FROM excluded.seen",
+					 SPI_OK_INSERT);
 }
 
 /* forget relations that feed the stage table no more: detached, dropped */
 static bool
-forget_others(const CrmStageDefinition *definition)
+forget_others(const Feeds *feeds)
 {
-	const CrmSource *sources[] = {&definition->orders, &definition->visits,
-								  &definition->members};
-	CrmIdentity		 saved;
-	Oid				 types[2] = {OIDOID, OIDARRAYOID};
-	Datum			 values[2];
-	List			*relations = NIL;
-	Datum			*oids;
-	int				 count = 0;
-	ListCell		*cell;
-	uint64			 removed;
-
-	for (int i = 0; i < lengthof(sources); i++)
-		if (OidIsValid(sources[i]->relation))
-			relations =
-				list_concat(relations, find_all_inheritors(sources[i]->relation,
-														   NoLock, NULL));
-	oids = palloc(sizeof(Datum) * Max(list_length(relations), 1));
-	foreach (cell, relations)
-		oids[count++] = ObjectIdGetDatum(lfirst_oid(cell));
-	values[0] = ObjectIdGetDatum(definition->stage_table);
-	values[1] = PointerGetDatum(
-		construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
-	crm_become_catalog_owner(&saved);
-	removed = crm_execute("DELETE FROM crmlife.capture_source "
-						  "WHERE stage_table = $1 AND source <> ALL ($2)",
-						  2, types, values, NULL, SPI_OK_DELETE);
-	crm_revert_identity(&saved);
-	return removed > 0;
+	return execute_on_feeds(feeds,
+							"DELETE FROM crmlife.capture_source s "
+							"WHERE s.stage_table = $1 AND NOT EXISTS "
+							"(SELECT FROM unnest($2, $3) "
+							"AS r(source, customer) "
+							"WHERE r.source = s.source "
+							"AND r.customer = s.customer)",
+							SPI_OK_DELETE) > 0;
 }
+
+/* ----- a snapshot that is older than a lock ----- */
+
+/* the transaction that took a relation in under such a snapshot */
+static FullTransactionId taken_in_blindly = {0};
+
+bool
+crm_capture_may_have_missed(void)
+{
+	return FullTransactionIdIsValid(taken_in_blindly) &&
+		   FullTransactionIdEquals(taken_in_blindly,
+								   GetTopFullTransactionIdIfAny());
+}
+
+/* ----- installation as a whole ----- */
 
 bool
 crm_capture_install(const CrmStageDefinition *definition)
 {
-	bool changed = false;
+	Feeds feeds;
+	Oid	 *changed;
+	bool *known;
+	int	  count;
+	bool  good = true;
+	bool  gone;
 
-	changed |= install_on_source(&definition->orders, definition->stage_table);
-	changed |= install_on_source(&definition->visits, definition->stage_table);
-	changed |= install_on_source(&definition->members, definition->stage_table);
-	changed |= forget_others(definition);
-	return changed;
+	list_feeds(definition, &feeds);
+	count = find_changed(&feeds, &changed, &known);
+	for (int i = 0; i < count; i++)
+	{
+		if (!known[i])
+			LockRelationOid(changed[i], ShareRowExclusiveLock);
+		good &= install_triggers(changed[i]);
+	}
+	gone = forget_others(&feeds);
+	if (count == 0 && !gone)
+		return false;
+	record_feeds(&feeds);
+	/* where a trigger stays disabled, the next run has to look again */
+	if (!good)
+		execute_on_feeds(&feeds,
+						 "UPDATE crmlife.capture_source SET seen = '' "
+						 "WHERE stage_table = $1 AND source = ANY ($2) "
+						 "AND customer = ANY ($3)",
+						 SPI_OK_UPDATE);
+	/* whoever wrote before the lock may be invisible to an older snapshot */
+	if (IsolationUsesXactSnapshot())
+		taken_in_blindly = GetTopFullTransactionId();
+	return true;
 }
 
 /* ----- removal ----- */
 
+/* the sources of a stage table that no other listens to */
+static int
+find_unused(Oid stage_table, Oid **relations)
+{
+	CrmIdentity saved;
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
+	uint64		count;
+
+	crm_become_catalog_owner(&saved);
+	count = crm_execute("SELECT DISTINCT g.source "
+						"FROM crmlife.capture_source g "
+						"WHERE g.stage_table = $1 AND NOT EXISTS "
+						"(SELECT FROM crmlife.capture_source c "
+						"WHERE c.source = g.source AND c.stage_table <> $1) "
+						"ORDER BY 1",
+						1, types, values, NULL, SPI_OK_SELECT);
+	*relations = palloc(sizeof(Oid) * Max(count, 1));
+	for (uint64 i = 0; i < count; i++)
+	{
+		bool isnull;
+
+		(*relations)[i] = DatumGetObjectId(SPI_getbinval(
+			SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+	}
+	crm_revert_identity(&saved);
+	return (int) count;
+}
+
 static void
 drop_triggers(Oid relation)
 {
-	if (!crm_owns_relation(relation, GetUserId()))
-	{
-		ereport(
-			NOTICE,
-			(errmsg("capture triggers stay on %s, which you do not own",
-					crm_quote_relation(relation)),
-			 errdetail("They find nothing to do there."),
-			 errhint("Its owner can drop the triggers crmlife_capture_*.")));
-		return;
-	}
 	for (int i = 0; i < lengthof(capture_triggers); i++)
 		run_ddl(psprintf("DROP TRIGGER IF EXISTS %s ON %s",
 						 quote_identifier(capture_triggers[i].name),
 						 crm_quote_relation(relation)));
+}
+
+/* lock a source whose triggers may go; false: it stays as it is */
+static bool
+lock_unused(Oid relation)
+{
+	if (get_rel_name(relation) == NULL)
+		return false;
+	if (crm_owns_relation(relation, GetUserId()))
+	{
+		LockRelationOid(relation, AccessExclusiveLock);
+		return true;
+	}
+	ereport(NOTICE,
+			(errmsg("capture triggers stay on %s, which you do not own",
+					crm_quote_relation(relation)),
+			 errdetail("They find nothing to do there."),
+			 errhint("Its owner can drop the triggers crmlife_capture_*.")));
+	return false;
 }
 
 void
@@ -457,27 +692,21 @@ crm_capture_remove(Oid stage_table)
 	CrmIdentity saved;
 	Oid			types[1] = {OIDOID};
 	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
-	uint64		count;
 	Oid		   *unused;
+	int			count = find_unused(stage_table, &unused);
+	bool		locked = false;
 
-	crm_become_catalog_owner(&saved);
-	crm_execute("WITH gone AS (DELETE FROM crmlife.capture_source "
-				"WHERE stage_table = $1 RETURNING source) "
-				"SELECT DISTINCT g.source FROM gone g WHERE NOT EXISTS "
-				"(SELECT FROM crmlife.capture_source c "
-				"WHERE c.source = g.source AND c.stage_table <> $1)",
-				1, types, values, NULL, SPI_OK_SELECT);
-	count = SPI_processed;
-	unused = palloc(sizeof(Oid) * Max(count, 1));
-	for (uint64 i = 0; i < count; i++)
-	{
-		bool isnull;
-
-		unused[i] = DatumGetObjectId(SPI_getbinval(
-			SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-	}
-	crm_revert_identity(&saved);
-	for (uint64 i = 0; i < count; i++)
-		if (get_rel_name(unused[i]) != NULL)
+	for (int i = 0; i < count; i++)
+		locked |= lock_unused(unused[i]);
+	/* another stage table may have been created on them in the meantime */
+	if (locked)
+		count = find_unused(stage_table, &unused);
+	for (int i = 0; i < count; i++)
+		if (get_rel_name(unused[i]) != NULL &&
+			crm_owns_relation(unused[i], GetUserId()))
 			drop_triggers(unused[i]);
+	crm_become_catalog_owner(&saved);
+	crm_execute("DELETE FROM crmlife.capture_source WHERE stage_table = $1", 1,
+				types, values, NULL, SPI_OK_DELETE);
+	crm_revert_identity(&saved);
 }

@@ -14,6 +14,16 @@
  */
 extern bool crm_capture_install(const CrmStageDefinition *definition);
 
+/*
+ * True when this transaction has taken a source in under a snapshot older than
+ * its lock (REPEATABLE READ): rows committed in between are neither seen nor
+ * captured, so that everybody has to be looked at again.
+ */
+extern bool crm_capture_may_have_missed(void);
+
+/* have the next run look at every customer; verify leaves them all out */
+extern void crm_queue_everybody(Oid stage_table);
+
 /* remove triggers that feed no stage table any more, where that is allowed */
 extern void crm_capture_remove(Oid stage_table);
 

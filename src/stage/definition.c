@@ -37,6 +37,7 @@
 #include "functions/model_type.h"
 #include "functions/numeric_money.h"
 #include "stage/definition.h"
+#include "stage/source.h"
 #include "stage/stage.h"
 
 /* the SQL function of src/functions/model_type.c */
@@ -114,14 +115,18 @@ crm_revert_identity(const CrmIdentity *saved)
 
 /* ----- locks ----- */
 
-/* advisory locks of a class of our own: "crml" */
-#define CRM_LOCK_CLASS 0x63726d6c
-
+/*
+ * A lock on the stage table as an object of crmlife.stage_table: unlike an
+ * advisory lock, nobody can take it from SQL and so keep refreshes waiting.
+ */
 static void
 stage_lock_tag(LOCKTAG *tag, Oid stage_table)
 {
-	/* field4 = 2 is how pg_locks shows a pair of int4 keys */
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, CRM_LOCK_CLASS, stage_table, 2);
+	Oid namespace = get_namespace_oid("crmlife", false);
+
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId,
+					   get_relname_relid("stage_table", namespace), stage_table,
+					   0);
 }
 
 void
@@ -331,6 +336,7 @@ read_definition(const Row *row, CrmStageDefinition *definition,
 
 	read_sources(row, definition, into);
 	definition->customer_column = keep(into, row_text(row, "customer_column"));
+	definition->changes = row_oid(row, "changes");
 	definition->key = key_from_name(row_text(row, "key_kind"));
 	definition->timezone = keep(into, row_text(row, "timezone"));
 	definition->by_trigger = strcmp(row_text(row, "capture"), "trigger") == 0;
@@ -352,11 +358,6 @@ read_relation(CrmStageDefinition *definition)
 	HeapTuple	  tuple;
 	Form_pg_class form;
 	AttrNumber	  number;
-	Oid			  type;
-	int32		  typmod;
-	Oid			  collation;
-	char		 *schema;
-	char		 *name;
 
 	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(definition->stage_table));
 	if (!HeapTupleIsValid(tuple))
@@ -369,12 +370,8 @@ read_relation(CrmStageDefinition *definition)
 						 definition->stage_table)));
 	form = (Form_pg_class) GETSTRUCT(tuple);
 	definition->owner = form->relowner;
-	schema = get_namespace_name(form->relnamespace);
-	name = NameStr(form->relname);
-	definition->table_name = pstrdup(quote_qualified_identifier(schema, name));
-	definition->changes_name = pstrdup(
-		quote_qualified_identifier(schema, psprintf("%s_changes", name)));
 	ReleaseSysCache(tuple);
+	definition->table_name = crm_quote_relation(definition->stage_table);
 
 	number = get_attnum(definition->stage_table, definition->customer_column);
 	if (number == InvalidAttrNumber)
@@ -382,10 +379,38 @@ read_relation(CrmStageDefinition *definition)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("stage table %s has lost its column \"%s\"",
 						definition->table_name, definition->customer_column)));
-	get_atttypetypmodcoll(definition->stage_table, number, &type, &typmod,
-						  &collation);
+	/* without its length: a cast would cut a customer short without a word */
 	definition->key_type = format_type_extended(
-		type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+		get_atttype(definition->stage_table, number), -1,
+		FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+	definition->key_type_oid = get_atttype(definition->stage_table, number);
+}
+
+char *
+crm_changes_name(const CrmStageDefinition *definition)
+{
+	if (get_rel_name(definition->changes) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("change log of stage table %s does not exist any more",
+						definition->table_name),
+				 errdetail("The relation with OID %u was dropped.",
+						   definition->changes),
+				 errhint("Call crmlife.drop_stage_table and "
+						 "crmlife.create_stage_table.")));
+	return crm_quote_relation(definition->changes);
+}
+
+static void
+refuse_other_table(Oid relation)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("%s is not a stage table",
+						   get_rel_name(relation)
+							   ? crm_quote_relation(relation)
+							   : psprintf("relation with OID %u", relation)),
+					errhint("SELECT stage_table FROM crmlife.status lists "
+							"them; crmlife.create_stage_table makes one.")));
 }
 
 CrmStageDefinition *
@@ -411,14 +436,7 @@ crm_load_definition(Oid stage_table)
 				  "ON c.stage_table = t.stage_table AND c.segment = '' "
 				  "WHERE t.stage_table = $1",
 				  1, types, values) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("%s is not a stage table",
-						get_rel_name(stage_table)
-							? crm_quote_relation(stage_table)
-							: psprintf("relation with OID %u", stage_table)),
-				 errhint("SELECT stage_table FROM crmlife.status lists them; "
-						 "crmlife.create_stage_table makes one.")));
+		refuse_other_table(stage_table);
 	row.tuple = SPI_tuptable->vals[0];
 	row.descriptor = SPI_tuptable->tupdesc;
 	definition->stage_table = stage_table;
@@ -426,6 +444,7 @@ crm_load_definition(Oid stage_table)
 	SPI_finish();
 	crm_revert_identity(&saved);
 	read_relation(definition);
+	crm_recheck_sources(definition);
 	return definition;
 }
 
@@ -465,17 +484,17 @@ crm_require_stage_owner(Oid stage_table)
 /* ----- models ----- */
 
 void
-crm_check_stage_model(const CrmModel *model, bool visits, bool members)
+crm_check_stage_model(const CrmModel *model, bool visits, bool registrations)
 {
 	unsigned supplied = CRM_FACT_BIT(CRM_FACT_COUNT) - 1;
 
 	if (!visits)
 		supplied &= ~CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_VISIT);
-	if (!members)
+	if (!registrations)
 		supplied &= ~CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_REGISTERED);
 	crm_model_require(model, supplied, "a stage table without that source",
-					  "Give create_stage_table the visits or members source "
-					  "that has it.");
+					  "Give create_stage_table the source that has it: visits "
+					  "with visited_at, members with registered_at.");
 }
 
 static bool
@@ -544,7 +563,7 @@ crm_effective_model(PG_FUNCTION_ARGS)
 	SPI_finish();
 	crm_revert_identity(&saved);
 	if (model == 0)
-		PG_RETURN_NULL();
+		refuse_other_table(stage_table);
 	PG_RETURN_DATUM(model);
 }
 

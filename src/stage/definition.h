@@ -49,8 +49,8 @@ typedef struct CrmStageDefinition
 {
 	Oid	  stage_table;
 	Oid	  owner;
-	char *table_name;	/* qualified and quoted */
-	char *changes_name; /* the change log's */
+	char *table_name; /* qualified and quoted */
+	Oid	  changes;	  /* the change log; may be gone */
 
 	CrmSource	orders;
 	CrmSource	visits;
@@ -58,6 +58,7 @@ typedef struct CrmStageDefinition
 	char	   *customer_column; /* as it is called, unquoted */
 	CrmStageKey key;
 	char	   *key_type; /* of the stage table's customer column */
+	Oid			key_type_oid;
 	char	   *timezone;
 	bool		by_trigger;
 
@@ -115,8 +116,10 @@ extern void crm_record_model_version(Oid stage_table);
 /* an error unless the model has a threshold of that name */
 extern void crm_require_threshold(Oid stage_table, const char *name);
 extern void crm_refuse_on_standby(void);
+/* the change log's name, qualified and quoted; an error when it is gone */
+extern char *crm_changes_name(const CrmStageDefinition *definition);
 /* refuse a model that reads what the sources do not have, or lacks a value */
 extern void
-crm_check_stage_model(const CrmModel *model, bool visits, bool members);
+crm_check_stage_model(const CrmModel *model, bool visits, bool registrations);
 
 #endif /* CRM_DEFINITION_H */

@@ -13,7 +13,9 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -40,6 +42,7 @@
 #include "stage/expression.h"
 #include "stage/refresh.h"
 #include "stage/row.h"
+#include "stage/source.h"
 #include "stage/stage.h"
 
 /* the arguments of create_stage_table, in order */
@@ -115,129 +118,15 @@ relation_argument(FunctionCallInfo fcinfo, int number)
 
 /* ----- sources ----- */
 
-static bool
-can_carry_triggers(Oid relation)
-{
-	char kind = get_rel_relkind(relation);
-
-	return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
-}
-
 static void
-check_source_kind(Oid relation, const char *argument, bool by_trigger)
+refuse_without(FunctionCallInfo fcinfo, int number, const char *argument,
+			   const char *source)
 {
-	char kind = get_rel_relkind(relation);
-
-	if (get_rel_name(relation) == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("%s: relation with OID %u does not exist",
-							   argument, relation)));
-	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
-		kind != RELKIND_VIEW && kind != RELKIND_MATVIEW &&
-		kind != RELKIND_FOREIGN_TABLE)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("%s: %s is not a table or view", argument,
-							   crm_quote_relation(relation))));
-	if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP)
+	if (!PG_ARGISNULL(number))
 		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("%s: %s is a temporary table", argument,
-						crm_quote_relation(relation)),
-				 errdetail("Later refreshes, in other sessions, cannot see "
-						   "it.")));
-	if (by_trigger && !can_carry_triggers(relation))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("%s: changes of %s cannot be captured by triggers",
-						argument, crm_quote_relation(relation)),
-				 errdetail("It is a view or a foreign table."),
-				 errhint("Pass capture => 'full': every refresh then reads "
-						 "all of it.")));
-}
-
-static void
-check_source_rights(Oid relation, const char *argument, bool by_trigger)
-{
-	if (pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(relation, GetUserId(), ACL_SELECT,
-								  ACLMASK_ANY) != ACLCHECK_OK)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s: permission denied for %s", argument,
-					crm_quote_relation(relation)),
-			 errdetail("A stage table reads its sources with its "
-					   "owner's rights."),
-			 errhint("GRANT SELECT ON %s TO %s;", crm_quote_relation(relation),
-					 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-	if (by_trigger &&
-		pg_class_aclcheck(relation, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s: no right to create triggers on %s", argument,
-					crm_quote_relation(relation)),
-			 errhint("GRANT TRIGGER ON %s TO %s; or pass capture => "
-					 "'full'.",
-					 crm_quote_relation(relation),
-					 quote_identifier(GetUserNameFromId(GetUserId(), false)))));
-}
-
-static Oid
-column_type(Oid relation, const char *argument, const char *column)
-{
-	AttrNumber number = get_attnum(relation, column);
-
-	if (number <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("%s: column \"%s\" of %s does not exist", argument,
-						column, crm_quote_relation(relation)),
-				 errhint("Give the name of a column as it is stored, without "
-						 "quotes around it.")));
-	return get_atttype(relation, number);
-}
-
-static const char *
-kind_of_key(Oid type)
-{
-	Oid	 base = getBaseType(type);
-	char category;
-	bool preferred;
-
-	if (base == INT2OID || base == INT4OID || base == INT8OID)
-		return "bigint";
-	if (base == UUIDOID)
-		return "uuid";
-	get_type_category_preferred(base, &category, &preferred);
-	return category == TYPCATEGORY_STRING ? "text" : NULL;
-}
-
-static const char *
-check_key(Oid relation, const char *argument, const char *column)
-{
-	Oid			type = column_type(relation, argument, column);
-	const char *kind = kind_of_key(type);
-	Oid			collation;
-	int32		typmod;
-
-	if (kind == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("%s: column \"%s\" is of type %s", argument, column,
-						format_type_be(type)),
-				 errdetail("A customer is a bigint, integer, smallint, uuid or "
-						   "text.")));
-	get_atttypetypmodcoll(relation, get_attnum(relation, column), &type,
-						  &typmod, &collation);
-	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s: column \"%s\" has a nondeterministic collation",
-						argument, column),
-				 errhint("Use a view that casts it to text COLLATE \"C\", with "
-						 "capture => 'full'.")));
-	return kind;
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is given without %s", argument, source),
+				 errhint("Name the relation with %s => '...'.", source)));
 }
 
 /* visits and members name customers the way the orders do */
@@ -250,7 +139,7 @@ check_same_key(const StagePlan *plan, const CrmSource *source,
 	if (source->customer == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("%s needs %s", argument, column_argument)));
-	kind = check_key(source->relation, column_argument, source->customer);
+	kind = crm_check_key(source->relation, column_argument, source->customer);
 	if (strcmp(kind, plan->key_kind) != 0)
 		ereport(
 			ERROR,
@@ -268,10 +157,10 @@ plan_orders(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("orders must not be null")));
 	orders->relation = PG_GETARG_OID(ARG_ORDERS);
-	check_source_kind(orders->relation, "orders", by_trigger);
-	check_source_rights(orders->relation, "orders", by_trigger);
+	crm_check_source(orders->relation, "orders", by_trigger);
 	orders->customer = required_text(fcinfo, ARG_CUSTOMER, "customer");
-	plan->key_kind = check_key(orders->relation, "customer", orders->customer);
+	plan->key_kind =
+		crm_check_key(orders->relation, "customer", orders->customer);
 	orders->at = crm_check_expression(
 		orders->relation, "ordered_at",
 		required_text(fcinfo, ARG_ORDERED_AT, "ordered_at"),
@@ -294,9 +183,13 @@ plan_visits(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 
 	visits->relation = relation_argument(fcinfo, ARG_VISITS);
 	if (!OidIsValid(visits->relation))
+	{
+		refuse_without(fcinfo, ARG_VISIT_CUSTOMER, "visit_customer", "visits");
+		refuse_without(fcinfo, ARG_VISITED_AT, "visited_at", "visits");
+		refuse_without(fcinfo, ARG_VISIT_FILTER, "visit_filter", "visits");
 		return;
-	check_source_kind(visits->relation, "visits", by_trigger);
-	check_source_rights(visits->relation, "visits", by_trigger);
+	}
+	crm_check_source(visits->relation, "visits", by_trigger);
 	visits->customer = text_argument(fcinfo, ARG_VISIT_CUSTOMER);
 	check_same_key(plan, visits, "visits", "visit_customer");
 	visits->at = crm_check_expression(
@@ -316,13 +209,18 @@ plan_members(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 	members->relation = relation_argument(fcinfo, ARG_MEMBERS);
 	if (OidIsValid(members->relation))
 	{
-		check_source_kind(members->relation, "members", by_trigger);
-		check_source_rights(members->relation, "members", by_trigger);
+		crm_check_source(members->relation, "members", by_trigger);
 		members->customer = text_argument(fcinfo, ARG_MEMBER_CUSTOMER);
 		check_same_key(plan, members, "members", "member_customer");
 		members->at = crm_check_expression(
 			members->relation, "registered_at",
 			text_argument(fcinfo, ARG_REGISTERED_AT), CRM_EXPRESSION_TIME);
+	}
+	else
+	{
+		refuse_without(fcinfo, ARG_MEMBER_CUSTOMER, "member_customer",
+					   "members");
+		refuse_without(fcinfo, ARG_REGISTERED_AT, "registered_at", "members");
 	}
 	plan->segment = crm_check_expression(
 		OidIsValid(members->relation) ? members->relation
@@ -338,6 +236,8 @@ plan_name(StagePlan *plan, FunctionCallInfo fcinfo)
 	char	 *name = required_text(fcinfo, ARG_NAME, "name");
 	RangeVar *range = makeRangeVarFromNameList(crm_qualified_name_list(name));
 
+	Oid schema;
+
 	if (strlen(range->relname) + strlen("_changes") >= NAMEDATALEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_NAME_TOO_LONG),
@@ -345,8 +245,42 @@ plan_name(StagePlan *plan, FunctionCallInfo fcinfo)
 				 errdetail("Its change log is called %s_changes, which must "
 						   "fit into %d bytes.",
 						   range->relname, NAMEDATALEN - 1)));
-	plan->schema = get_namespace_name(RangeVarGetCreationNamespace(range));
+	schema = RangeVarGetCreationNamespace(range);
+	if (isAnyTempNamespace(schema))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+						errmsg("a stage table cannot be a temporary table"),
+						errdetail("Its refreshes run in other sessions."),
+						errhint("Give a schema: name => 'public.%s'.",
+								range->relname)));
+	plan->schema = get_namespace_name(schema);
 	plan->name = range->relname;
+}
+
+static void
+check_customer_column(const char *name)
+{
+	/* those of the table to come, of the change log, and PostgreSQL's own */
+	static const char *const others[] = {
+		"refreshed_at", "history",	   "seq",	"from_stage",	 "to_stage",
+		"changed_on",	"recorded_at", "cause", "model_version", "tableoid",
+		"ctid",			"xmin",		   "xmax",	"cmin",			 "cmax"};
+	bool taken = false;
+
+	if (strlen(name) == 0 || strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("customer_column \"%s\" is no column name", name),
+				 errdetail("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
+	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		taken |= strcmp(name, crm_stage_columns[i].name) == 0;
+	for (int i = 0; i < lengthof(others); i++)
+		taken |= strcmp(name, others[i]) == 0;
+	if (taken)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_COLUMN),
+				 errmsg("a stage table has a column \"%s\" of its own", name),
+				 errhint("Choose another name with customer_column => "
+						 "'...'.")));
 }
 
 /* the customer column: name and type of the source's */
@@ -362,19 +296,7 @@ plan_customer_column(StagePlan *plan, FunctionCallInfo fcinfo)
 	plan->customer_column = text_argument(fcinfo, ARG_CUSTOMER_COLUMN);
 	if (plan->customer_column == NULL)
 		plan->customer_column = plan->orders.customer;
-	if (strlen(plan->customer_column) == 0 ||
-		strlen(plan->customer_column) >= NAMEDATALEN)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
-						errmsg("customer_column \"%s\" is no column name",
-							   plan->customer_column)));
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
-		if (strcmp(plan->customer_column, crm_stage_columns[i].name) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_COLUMN),
-					 errmsg("a stage table has a column \"%s\" of its own",
-							plan->customer_column),
-					 errhint("Choose another name with customer_column => "
-							 "'...'.")));
+	check_customer_column(plan->customer_column);
 	get_atttypetypmodcoll(plan->orders.relation, number, &type, &typmod,
 						  &collation);
 	type = getBaseTypeAndTypmod(type, &typmod);
@@ -470,7 +392,7 @@ plan_settings(StagePlan *plan, FunctionCallInfo fcinfo)
 	plan->model = PG_GETARG_DATUM(ARG_MODEL);
 	crm_check_stage_model(crm_model_from_datum(plan->model),
 						  OidIsValid(plan->visits.relation),
-						  OidIsValid(plan->members.relation));
+						  plan->members.at != NULL);
 	plan->timezone =
 		checked_timezone(required_text(fcinfo, ARG_TIMEZONE, "timezone"));
 	if (PG_ARGISNULL(ARG_REFRESH_EVERY))
@@ -530,12 +452,14 @@ add_relation(Values *values, Oid relation)
 }
 
 static void
-store_definition(const StagePlan *plan, Oid stage_table, Oid model_type)
+store_definition(const StagePlan *plan, Oid stage_table, Oid changes,
+				 Oid model_type)
 {
 	Values		values = {0};
 	CrmIdentity saved;
 
 	add_relation(&values, stage_table);
+	add_relation(&values, changes);
 	add_relation(&values, plan->orders.relation);
 	add_text(&values, plan->orders.customer);
 	add_text(&values, plan->orders.at);
@@ -558,13 +482,14 @@ store_definition(const StagePlan *plan, Oid stage_table, Oid model_type)
 	add_text(&values, plan->customer_column);
 	add_text(&values, plan->key_kind);
 	crm_become_catalog_owner(&saved);
-	crm_execute("INSERT INTO crmlife.stage_table (stage_table, orders, "
-				"customer, ordered_at, amount, order_filter, order_key, "
-				"visits, visit_customer, visited_at, visit_filter, members, "
-				"member_customer, registered_at, segment, model, timezone, "
-				"refresh_every, capture, customer_column, key_kind) VALUES "
-				"($1, $2, $3::name, $4, $5, $6, $7, $8, $9::name, $10, $11, "
-				"$12, $13::name, $14, $15, $16, $17, $18, $19, $20::name, $21)",
+	crm_execute("INSERT INTO crmlife.stage_table (stage_table, changes, "
+				"orders, customer, ordered_at, amount, order_filter, "
+				"order_key, visits, visit_customer, visited_at, visit_filter, "
+				"members, member_customer, registered_at, segment, model, "
+				"timezone, refresh_every, capture, customer_column, key_kind) "
+				"VALUES ($1, $2, $3, $4::name, $5, $6, $7, $8, $9, $10::name, "
+				"$11, $12, $13, $14::name, $15, $16, $17, $18, $19, $20, "
+				"$21::name, $22)",
 				values.count, values.types, values.values, values.nulls,
 				SPI_OK_INSERT);
 	crm_execute(
@@ -580,7 +505,6 @@ static void
 fill(Oid stage_table, bool by_trigger)
 {
 	CrmStageDefinition *definition;
-	CrmRefreshResult	result;
 	CrmIdentity			saved;
 
 	CommandCounterIncrement();
@@ -593,7 +517,7 @@ fill(Oid stage_table, bool by_trigger)
 		crm_revert_identity(&saved);
 	}
 	crm_calibrate_first(stage_table);
-	crm_stage_rebuild(stage_table, false, &result);
+	crm_stage_fill(stage_table);
 }
 
 PG_FUNCTION_INFO_V1(crm_create_stage_table);
@@ -602,7 +526,9 @@ Datum
 crm_create_stage_table(PG_FUNCTION_ARGS)
 {
 	StagePlan	plan = {0};
+	Oid			schema;
 	Oid			stage_table;
+	Oid			changes;
 	bool		by_trigger;
 	CrmIdentity saved;
 
@@ -621,10 +547,12 @@ crm_create_stage_table(PG_FUNCTION_ARGS)
 	crm_pin_search_path(&saved);
 	create_tables(&plan);
 	comment_tables(&plan);
-	stage_table =
-		get_relname_relid(plan.name, get_namespace_oid(plan.schema, false));
+	schema = get_namespace_oid(plan.schema, false);
+	stage_table = get_relname_relid(plan.name, schema);
+	changes = get_relname_relid(psprintf("%s_changes", plan.name), schema);
 	crm_stage_lock(stage_table);
-	store_definition(&plan, stage_table,
+	crm_link_changes(stage_table, changes);
+	store_definition(&plan, stage_table, changes,
 					 get_fn_expr_argtype(fcinfo->flinfo, ARG_MODEL));
 	fill(stage_table, by_trigger);
 	crm_revert_identity(&saved);
@@ -634,8 +562,23 @@ crm_create_stage_table(PG_FUNCTION_ARGS)
 
 /* ----- dropping ----- */
 
+/* DROP TABLE of the stage table takes the change log with it */
+void
+crm_link_changes(Oid stage_table, Oid changes)
+{
+	ObjectAddress log;
+	ObjectAddress table;
+
+	ObjectAddressSet(log, RelationRelationId, changes);
+	ObjectAddressSet(table, RelationRelationId, stage_table);
+	(void) deleteDependencyRecordsForSpecific(RelationRelationId, changes,
+											  DEPENDENCY_AUTO,
+											  RelationRelationId, stage_table);
+	recordDependencyOn(&log, &table, DEPENDENCY_AUTO);
+}
+
 /* crmlife's own rows about a stage table */
-static uint64
+static void
 forget(Oid stage_table)
 {
 	static const char *const tables[] = {
@@ -644,16 +587,41 @@ forget(Oid stage_table)
 	Oid			types[1] = {OIDOID};
 	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
 	CrmIdentity saved;
-	uint64		removed = 0;
 
 	crm_become_catalog_owner(&saved);
 	for (int i = 0; i < lengthof(tables); i++)
-		removed = crm_execute(
-			psprintf("DELETE FROM crmlife.%s WHERE stage_table = $1",
-					 tables[i]),
-			1, types, values, NULL, SPI_OK_DELETE);
+		crm_execute(psprintf("DELETE FROM crmlife.%s WHERE stage_table = $1",
+							 tables[i]),
+					1, types, values, NULL, SPI_OK_DELETE);
 	crm_revert_identity(&saved);
-	return removed;
+}
+
+/* the change log of a stage table; InvalidOid when it is none */
+static Oid
+changes_of(Oid stage_table)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity saved;
+	bool		isnull;
+	Oid			changes = InvalidOid;
+
+	crm_become_catalog_owner(&saved);
+	if (crm_execute("SELECT changes::oid FROM crmlife.stage_table "
+					"WHERE stage_table = $1",
+					1, types, values, NULL, SPI_OK_SELECT) > 0)
+		changes = DatumGetObjectId(SPI_getbinval(
+			SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	crm_revert_identity(&saved);
+	return changes;
+}
+
+static void
+drop_table(Oid table)
+{
+	if (SPI_execute(psprintf("DROP TABLE %s", crm_quote_relation(table)), false,
+					0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not drop relation %u", table);
 }
 
 PG_FUNCTION_INFO_V1(crm_drop_stage_table);
@@ -662,37 +630,31 @@ Datum
 crm_drop_stage_table(PG_FUNCTION_ARGS)
 {
 	Oid			stage_table = PG_GETARG_OID(0);
-	bool		exists = get_rel_name(stage_table) != NULL;
-	char	   *table = NULL;
-	char	   *changes = NULL;
+	char	   *name = get_rel_name(stage_table);
+	Oid			changes;
 	CrmIdentity saved;
 
 	crm_refuse_on_standby();
 	crm_require_stage_owner(stage_table);
 	crm_stage_lock(stage_table);
-	if (exists)
-	{
-		char *schema = get_namespace_name(get_rel_namespace(stage_table));
-		char *name = get_rel_name(stage_table);
-
-		table = quote_qualified_identifier(schema, name);
-		changes =
-			quote_qualified_identifier(schema, psprintf("%s_changes", name));
-	}
 	SPI_connect();
 	crm_pin_search_path(&saved);
-	crm_capture_remove(stage_table);
-	if (forget(stage_table) == 0)
+	changes = changes_of(stage_table);
+	if (!OidIsValid(changes))
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("%s is not a stage table",
-					exists ? table : "what was given"),
+					name ? crm_quote_relation(stage_table) : "what was given"),
 			 errhint("SELECT stage_table FROM crmlife.status lists them.")));
-	if (exists && SPI_execute(psprintf("DROP TABLE %s; DROP TABLE IF EXISTS %s",
-									   table, changes),
-							  false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not drop %s", table);
+	crm_capture_remove(stage_table);
+	forget(stage_table);
+	if (name)
+		drop_table(stage_table);
+	/* goes with the stage table, unless a restore has left it by itself */
+	CommandCounterIncrement();
+	if (get_rel_name(changes) != NULL)
+		drop_table(changes);
 	crm_revert_identity(&saved);
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -756,7 +718,7 @@ apply_change(Change *change, bool remodel)
 	definition = crm_load_newest_definition(change->stage_table);
 	crm_check_stage_model(definition->model,
 						  OidIsValid(definition->visits.relation),
-						  OidIsValid(definition->members.relation));
+						  definition->members.at != NULL);
 	if (remodel)
 		crm_record_model_version(change->stage_table);
 	if (definition->refreshed)

@@ -64,6 +64,7 @@ typedef struct Run
 	CrmWriter		   *writer;
 	CrmDay				day;
 	bool				remodel; /* only the model has changed */
+	bool				filling; /* the table is being created */
 	/* of the customer at hand */
 	Datum key;
 } Run;
@@ -297,10 +298,11 @@ log_changes(Run *run, const CrmPair *pair)
 	bool					  past_differs;
 
 	/* the first filling is no change: nothing was published before */
-	if (!definition->refreshed)
+	if (run->filling)
 		return;
 	published = read_published(definition, pair);
-	if (run->day < then)
+	/* restored from a dump: what was shown is known, but not of which day */
+	if (!definition->refreshed || run->day < then)
 	{
 		log_difference(run, pair, &published, run->day, true);
 		return;
@@ -505,6 +507,10 @@ run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	run->result->full = gather_keys(run, &keys, full);
 	run->result->day = run->day;
 	run->writer = crm_writer_begin(run->definition);
+	/* a dump does not hold the tie between the two */
+	if (!run->definition->refreshed && !run->filling)
+		crm_link_changes(run->definition->stage_table,
+						 run->definition->changes);
 	if (run->result->full)
 		refresh_all(run, &keys);
 	else
@@ -512,6 +518,8 @@ run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	crm_writer_end(run->writer);
 	run->result->rows = crm_writer_rows(run->writer);
 	run->result->changes = crm_writer_changes(run->writer);
+	if (crm_capture_may_have_missed())
+		crm_queue_everybody(run->definition->stage_table);
 	crm_revert_identity(&saved);
 	record_success(run, started);
 	SPI_finish();
@@ -544,6 +552,18 @@ crm_stage_rebuild(Oid stage_table, bool remodel, CrmRefreshResult *result)
 				true);
 }
 
+void
+crm_stage_fill(Oid stage_table)
+{
+	Run				 run = {0};
+	CrmRefreshResult result = {0};
+
+	run.definition = crm_load_newest_definition(stage_table);
+	run.result = &result;
+	run.filling = true;
+	run_refresh(&run, GetCurrentTransactionStartTimestamp(), CRM_NO_DAY, true);
+}
+
 /* ----- SQL ----- */
 
 PG_FUNCTION_INFO_V1(crm_refresh);
@@ -558,7 +578,13 @@ crm_refresh(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("stage_table must not be null")));
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
-		PG_RETURN_NULL();
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("%s must not be null",
+							   PG_ARGISNULL(1) ? "as_of" : "full"),
+						errhint("Leave it out for its default.")));
+	if (TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(1)))
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("as_of must be finite")));
 	stage_table = PG_GETARG_OID(0);
 	crm_refuse_on_standby();
 	crm_require_stage_owner(stage_table);

@@ -49,6 +49,9 @@ extern void crm_stage_unlock_session(Oid stage_table);
  */
 extern void crm_forget_dropped(void);
 
+/* have a stage table's change log dropped with it */
+extern void crm_link_changes(Oid stage_table, Oid changes);
+
 /* the owner of crmlife's own tables, as whom they are written */
 extern Oid crm_catalog_owner(void);
 

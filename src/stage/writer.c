@@ -260,7 +260,7 @@ begin_log(CrmWriter *writer, const CrmStageDefinition *definition)
 						"FROM ROWS FROM (unnest($1), unnest($2), unnest($3), "
 						"unnest($4), unnest($5)) WITH ORDINALITY "
 						"AS u(k, a, b, d, c, n) ORDER BY u.n",
-						definition->changes_name,
+						crm_changes_name(definition),
 						quote_identifier(definition->customer_column),
 						definition->key_type, definition->model_version),
 			   LOG_COLUMNS, log, false);

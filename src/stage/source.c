@@ -1,0 +1,259 @@
+/*
+ * source.c
+ *		What may be a source of a stage table, and what became of it since.
+ *
+ * Invariant: whatever a stage table cannot work with is refused when it is
+ * created, and named by the refresh when it came later, before anything is
+ * read.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "stage/source.h"
+
+/* ----- when a stage table is created ----- */
+
+const char *
+crm_kind_of_key(Oid type)
+{
+	Oid	 base = getBaseType(type);
+	char category;
+	bool preferred;
+
+	if (base == INT2OID || base == INT4OID || base == INT8OID)
+		return "bigint";
+	if (base == UUIDOID)
+		return "uuid";
+	get_type_category_preferred(base, &category, &preferred);
+	return category == TYPCATEGORY_STRING ? "text" : NULL;
+}
+
+static void
+refuse_capture(Oid relation, const char *argument, const char *why)
+{
+	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("%s: changes of %s cannot be captured by triggers",
+						   argument, crm_quote_relation(relation)),
+					errdetail("%s", why),
+					errhint("Pass capture => 'full': every refresh then reads "
+							"all of it.")));
+}
+
+void
+crm_check_capturable(Oid relation, const char *argument)
+{
+	char  kind = get_rel_relkind(relation);
+	char *name;
+	char *user;
+
+	if (kind == RELKIND_FOREIGN_TABLE)
+		refuse_capture(relation, argument, "It is a foreign table.");
+	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+		refuse_capture(relation, argument, "It is a view.");
+	if (get_rel_persistence(relation) == RELPERSISTENCE_UNLOGGED)
+		refuse_capture(relation, argument,
+					   "It is unlogged: a crash empties it and no trigger "
+					   "tells.");
+	if (pg_class_aclcheck(relation, GetUserId(), ACL_TRIGGER) == ACLCHECK_OK)
+		return;
+	name = crm_quote_relation(relation);
+	user = GetUserNameFromId(GetUserId(), false);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s: no right to create triggers on %s", argument, name),
+			 errhint("GRANT TRIGGER ON %s TO %s; or pass capture => 'full'.",
+					 name, quote_identifier(user))));
+}
+
+static void
+check_kind(Oid relation, const char *argument)
+{
+	char kind = get_rel_relkind(relation);
+
+	if (get_rel_name(relation) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("%s: relation with OID %u does not exist",
+							   argument, relation)));
+	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE &&
+		kind != RELKIND_VIEW && kind != RELKIND_MATVIEW &&
+		kind != RELKIND_FOREIGN_TABLE)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("%s: %s is not a table or view", argument,
+							   crm_quote_relation(relation))));
+	if (relation < FirstNormalObjectId)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("%s: %s belongs to PostgreSQL itself", argument,
+							   crm_quote_relation(relation))));
+	if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("%s: %s is a temporary table", argument,
+						crm_quote_relation(relation)),
+				 errdetail("Later refreshes, in other sessions, cannot see "
+						   "it.")));
+}
+
+static void
+check_readable(Oid relation, const char *argument)
+{
+	Oid	  user = GetUserId();
+	char *name = crm_quote_relation(relation);
+
+	if (pg_class_aclcheck(relation, user, ACL_SELECT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck_all(relation, user, ACL_SELECT, ACLMASK_ANY) ==
+			ACLCHECK_OK)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("%s: permission denied for %s", argument, name),
+					errdetail("A stage table reads its sources with its "
+							  "owner's rights."),
+					errhint("GRANT SELECT ON %s TO %s;", name,
+							quote_identifier(GetUserNameFromId(user, false)))));
+}
+
+void
+crm_check_source(Oid relation, const char *argument, bool by_trigger)
+{
+	ListCell *cell;
+
+	check_kind(relation, argument);
+	check_readable(relation, argument);
+	if (!by_trigger)
+		return;
+	foreach (cell, find_all_inheritors(relation, AccessShareLock, NULL))
+		crm_check_capturable(lfirst_oid(cell), argument);
+}
+
+static Oid
+column_type(Oid relation, const char *argument, const char *column)
+{
+	AttrNumber number = get_attnum(relation, column);
+
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("%s: column \"%s\" of %s does not exist", argument,
+						column, crm_quote_relation(relation)),
+				 errhint("Give the name of a column as it is stored, without "
+						 "quotes around it.")));
+	return get_atttype(relation, number);
+}
+
+const char *
+crm_check_key(Oid relation, const char *argument, const char *column)
+{
+	Oid			type = column_type(relation, argument, column);
+	const char *kind = crm_kind_of_key(type);
+	Oid			collation;
+	int32		typmod;
+
+	if (kind == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("%s: column \"%s\" is of type %s", argument, column,
+						format_type_be(type)),
+				 errdetail("A customer is a bigint, integer, smallint, uuid or "
+						   "text."),
+				 errhint("Use a view that casts it, with capture => "
+						 "'full'.")));
+	get_atttypetypmodcoll(relation, get_attnum(relation, column), &type,
+						  &typmod, &collation);
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s: column \"%s\" has a nondeterministic collation",
+						argument, column),
+				 errhint("Use a view that casts it to text COLLATE \"C\", with "
+						 "capture => 'full'.")));
+	return kind;
+}
+
+/* ----- at each refresh ----- */
+
+/* a customer column that was made wider than the stage table's */
+static void
+check_width(const CrmStageDefinition *definition, const CrmSource *source,
+			Oid type)
+{
+	Oid base = getBaseType(type);
+
+	if (definition->key == CRM_STAGE_KEY_BIGINT &&
+		get_typlen(base) > get_typlen(definition->key_type_oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of %s is wider than that of stage "
+						"table %s",
+						source->customer, crm_quote_relation(source->relation),
+						definition->table_name),
+				 errdetail("One is %s, the other %s.", format_type_be(type),
+						   format_type_be(definition->key_type_oid)),
+				 errhint("ALTER TABLE %s ALTER COLUMN %s TYPE %s; and the same "
+						 "for its change log.",
+						 definition->table_name,
+						 quote_identifier(definition->customer_column),
+						 format_type_be(base))));
+}
+
+static void
+check_source(const CrmStageDefinition *definition, const CrmSource *source,
+			 const char *argument)
+{
+	static const char *const again =
+		"Undo that, or call crmlife.drop_stage_table and "
+		"crmlife.create_stage_table.";
+	static const char *const kinds[] = {"bigint", "uuid", "text"};
+	AttrNumber				 number;
+	Oid						 type;
+
+	if (!OidIsValid(source->relation))
+		return;
+	if (get_rel_name(source->relation) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("%s of stage table %s do not exist any more",
+							   argument, definition->table_name),
+						errdetail("The relation with OID %u was dropped.",
+								  source->relation),
+						errhint("%s", again)));
+	number = get_attnum(source->relation, source->customer);
+	if (number <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("%s of stage table %s: column \"%s\" of %s does not "
+						"exist any more",
+						argument, definition->table_name, source->customer,
+						crm_quote_relation(source->relation)),
+				 errdetail("It was dropped or renamed."),
+				 errhint("%s", again)));
+	type = get_atttype(source->relation, number);
+	if (crm_kind_of_key(type) == NULL ||
+		strcmp(crm_kind_of_key(type), kinds[definition->key]) != 0)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("%s of stage table %s: column \"%s\" of %s is now of "
+					"type %s",
+					argument, definition->table_name, source->customer,
+					crm_quote_relation(source->relation), format_type_be(type)),
+			 errdetail("The stage table was created for customers of type "
+					   "%s.",
+					   kinds[definition->key]),
+			 errhint("%s", again)));
+	check_width(definition, source, type);
+}
+
+void
+crm_recheck_sources(const CrmStageDefinition *definition)
+{
+	check_source(definition, &definition->orders, "orders");
+	check_source(definition, &definition->visits, "visits");
+	check_source(definition, &definition->members, "members");
+}

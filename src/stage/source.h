@@ -1,0 +1,27 @@
+/*
+ * source.h
+ *		What may be a source of a stage table, and what became of it since.
+ */
+#ifndef CRM_SOURCE_H
+#define CRM_SOURCE_H
+
+#include "postgres.h"
+
+#include "stage/definition.h"
+
+/* errors name the argument of create_stage_table that gave the relation */
+extern void
+crm_check_source(Oid relation, const char *argument, bool by_trigger);
+/* an error unless a relation can carry capture triggers of the current user */
+extern void crm_check_capturable(Oid relation, const char *argument);
+/* kind of the customer column's type; an error when it is no customer */
+extern const char *
+crm_check_key(Oid relation, const char *argument, const char *column);
+
+/* "bigint", "uuid" or "text"; NULL: no type for a customer */
+extern const char *crm_kind_of_key(Oid type);
+
+/* an error when a source or its customer column is not what it was */
+extern void crm_recheck_sources(const CrmStageDefinition *definition);
+
+#endif /* CRM_SOURCE_H */
