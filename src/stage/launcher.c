@@ -177,7 +177,20 @@ add_rows(void)
 	rows_exhausted = full;
 }
 
-/* Forget databases that are gone, once nobody runs in them. */
+/* An idle worker goes by itself; a busy one may be interrupted. */
+static void
+ask_to_leave(CrmDatabaseRow *row, bool interrupt)
+{
+	if (row->worker == 0)
+		return;
+	row->leave = true;
+	if (!row->idle && interrupt)
+		kill(row->worker, SIGTERM);
+	else
+		SetLatch(row->latch);
+}
+
+/* Forget databases that are gone or not wanted, once nobody runs in them. */
 static void
 forget_unseen(void)
 {
@@ -188,6 +201,8 @@ forget_unseen(void)
 		CrmDatabaseRow *row = crm_database_row(served[i].oid, false);
 		bool			busy = row && (row->worker != 0 || row->starter != 0);
 
+		if (busy && !served[i].seen)
+			ask_to_leave(row, false);
 		if (served[i].seen || busy)
 			served[kept++] = served[i];
 		else if (row)
@@ -228,19 +243,6 @@ database_wanted_alone(Oid database)
 	if (!wanted)
 		LockRelease(&tag, RowExclusiveLock, false);
 	return wanted;
-}
-
-/* An idle worker goes by itself; a busy one is interrupted. */
-static void
-ask_to_leave(CrmDatabaseRow *row, bool interrupt)
-{
-	if (row->worker == 0)
-		return;
-	row->leave = true;
-	if (!row->idle && interrupt)
-		kill(row->worker, SIGTERM);
-	else
-		SetLatch(row->latch);
 }
 
 /* Do these hold for the row of a database?  What is so may change at once. */

@@ -92,6 +92,8 @@ ok(defined wait_for($node, 'one', 'SELECT count(*) FROM stages WHERE customer_id
 # only the databases that are named
 $node->safe_psql('postgres', q(ALTER SYSTEM SET crmlife.databases = two));
 $node->reload;
+ok(defined wait_for($node, 'postgres', "SELECT string_agg(datname, ' ') FROM pg_stat_activity WHERE backend_type = 'crmlife worker'", 'two'),
+	'the worker of a database that is not named leaves');
 $node->safe_psql('two', "INSERT INTO orders (customer_id, paid_at, amount) VALUES (1, now(), 5)");
 ok(defined wait_for($node, 'two', 'SELECT count(*) FROM stages WHERE customer_id = 1', '1'), 'a database that is named is served');
 my ($code, $out, $err) = $node->psql('postgres', q(ALTER SYSTEM SET crmlife.databases = 'a b'));
