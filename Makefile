@@ -2,6 +2,7 @@
 #
 #   make, make install, make installcheck   as for every PGXS extension
 #   make demo, make test, make bench        everything on a private server
+#   make fuzz                               an hour of libFuzzer on what reads bytes
 #   make format, make format-check          the C sources' layout
 
 EXTENSION = crmlife
@@ -15,7 +16,7 @@ HEADER_FILES = $(wildcard src/*.h src/*/*.h)
 
 # The install script, in the order in which its parts need each other.
 SQL_PARTS = sql/base.sql sql/model.sql sql/rfm.sql sql/aggregates.sql \
-	sql/stage.sql sql/check_source.sql sql/worker.sql
+	sql/history.sql sql/history_calls.sql sql/stage.sql sql/check_source.sql sql/worker.sql
 DATA = $(wildcard sql/crmlife--*--*.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 
@@ -30,7 +31,8 @@ PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-sign-compare
 
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql sql/aggregates.sql tmp_check
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql sql/aggregates.sql \
+	sql/history_calls.sql tmp_check
 
 # The order logs some tests read.  The variable is set when they are there,
 # and only then.
@@ -43,7 +45,7 @@ all: sql/$(EXTENSION)--$(EXTVERSION).sql
 
 export ORDERS
 # What needs no pg_config: these find, or install, a PostgreSQL themselves.
-.PHONY: test demo demo-stop bench format format-check dist
+.PHONY: test demo demo-stop bench fuzz format format-check dist
 test:
 	@scripts/test
 
@@ -55,6 +57,9 @@ demo-stop:
 
 bench:
 	@bench/run
+
+fuzz:
+	@$(MAKE) -s -C test/engine fuzz
 
 format format-check:
 	@scripts/format $@
@@ -80,6 +85,9 @@ sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) crmlife.control
 
 sql/aggregates.sql: sql/aggregates.list sql/aggregates.awk
 	awk -f sql/aggregates.awk sql/aggregates.list > $@.new && mv $@.new $@
+
+sql/history_calls.sql: sql/history.list sql/history.awk
+	awk -f sql/history.awk sql/history.list > $@.new && mv $@.new $@
 
 $(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES)
 

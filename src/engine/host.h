@@ -59,5 +59,9 @@ extern int		crm_wide_sign(const CrmWide *a);
 extern int crm_wide_scale(const CrmWide *a);
 /* true and the parts (at its display scale) if the mantissa fits 128 bits */
 extern bool crm_wide_to_i128(const CrmWide *a, crm_i128 *mantissa, int *scale);
+/* a minus sign or none, digits, a point and as many digits as its scale */
+extern char *crm_wide_to_text(const CrmWide *a);
+/* the inverse; the text is of that form */
+extern CrmWide *crm_wide_from_text(const char *text);
 
 #endif /* CRM_HOST_H */

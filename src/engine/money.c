@@ -12,6 +12,8 @@
  * not fit 128 bits.  So a value has one representation whatever the order in
  * which it was added up.
  */
+#include <string.h>
+
 #include "engine/money.h"
 
 #define MAX_POWER 38			/* 10^38 is the last power in 128 bits */
@@ -323,4 +325,94 @@ crm_money_identical(CrmMoney a, CrmMoney b)
 		return false;
 	return crm_wide_scale(a.wide) == crm_wide_scale(b.wide) &&
 		   crm_wide_cmp(a.wide, b.wide) == 0;
+}
+
+/* ---- text --------------------------------------------------------------- */
+
+char *
+crm_money_to_text(CrmMoney a)
+{
+	unsigned __int128 rest = (unsigned __int128) a.mantissa;
+	size_t			  space = (size_t) a.scale + 45;
+	char			 *text;
+	char			 *first;
+	int				  places = 0;
+
+	if (a.wide)
+		return crm_wide_to_text(a.wide);
+	if (a.mantissa < 0)
+		rest = -rest;
+	text = crm_alloc(space);
+	first = text + space - 1;
+	*first = '\0';
+	while (rest > 0 || places <= a.scale)
+	{
+		if (places == a.scale && a.scale > 0)
+			*--first = '.';
+		*--first = (char) ('0' + (int) (rest % 10));
+		rest /= 10;
+		places++;
+	}
+	if (a.mantissa < 0)
+		*--first = '-';
+	memmove(text, first, (size_t) (text + space - first));
+	return text;
+}
+
+/* what stands before and after the point; false unless digits do */
+static bool
+count_digits(const char *text, size_t length, int *scale)
+{
+	const char *point = memchr(text, '.', length);
+	size_t		before = point ? (size_t) (point - text) : length;
+	size_t		after = point ? length - before - 1 : 0;
+
+	if (before == 0 || (point && after == 0) || after > MAX_SCALE)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (i != before && (text[i] < '0' || text[i] > '9'))
+			return false;
+	*scale = (int) after;
+	return true;
+}
+
+static CrmMoney
+money_from_long_text(const char *text, size_t length)
+{
+	char	*copy = crm_alloc(length + 1);
+	CrmWide *wide;
+
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	wide = crm_wide_from_text(copy);
+	crm_free(copy);
+	return from_wide(wide);
+}
+
+bool
+crm_money_from_text(const char *text, size_t length, CrmMoney *money)
+{
+	bool negative = length > 0 && text[0] == '-';
+	int	 scale;
+
+	if (!count_digits(text + negative, length - negative, &scale))
+		return false;
+	*money = crm_money_from_parts(0, scale);
+	for (size_t i = negative; i < length; i++)
+	{
+		int digit = text[i] - '0';
+
+		if (text[i] == '.')
+			continue;
+		if (__builtin_mul_overflow(money->mantissa, (crm_i128) 10,
+								   &money->mantissa) ||
+			__builtin_add_overflow(money->mantissa,
+								   (crm_i128) (negative ? -digit : digit),
+								   &money->mantissa))
+		{
+			*money = money_from_long_text(text, length);
+			return true;
+		}
+	}
+	return true;
 }

@@ -49,6 +49,12 @@ extern int		crm_money_sign(CrmMoney a);
 /* the same value and the same display scale */
 extern bool crm_money_identical(CrmMoney a, CrmMoney b);
 
+/* as numeric prints it; freshly allocated, ends with a zero byte */
+extern char *crm_money_to_text(CrmMoney a);
+/* false unless the text is digits with a minus sign or a point or both */
+extern bool
+crm_money_from_text(const char *text, size_t length, CrmMoney *money);
+
 static inline CrmMoney
 crm_money_add(CrmMoney a, CrmMoney b)
 {

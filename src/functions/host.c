@@ -132,3 +132,18 @@ crm_wide_to_i128(const CrmWide *a, crm_i128 *mantissa, int *scale)
 {
 	return crm_numeric_parts(PointerGetDatum(a), mantissa, scale);
 }
+
+char *
+crm_wide_to_text(const CrmWide *a)
+{
+	return DatumGetCString(
+		DirectFunctionCall1(numeric_out, PointerGetDatum(a)));
+}
+
+CrmWide *
+crm_wide_from_text(const char *text)
+{
+	return (CrmWide *) DatumGetNumeric(
+		DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+							ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}

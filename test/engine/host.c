@@ -444,3 +444,37 @@ crm_wide_scale(const CrmWide *a)
 {
 	return a->scale;
 }
+
+char *
+crm_wide_to_text(const CrmWide *a)
+{
+	int	  digits = a->count > a->scale ? a->count : a->scale + 1;
+	char *text = crm_alloc(digits + 3);
+	char *to = text;
+
+	if (a->negative)
+		*to++ = '-';
+	for (int i = digits - 1; i >= 0; i--)
+	{
+		*to++ = (char) ('0' + digit_at(a, i));
+		if (i == a->scale && i > 0)
+			*to++ = '.';
+	}
+	*to = '\0';
+	return text;
+}
+
+CrmWide *
+crm_wide_from_text(const char *text)
+{
+	const char *point = strchr(text, '.');
+	bool		negative = text[0] == '-';
+	int			count = (int) strlen(text) - negative - (point != NULL);
+	CrmWide	   *result =
+		make_wide(negative, point ? (int) strlen(point + 1) : 0, count);
+
+	for (const char *from = text + negative; *from != '\0'; from++)
+		if (*from != '.')
+			result->digit[--count] = (uint8_t) (*from - '0');
+	return trim(result);
+}
