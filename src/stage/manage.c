@@ -318,7 +318,7 @@ create_tables(const StagePlan *plan)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "CREATE TABLE %s (%s %s PRIMARY KEY", table, key,
+	appendStringInfo(&sql, "CREATE TABLE %s (%s %s NOT NULL", table, key,
 					 plan->key_type);
 	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
 		appendStringInfo(&sql, ", %s %s%s", crm_stage_columns[i].name,
@@ -326,7 +326,6 @@ create_tables(const StagePlan *plan)
 						 i == CRM_COLUMN_STAGE ? " NOT NULL" : "");
 	appendStringInfo(&sql,
 					 ", refreshed_at timestamptz NOT NULL);"
-					 "CREATE INDEX ON %s (due_on);"
 					 "CREATE TABLE %s ("
 					 "seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
 					 "%s %s NOT NULL, from_stage text, to_stage text, "
@@ -334,12 +333,26 @@ create_tables(const StagePlan *plan)
 					 "cause text NOT NULL CHECK (cause IN ('event', 'time', "
 					 "'model', 'correction', 'removed')), "
 					 "model_version integer NOT NULL)",
-					 table,
 					 quote_qualified_identifier(
 						 plan->schema, psprintf("%s_changes", plan->name)),
 					 key, plan->key_type);
 	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not create the stage table");
+}
+
+/* once the rows are there: building an index costs less than keeping one */
+static void
+index_table(const StagePlan *plan)
+{
+	const char *table = quote_qualified_identifier(plan->schema, plan->name);
+
+	if (SPI_execute(psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s);"
+							 "CREATE INDEX ON %s (due_on);"
+							 "ANALYZE %s",
+							 table, quote_identifier(plan->customer_column),
+							 table, table),
+					false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not index the stage table");
 }
 
 static void
@@ -555,6 +568,7 @@ crm_create_stage_table(PG_FUNCTION_ARGS)
 	store_definition(&plan, stage_table, changes,
 					 get_fn_expr_argtype(fcinfo->flinfo, ARG_MODEL));
 	fill(stage_table, by_trigger);
+	index_table(&plan);
 	crm_revert_identity(&saved);
 	SPI_finish();
 	PG_RETURN_OID(stage_table);

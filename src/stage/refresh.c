@@ -506,7 +506,7 @@ run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		full = true;
 	run->result->full = gather_keys(run, &keys, full);
 	run->result->day = run->day;
-	run->writer = crm_writer_begin(run->definition);
+	run->writer = crm_writer_begin(run->definition, run->filling);
 	/* a dump does not hold the tie between the two */
 	if (!run->definition->refreshed && !run->filling)
 		crm_link_changes(run->definition->stage_table,

@@ -14,7 +14,7 @@
 extern void
 crm_stage_rebuild(Oid stage_table, bool remodel, CrmRefreshResult *result);
 
-/* the first run of a stage table just created: nothing is logged */
+/* the first run of a stage table just created, empty and without indexes */
 extern void crm_stage_fill(Oid stage_table);
 
 #endif /* CRM_REFRESH_H */

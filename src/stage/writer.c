@@ -202,7 +202,7 @@ describe_rows(CrmWriter *writer, const CrmStageDefinition *definition)
 }
 
 static char *
-rows_query(const CrmStageDefinition *definition)
+rows_query(const CrmStageDefinition *definition, bool empty)
 {
 	const char	  *key = quote_identifier(definition->customer_column);
 	StringInfoData sql;
@@ -216,10 +216,11 @@ rows_query(const CrmStageDefinition *definition)
 					 definition->key_type);
 	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
 		appendStringInfo(&sql, ", u.%s", crm_stage_columns[i].name);
-	appendStringInfo(&sql,
-					 ", now() FROM ROWS FROM (unnest($1), unnest($2)) "
-					 "AS u(crmlife_key) ON CONFLICT (%s) DO UPDATE SET ",
-					 key);
+	appendStringInfo(&sql, ", now() FROM ROWS FROM (unnest($1), unnest($2)) "
+						   "AS u(crmlife_key)");
+	if (empty)
+		return sql.data;
+	appendStringInfo(&sql, " ON CONFLICT (%s) DO UPDATE SET ", key);
 	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
 		appendStringInfo(&sql, "%s = excluded.%s, ", crm_stage_columns[i].name,
 						 crm_stage_columns[i].name);
@@ -228,15 +229,15 @@ rows_query(const CrmStageDefinition *definition)
 }
 
 static void
-begin_rows(CrmWriter *writer, const CrmStageDefinition *definition)
+begin_rows(CrmWriter *writer, const CrmStageDefinition *definition, bool empty)
 {
 	Oid types[2];
 
 	describe_rows(writer, definition);
 	types[0] = crm_key_type(definition->key);
 	types[1] = writer->row_type;
-	init_batch(&writer->rows, rows_query(definition), lengthof(types), types,
-			   false);
+	init_batch(&writer->rows, rows_query(definition, empty), lengthof(types),
+			   types, false);
 	init_batch(&writer->removed,
 			   psprintf("DELETE FROM %s s USING unnest($1) AS u(k) "
 						"WHERE s.%s = u.k::%s",
@@ -272,14 +273,14 @@ begin_log(CrmWriter *writer, const CrmStageDefinition *definition)
 }
 
 CrmWriter *
-crm_writer_begin(const CrmStageDefinition *definition)
+crm_writer_begin(const CrmStageDefinition *definition, bool empty)
 {
 	CrmWriter *writer = palloc0(sizeof(CrmWriter));
 
 	writer->definition = definition;
 	writer->context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife rows to write", ALLOCSET_DEFAULT_SIZES);
-	begin_rows(writer, definition);
+	begin_rows(writer, definition, empty);
 	begin_log(writer, definition);
 	return writer;
 }

@@ -9,7 +9,9 @@
 
 typedef struct CrmWriter CrmWriter;
 
-extern CrmWriter *crm_writer_begin(const CrmStageDefinition *definition);
+/* empty: the stage table has no row and no index yet */
+extern CrmWriter *
+crm_writer_begin(const CrmStageDefinition *definition, bool empty);
 /* the three copy what they are given */
 extern void
 crm_writer_put(CrmWriter *writer, Datum key, const CrmStageRow *row);
