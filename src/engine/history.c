@@ -158,21 +158,31 @@ look_up_orders(Fold *fold)
 static void
 order_appears(Fold *fold, CrmOrder *order)
 {
+	CrmStep *step = &fold->step;
+
 	order->live = true;
-	fold->step.facts.orders++;
+	step->facts.orders++;
 	if (fold->history->live_on[order->day_slot]++ == 0)
-		fold->step.facts.order_days++;
-	fold->stale = true;
+		step->facts.order_days++;
+	if (step->first_order_at == CRM_NO_TIME || order->at < step->first_order_at)
+		step->first_order_at = order->at;
+	if (order->at > step->last_order_at)
+		step->last_order_at = order->at;
+	step->first_amount = order->net;
 }
 
 static void
 order_vanishes(Fold *fold, CrmOrder *order)
 {
+	CrmStep *step = &fold->step;
+
 	order->live = false;
-	fold->step.facts.orders--;
+	step->facts.orders--;
 	if (--fold->history->live_on[order->day_slot] == 0)
-		fold->step.facts.order_days--;
-	fold->stale = true;
+		step->facts.order_days--;
+	fold->stale |= step->facts.orders <= 1 ||
+				   order->at == step->first_order_at ||
+				   order->at == step->last_order_at;
 }
 
 static void
@@ -202,8 +212,8 @@ fold_order_row(Fold *fold, const CrmEvent *event)
 		order_appears(fold, order);
 	else if (!live && order->live)
 		order_vanishes(fold, order);
-	else if (live)
-		fold->stale |= facts->orders == 1; /* its amount has changed */
+	else if (live && facts->orders == 1)
+		fold->step.first_amount = order->net;
 }
 
 static void
