@@ -177,7 +177,7 @@ COMMENT ON COLUMN crmlife.status.waiting IS
 COMMENT ON COLUMN crmlife.status.not_visible_yet IS
   'customers all of whose rows are dated in the future';
 COMMENT ON COLUMN crmlife.status.everybody IS
-  'a source was truncated: the next refresh looks at every customer';
+  'a source was truncated, or the last refresh could not see all of it: the next looks at every customer';
 COMMENT ON COLUMN crmlife.status.needs_full IS
   'the next refresh looks at every customer';
 

@@ -33,7 +33,6 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -470,7 +469,7 @@ add_source(Feeds *feeds, const CrmSource *source)
 	column = palloc(sizeof(NameData));
 	namestrcpy(column, source->customer);
 	/* the source itself and, when it is partitioned or inherited, all below */
-	foreach (cell, find_all_inheritors(source->relation, AccessShareLock, NULL))
+	foreach (cell, crm_lock_tree(source->relation))
 	{
 		if (feeds->count == feeds->space)
 		{

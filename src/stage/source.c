@@ -13,6 +13,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -35,6 +36,13 @@ crm_kind_of_key(Oid type)
 		return "uuid";
 	get_type_category_preferred(base, &category, &preferred);
 	return category == TYPCATEGORY_STRING ? "text" : NULL;
+}
+
+List *
+crm_lock_tree(Oid relation)
+{
+	LockRelationOid(relation, AccessShareLock);
+	return find_all_inheritors(relation, AccessShareLock, NULL);
 }
 
 static void
@@ -129,7 +137,7 @@ crm_check_source(Oid relation, const char *argument, bool by_trigger)
 	check_readable(relation, argument);
 	if (!by_trigger)
 		return;
-	foreach (cell, find_all_inheritors(relation, AccessShareLock, NULL))
+	foreach (cell, crm_lock_tree(relation))
 		crm_check_capturable(lfirst_oid(cell), argument);
 }
 

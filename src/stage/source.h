@@ -6,6 +6,7 @@
 #define CRM_SOURCE_H
 
 #include "postgres.h"
+#include "nodes/pg_list.h"
 
 #include "stage/definition.h"
 
@@ -20,6 +21,9 @@ crm_check_key(Oid relation, const char *argument, const char *column);
 
 /* "bigint", "uuid" or "text"; NULL: no type for a customer */
 extern const char *crm_kind_of_key(Oid type);
+
+/* a relation and its partitions and children, all locked against DDL */
+extern List *crm_lock_tree(Oid relation);
 
 /* an error when a source or its customer column is not what it was */
 extern void crm_recheck_sources(const CrmStageDefinition *definition);

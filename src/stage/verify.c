@@ -9,7 +9,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -26,6 +25,7 @@
 #include "stage/definition.h"
 #include "stage/row.h"
 #include "stage/scan.h"
+#include "stage/source.h"
 #include "stage/stage.h"
 
 typedef struct Verification
@@ -204,7 +204,7 @@ lock_sources(Oid stage_table)
 	LockRelationOid(stage_table, AccessShareLock);
 	for (int i = 0; i < lengthof(relations); i++)
 		if (OidIsValid(relations[i]))
-			(void) find_all_inheritors(relations[i], AccessShareLock, NULL);
+			(void) crm_lock_tree(relations[i]);
 }
 
 PG_FUNCTION_INFO_V1(crm_verify);
@@ -240,8 +240,9 @@ crm_verify(PG_FUNCTION_ARGS)
 	else
 		ereport(NOTICE, (errmsg("every customer of %s waits for a refresh",
 								verification.definition->table_name),
-						 errdetail("A source was truncated since the last "
-								   "one; there is nothing to compare.")));
+						 errdetail("A source was truncated, or not seen whole, "
+								   "by the last one; there is nothing to "
+								   "compare.")));
 	crm_revert_identity(&saved);
 	SPI_finish();
 	PopActiveSnapshot();
