@@ -12,11 +12,12 @@ function declare(type,    arguments, signature)
 	arguments = field[2]
 	gsub(/AS_OF/, type, arguments)
 	signature = arguments
-	gsub(/ DEFAULT '[a-z]*'/, "", signature)
+	gsub(/ DEFAULT ('[a-z]*'|NULL)/, "", signature)
 	printf "CREATE FUNCTION %s(%s)\nRETURNS %s\n", field[1], arguments, field[3]
 	printf "AS 'MODULE_PATHNAME', 'crm_%s_%s'\n", field[4], type
 	# a day depends on the session's zone
-	printf "LANGUAGE C %s STRICT PARALLEL SAFE;\n", type == "timestamptz" ? "STABLE" : "IMMUTABLE"
+	printf "LANGUAGE C %s %s PARALLEL SAFE;\n", type == "timestamptz" ? "STABLE" : "IMMUTABLE", \
+		arguments ~ /DEFAULT NULL/ ? "CALLED ON NULL INPUT" : "STRICT"
 	printf "COMMENT ON FUNCTION %s(%s) IS\n  %s;\n", field[1], signature, quoted(field[5])
 }
 

@@ -133,6 +133,25 @@ crm_purchase_facts(const CrmPurchaseView *view, CrmDay as_of, CrmDay registered,
 }
 
 void
+crm_purchase_replay(CrmHistory *history, const CrmPurchaseView *view,
+					CrmDay registered)
+{
+	CrmOrderCursor orders;
+	CrmVisitCursor visits;
+
+	crm_orders_start(&orders, view, true);
+	while (crm_orders_next(&orders))
+		crm_history_add_order(history, orders.at,
+							  orders.has_amount ? &orders.amount : NULL, false);
+	crm_visits_start(&visits, view);
+	while (crm_visits_next(&visits))
+		crm_history_add_visit(history, visits.day * CRM_USECS_PER_DAY);
+	if (registered != CRM_NO_DAY)
+		crm_history_add_registration(history, registered * CRM_USECS_PER_DAY);
+	crm_history_finish(history);
+}
+
+void
 crm_purchase_window(const CrmPurchaseView *view, CrmDay after, CrmDay as_of,
 					int64_t *orders, CrmMoney *revenue)
 {

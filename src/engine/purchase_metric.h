@@ -11,6 +11,7 @@
 #ifndef CRM_PURCHASE_METRIC_H
 #define CRM_PURCHASE_METRIC_H
 
+#include "history.h"
 #include "model.h"
 #include "purchase_history.h"
 
@@ -50,6 +51,10 @@ extern bool crm_active_days_next(CrmActiveDays *days, CrmDay *day);
  */
 extern bool crm_purchase_facts(const CrmPurchaseView *view, CrmDay as_of,
 							   CrmDay registered, bool money, CrmFacts *facts);
+
+/* all events, for what looks at more days than one; finished */
+extern void crm_purchase_replay(CrmHistory			  *history,
+								const CrmPurchaseView *view, CrmDay registered);
 
 /* orders and revenue of the days after `after`, up to as_of */
 extern void

@@ -25,4 +25,8 @@ extern CrmModelCall *crm_model_call(FunctionCallInfo fcinfo, int number);
 /* a stage's name as a text */
 extern Datum crm_model_call_stage(const CrmModelCall *call, int stage);
 
+/* the descriptor of the call's composite result */
+extern TupleDesc
+crm_model_call_row(FunctionCallInfo fcinfo, CrmModelCall *call);
+
 #endif /* CRM_MODEL_CALL_H */

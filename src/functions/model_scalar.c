@@ -320,8 +320,8 @@ stage_since(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 		   came_by_first_order(model, facts, as_of);
 }
 
-static TupleDesc
-result_descriptor(FunctionCallInfo fcinfo, CrmModelCall *call)
+TupleDesc
+crm_model_call_row(FunctionCallInfo fcinfo, CrmModelCall *call)
 {
 	if (call->descriptor == NULL)
 	{
@@ -366,7 +366,7 @@ lifecycle_next(FunctionCallInfo fcinfo, CrmTimeKind kind)
 		values[3] = crm_model_call_stage(call, next);
 	}
 	return HeapTupleGetDatum(
-		heap_form_tuple(result_descriptor(fcinfo, call), values, nulls));
+		heap_form_tuple(crm_model_call_row(fcinfo, call), values, nulls));
 }
 
 Datum
