@@ -356,25 +356,54 @@ index_table(const StagePlan *plan)
 }
 
 static void
+append_comment(StringInfo sql, const char *table, const char *column,
+			   const char *comment)
+{
+	if (column)
+		appendStringInfo(sql, "COMMENT ON COLUMN %s.%s IS %s;", table,
+						 quote_identifier(column), quote_literal_cstr(comment));
+	else
+		appendStringInfo(sql, "COMMENT ON TABLE %s IS %s;", table,
+						 quote_literal_cstr(comment));
+}
+
+static void
 comment_tables(const StagePlan *plan)
 {
-	const char	  *table = quote_qualified_identifier(plan->schema, plan->name);
+	static const char *const log_columns[][2] = {
+		{"seq", "ascends in the order in which changes were published"},
+		{"from_stage", "the stage before; NULL: the customer was not known"},
+		{"to_stage", "the stage from then on; NULL: not known any more"},
+		{"changed_on", "the local day on which the stage really changed"},
+		{"recorded_at", "when the refresh that found it ran"},
+		{"cause", "event: a row on that day; time: no row; model: other model "
+				  "or thresholds; correction: the past was rewritten; removed: "
+				  "no row is left"},
+		{"model_version", "the version in crmlife.model_version in force"}};
+	const char *table = quote_qualified_identifier(plan->schema, plan->name);
+	const char *changes = quote_qualified_identifier(
+		plan->schema, psprintf("%s_changes", plan->name));
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "COMMENT ON TABLE %s IS %s;", table,
-					 quote_literal_cstr(psprintf(
-						 "lifecycle stages of the customers of %s, kept by "
-						 "crmlife",
-						 crm_quote_relation(plan->orders.relation))));
+	append_comment(&sql, table, NULL,
+				   psprintf("lifecycle stages of the customers of %s, kept by "
+							"crmlife",
+							crm_quote_relation(plan->orders.relation)));
+	append_comment(&sql, table, plan->customer_column,
+				   "the customer, as the sources have it");
 	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
-		appendStringInfo(&sql, "COMMENT ON COLUMN %s.%s IS %s;", table,
-						 crm_stage_columns[i].name,
-						 quote_literal_cstr(crm_stage_columns[i].comment));
-	appendStringInfo(&sql,
-					 "COMMENT ON COLUMN %s.refreshed_at IS 'when this row was "
-					 "last written'",
-					 table);
+		append_comment(&sql, table, crm_stage_columns[i].name,
+					   crm_stage_columns[i].comment);
+	append_comment(&sql, table, "refreshed_at",
+				   "when this row was last written");
+	append_comment(&sql, changes, NULL,
+				   psprintf("changes of stage in %s, one row for each day on "
+							"which a customer's stage changed",
+							table));
+	append_comment(&sql, changes, plan->customer_column, "the customer");
+	for (int i = 0; i < lengthof(log_columns); i++)
+		append_comment(&sql, changes, log_columns[i][0], log_columns[i][1]);
 	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not comment the stage table");
 }
