@@ -212,15 +212,20 @@ order_of_average(const CrmFacts *facts, const CrmSlot *b, double number)
 }
 
 /* where a ladder leads to; an unknown clock passes all of its branches */
-static inline int32_t
-climb(const CrmLadder *ladder, CrmDay start, CrmDay as_of)
+static inline const CrmInstruction *
+climb(const CrmModel *model, const CrmInstruction *code, const CrmFacts *facts,
+	  CrmDay as_of)
 {
-	int64_t clock = (int64_t) as_of - start;
-	int		reached = 0;
+	const CrmLadder *ladder = &model->ladders[code->b];
+	CrmDay			 start = crm_facts_day_at(facts, code->a);
+	int64_t			 clock = (int64_t) as_of - start;
+	int				 reached = 0;
 
 	for (int i = 0; i < ladder->count; i++)
 		reached += clock >= ladder->bounds[i];
-	return ladder->targets[start == CRM_NO_DAY ? ladder->count : reached];
+	if (start == CRM_NO_DAY)
+		reached = ladder->count;
+	return model->code + ladder->targets[reached];
 }
 
 /* ---- values ---- */
@@ -391,12 +396,12 @@ compute(const CrmInstruction *code, CrmSlot *slots, const CrmFacts *facts,
 	}
 }
 
-int
-crm_model_run(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
-			  const CrmFault **fault)
+/* not inlined: the short way past it needs few registers */
+static __attribute__((noinline)) int
+walk(const CrmModel *model, const CrmInstruction *code, const CrmFacts *facts,
+	 CrmDay as_of, const CrmFault **fault)
 {
 	const CrmInstruction *start = model->code;
-	const CrmInstruction *code = start;
 	CrmSlot				 *slots = model->slots;
 	int					  order;
 
@@ -410,10 +415,7 @@ crm_model_run(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 				code = start + code->jump;
 				continue;
 			case OP_LADDER:
-				code = start + climb(&model->ladders[code->b],
-									 crm_facts_day_at(facts, code->a), as_of);
-				if (code->op == OP_STAGE)
-					return code->a;
+				code = climb(model, code, facts, as_of);
 				continue;
 			case OP_TEST_CLOCK:
 				order = order_of_clock(crm_facts_day_at(facts, code->a), as_of,
@@ -461,6 +463,20 @@ crm_model_run(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 		}
 		code = code->on & order ? start + code->jump : code + 1;
 	}
+}
+
+int
+crm_model_run(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
+			  const CrmFault **fault)
+{
+	const CrmInstruction *code = model->code;
+
+	/* most models begin so, and many end there */
+	if (code->op == OP_LADDER)
+		code = climb(model, code, facts, as_of);
+	if (code->op == OP_STAGE)
+		return code->a;
+	return walk(model, code, facts, as_of, fault);
 }
 
 /* ---- the interface ---- */

@@ -628,36 +628,75 @@ emit_stage(Compiler *compiler, int64_t stage)
 	emit(compiler, OP_STAGE)->a = stage < 0 ? unclassified : (int32_t) stage;
 }
 
+/* the clock of a ladder, or one that it may have; -1 for none */
+static int32_t
+ladder_clock(const CrmNode *node, int32_t clock)
+{
+	int32_t offset;
+
+	if (node->kind != CRM_NODE_FACT || node->clock == CRM_CLOCK_NONE)
+		return -1;
+	offset = crm_clock_offset(node->fact);
+	return clock < 0 || offset == clock ? offset : -1;
+}
+
 /*
- * A branch `clock < bound THEN stage`, or <=.  False if it is another, or the
- * clock another.
+ * The bound below which a comparison with a constant holds, given that all
+ * clocks below `reached` are gone.  False if there is none.
  */
 static bool
-ladder_step(CrmNode *const *branch, int32_t *offset, int64_t *bound)
+upper_bound(const CrmNode *condition, int64_t reached, int64_t *bound)
+{
+	const CrmNode *constant = condition->args[1];
+	int			   orders = (int) condition->value;
+
+	*bound = constant->value;
+	if (constant->kind != CRM_NODE_CONST ||
+		(!is_integer(constant) && !integer_bound(constant, &orders, bound)) ||
+		*bound > INT32_MAX || *bound < INT32_MIN)
+		return false;
+	if (orders == CRM_LESS || orders == (CRM_LESS | CRM_EQUAL))
+	{
+		*bound += orders & CRM_EQUAL ? 1 : 0;
+		return true;
+	}
+	if (orders == CRM_GREATER)
+		(*bound)++;
+	else if (orders != (CRM_GREATER | CRM_EQUAL))
+		return false;
+	/* clock >= bound holds for all that are left, or is no step */
+	if (*bound > reached)
+		return false;
+	*bound = INT64_MAX;
+	return true;
+}
+
+/*
+ * Whether a branch is a step of the ladder so far: `clock < bound THEN stage`,
+ * or what holds for every clock that is left, as `clock IS NOT NULL`.
+ */
+static bool
+ladder_step(CrmNode *const *branch, const CrmLadder *ladder, int32_t *offset,
+			int64_t *bound)
 {
 	const CrmNode *condition = branch[0];
-	const CrmNode *constant;
-	int			   orders = (int) condition->value;
-	int32_t		   clock;
+	const CrmNode *clock = condition;
+	bool		   known = condition->kind == CRM_NODE_NOT &&
+				 condition->args[0]->kind == CRM_NODE_IS_NULL;
+	int64_t reached =
+		ladder->count > 0 ? ladder->bounds[ladder->count - 1] : INT64_MIN;
+	int32_t own;
 
-	if (condition->kind != CRM_NODE_COMPARE ||
-		branch[1]->kind != CRM_NODE_STAGE ||
-		condition->args[0]->kind != CRM_NODE_FACT ||
-		condition->args[0]->clock == CRM_CLOCK_NONE ||
-		condition->args[1]->kind != CRM_NODE_CONST)
+	if (branch[1]->kind != CRM_NODE_STAGE ||
+		(!known && condition->kind != CRM_NODE_COMPARE))
 		return false;
-	clock = crm_clock_offset(condition->args[0]->fact);
-	if (clock < 0 || (*offset >= 0 && clock != *offset))
+	clock = known ? condition->args[0]->args[0] : condition->args[0];
+	own = ladder_clock(clock, *offset);
+	if (own < 0 || (!known && !upper_bound(condition, reached, bound)))
 		return false;
-	constant = condition->args[1];
-	*bound = constant->value;
-	if (!is_integer(constant) && !integer_bound(constant, &orders, bound))
-		return false;
-	if ((orders & (CRM_LESS | CRM_GREATER)) != CRM_LESS || *bound > INT32_MAX)
-		return false;
-	if (orders & CRM_EQUAL)
-		(*bound)++;
-	*offset = clock;
+	if (known)
+		*bound = INT64_MAX;
+	*offset = own;
 	return true;
 }
 
@@ -676,7 +715,7 @@ compile_ladder(Compiler *compiler, CrmNode *node, int *stages, int *after)
 
 	while (ladder.count < CRM_LADDER_STEPS &&
 		   2 * ladder.count + 1 < node->count &&
-		   ladder_step(&node->args[2 * ladder.count], &offset, &bound))
+		   ladder_step(&node->args[2 * ladder.count], &ladder, &offset, &bound))
 	{
 		/* a bound below an earlier one is never the first to be unreached */
 		if (ladder.count > 0 && bound < ladder.bounds[ladder.count - 1])

@@ -27,7 +27,7 @@ static const char recency_text[] =
 	"     WHEN days_since_order < active_days THEN 'active'\n"
 	"     WHEN days_since_order < silent_days THEN 'silent'\n"
 	"     WHEN days_since_order < sleeping_days THEN 'sleeping'\n"
-	"     WHEN orders > 0 THEN 'churned'\n"
+	"     WHEN days_since_order IS NOT NULL THEN 'churned'\n"
 	"     ELSE 'prospect' END\n"
 	"WITH (aftersale_days = 7, active_days = 90, silent_days = 140, "
 	"sleeping_days = 365)";
@@ -52,7 +52,7 @@ static const char kpi_bands_text[] =
 	"     WHEN days_since_order < 90 THEN 'prechurn_45_90'\n"
 	"     WHEN days_since_order < 140 THEN 'prechurn_90_140'\n"
 	"     WHEN days_since_order < 365 THEN 'sleeping_140'\n"
-	"     WHEN orders > 0 THEN 'churned'\n"
+	"     WHEN days_since_order IS NOT NULL THEN 'churned'\n"
 	"     ELSE 'prospect' END";
 
 static const CrmShippedStage kpi_bands_stages[] = {

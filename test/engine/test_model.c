@@ -402,14 +402,19 @@ random_stage(void)
 static CrmNode *
 random_step(CrmFact clock)
 {
-	int64_t	 value = random_between(-50, 1000);
-	CrmNode *bound = random_chance(0.5)
-						 ? crm_node_int(CRM_TYPE_INT4, value)
-						 : crm_node_number(crm_money_from_parts(value * 5, 1));
+	static const int orders[] = {CRM_LESS, CRM_LESS, CRM_LESS | CRM_EQUAL,
+								 CRM_GREATER, CRM_GREATER | CRM_EQUAL};
+	int64_t			 value = random_between(-50, 1000);
+	CrmNode			*bound = random_chance(0.5)
+								 ? crm_node_int(CRM_TYPE_INT4, value)
+								 : crm_node_number(crm_money_from_parts(value * 5, 1));
 
-	return crm_node_compare(random_chance(0.7) ? CRM_LESS
-											   : CRM_LESS | CRM_EQUAL,
-							crm_node_fact(clock), bound);
+	if (random_chance(0.1))
+		return crm_node_unary(
+			CRM_NODE_NOT,
+			crm_node_unary(CRM_NODE_IS_NULL, crm_node_fact(clock)));
+	return crm_node_compare(orders[random_between(0, 4)], crm_node_fact(clock),
+							bound);
 }
 
 static CrmNode *

@@ -151,10 +151,13 @@ CREATE FUNCTION ladder() RETURNS text LANGUAGE sql AS $$
   SELECT 'CASE ' || string_agg('WHEN ' || clock || pick(' < ', ' <= ', ' < ')
            || CASE WHEN random() < 0.3 THEN pick('t1', 't2') ELSE (random() * 60 * i)::numeric(5, 1)::text END
            || ' THEN ''s' || i || '''', ' ')
+         || pick('', ' WHEN ' || clock || ' IS NOT NULL THEN ''known''', ' WHEN ' || clock || ' >= 600 THEN ''old''',
+                 ' WHEN ' || clock || ' > t1 THEN ''older''', ' WHEN ' || clock || ' > 20 THEN ''aged''')
          || pick(' WHEN orders > 1 THEN ''more'' ELSE ''rest'' END', ' END',
                  ' WHEN average_order > t3 THEN ''rich'' END')
   FROM (SELECT pick('days_since_order', 'days_since_visit', 'days_since_active', 'days_since_registered') AS clock) AS c,
-    generate_series(1, 2 + floor(random() * random() * 25)::int) AS i $$;
+    generate_series(1, 2 + floor(random() * random() * 25)::int) AS i
+  GROUP BY clock $$;
 
 CREATE FUNCTION value() RETURNS text LANGUAGE sql AS $$
   SELECT CASE WHEN r < 0.08 THEN 'NULL'
