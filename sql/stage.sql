@@ -142,6 +142,8 @@ SELECT t.stage_table,
                         AND l.classid OPERATOR(pg_catalog.=)
                             'crmlife.stage_table'::pg_catalog.regclass::oid
                         AND l.objid OPERATOR(pg_catalog.=) t.stage_table::oid
+                        AND (l.pid IS NULL OR l.pid OPERATOR(pg_catalog.<>)
+                             pg_catalog.pg_backend_pid())
                         AND l.granted) THEN 'running'
          WHEN s.last_error IS NOT NULL THEN 'failing'
          WHEN s.refreshed_day IS NULL THEN 'never refreshed'

@@ -489,7 +489,7 @@ record_success(const Run *run, TimestampTz started)
 
 /* day: CRM_NO_DAY to take as_of's, in the stage table's zone */
 static void
-run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
+run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 {
 	TimestampTz started = GetCurrentTimestamp();
 	Keys		keys = {0};
@@ -523,6 +523,40 @@ run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	crm_revert_identity(&saved);
 	record_success(run, started);
 	SPI_finish();
+}
+
+/*
+ * A trigger on the stage table, or a function its sources call, may call back:
+ * the lock lets its own session in, but the rows at hand would be computed for
+ * a definition or a day that is not the table's any more.
+ */
+static void
+run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
+{
+	static Oid running[8];
+	static int depth = 0;
+
+	for (int i = 0; i < depth; i++)
+		if (running[i] == run->definition->stage_table)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("stage table %s is being refreshed by this session",
+							run->definition->table_name),
+					 errhint("A trigger on it, or a function called by its "
+							 "sources, must not refresh or change it.")));
+	if (depth == lengthof(running))
+		ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
+						errmsg("refreshes within refreshes go too deep")));
+	running[depth++] = run->definition->stage_table;
+	PG_TRY();
+	{
+		run_once(run, as_of, day, full);
+	}
+	PG_FINALLY();
+	{
+		depth--;
+	}
+	PG_END_TRY();
 }
 
 void
