@@ -1,0 +1,137 @@
+# Dump and restore, and transactions in two phases: definitions, settings and
+# the change log come along, and nothing that was written meanwhile is missed.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+my $node = new_server('dump', 0);
+$node->append_conf('postgresql.conf', "max_prepared_transactions = 5\n");
+$node->restart;
+open_shop($node, 'shop', '"My stages"');
+$node->safe_psql('shop', <<'EOS');
+CREATE SCHEMA desk;
+CREATE TABLE lines (customer text, at date, amount int, key text) PARTITION BY RANGE (at);
+CREATE TABLE lines_1 PARTITION OF lines DEFAULT;
+INSERT INTO lines SELECT 'c' || i % 20, current_date - i * 3, i % 11 - 2, i / 2 FROM generate_series(1, 200) i;
+CREATE TABLE visits (who text, at timestamp);
+INSERT INTO visits SELECT 'c' || i % 25, current_date - i * 5 FROM generate_series(1, 50) i;
+SELECT crmlife.create_stage_table('desk.stages', 'lines', 'customer', 'at', 'amount', order_filter => 'amount <> 3',
+  order_key => 'key', visits => 'visits', visit_customer => 'who', visited_at => 'at', customer_column => 'who',
+  model => 'CASE WHEN days_since_active < near THEN ''near'' WHEN orders > 2 THEN ''many'' END WITH (near = 30)',
+  timezone => 'Asia/Shanghai', refresh_every => '5 minutes');
+SELECT crmlife.set_threshold('desk.stages', 'near', 20);
+SELECT crmlife.calibrate('desk.stages', 'mean', '300 days', recency_cuts => '{5,50}');
+INSERT INTO crmlife.model VALUES ('own', 'kpi_bands', 'ours');
+SELECT crmlife.set_model('"My stages"', (SELECT model FROM crmlife.model WHERE name = 'own'));
+SELECT crmlife.refresh('desk.stages', now() + interval '40 days');
+SELECT crmlife.refresh('desk.stages', now(), true);
+EOS
+
+# what has to come along
+my $definitions = <<'EOS';
+SELECT to_jsonb(t) FROM crmlife.stage_table t ORDER BY stage_table::text;
+SELECT to_jsonb(t) FROM crmlife.rfm_cuts t ORDER BY stage_table::text;
+SELECT to_jsonb(t) - 'set_at' FROM crmlife.threshold_override t;
+SELECT stage_table, version, model FROM crmlife.model_version ORDER BY stage_table::text, version;
+SELECT * FROM crmlife.model;
+SELECT * FROM desk.stages_changes ORDER BY seq;
+SELECT stage_table, crmlife.effective_model(stage_table) FROM crmlife.stage_table ORDER BY stage_table::text;
+SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'crmlife%' ORDER BY tgrelid::regclass::text, tgname;
+EOS
+my $before = $node->safe_psql('shop', $definitions);
+like($before, qr/near.*20/s, 'there is something to take along');
+
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/shop.dump';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'shop' ], 'pg_dump');
+# changes after the dump are not in it; those at the restore are made there
+$node->safe_psql('shop', "INSERT INTO lines VALUES ('late', current_date, 1, 'x')");
+
+for my $way ('at once', 'data apart', 'in four')
+{
+	(my $database = "restored_$way") =~ s/ /_/g;
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	my @pg_restore = ('pg_restore', '--exit-on-error', '-d', $database);
+	if ($way eq 'data apart')
+	{
+		$node->command_ok([ @pg_restore, '--schema-only', $dump ], "$way: the schema");
+		$node->command_ok([ @pg_restore, '--data-only', '--disable-triggers', $dump ], "$way: the data");
+	}
+	else
+	{
+		$node->command_ok([ @pg_restore, $way eq 'in four' ? '-j4' : (), $dump ], "$way: restored");
+	}
+	is($node->safe_psql($database, $definitions), $before, "$way: all definitions come along");
+	is($node->safe_psql($database, "SELECT string_agg(state, ',') FROM crmlife.status"),
+		'never refreshed,never refreshed', "$way: not refreshed here yet");
+	my ($code, $out, $err) = $node->psql($database, "SELECT * FROM crmlife.verify('desk.stages')");
+	like($err, qr/has not been refreshed yet/, "$way: verify says so");
+
+	# written before the first refresh
+	$node->safe_psql($database, <<'EOS');
+INSERT INTO lines VALUES ('c1', current_date, 50, 'new'), ('brand new', current_date, 50, 'new 2');
+DELETE FROM lines WHERE customer = 'c2'; DELETE FROM visits WHERE who = 'c2';
+EOS
+	my $seq = $node->safe_psql($database, 'SELECT coalesce(max(seq), 0) FROM desk.stages_changes');
+	$node->safe_psql($database, "SELECT crmlife.refresh(stage_table) FROM crmlife.stage_table");
+	is($node->safe_psql($database, 'SELECT bool_and(was_full) FROM crmlife.status'), 't', "$way: the first refresh is a full one");
+	is($node->safe_psql($database, "SELECT string_agg(DISTINCT tgenabled::text, ',') FROM pg_trigger WHERE tgname LIKE 'crmlife%'"),
+		'A', "$way: and puts the triggers right");
+	is(verified($node, $database, 'desk.stages') + verified($node, $database, '"My stages"'), 0, "$way: verify");
+	is($node->safe_psql($database, "SELECT who, to_stage, cause FROM desk.stages_changes WHERE seq > $seq AND who IN ('c2', 'brand new') ORDER BY 1"),
+		"brand new|near|correction\nc2||removed", "$way: the log goes on");
+	# every customer's story is one chain that ends where the table stands
+	is($node->safe_psql($database, <<'EOS'), '0', "$way: without a break");
+WITH l AS (SELECT who, seq, from_stage, to_stage FROM desk.stages_changes UNION ALL SELECT who, 9e18::bigint, stage, NULL FROM desk.stages),
+c AS (SELECT *, lag(to_stage) OVER (PARTITION BY who ORDER BY seq) AS before, lag(seq) OVER (PARTITION BY who ORDER BY seq) AS prior FROM l)
+SELECT count(*) FROM c WHERE prior IS NOT NULL AND from_stage IS DISTINCT FROM before
+EOS
+	$node->safe_psql($database, "INSERT INTO lines_1 VALUES ('c3', current_date, 5, 'y')");
+	is($node->safe_psql($database, "SELECT waiting FROM crmlife.status WHERE stage_table = 'desk.stages'::regclass"), '1', "$way: changes are captured");
+	$node->safe_psql($database, "SELECT crmlife.refresh('desk.stages')");
+	is($node->safe_psql($database, "SELECT was_full FROM crmlife.status WHERE stage_table = 'desk.stages'::regclass"), 'f', "$way: the second looks at that customer");
+	is(verified($node, $database, 'desk.stages'), 0, "$way: verify again");
+	# the tie between table and log is back
+	$node->safe_psql($database, 'DROP TABLE desk.stages');
+	is($node->safe_psql($database, "SELECT to_regclass('desk.stages_changes') IS NULL"), 't', "$way: the log goes with its table");
+}
+
+# ----- two phases -----
+my $asks = q(SELECT waiting FROM crmlife.status WHERE stage_table = '"My stages"'::regclass);
+$node->safe_psql('shop', q(SELECT crmlife.refresh('"My stages"')));
+$node->safe_psql('shop', q(BEGIN; INSERT INTO orders (customer_id, paid_at, amount) VALUES (900, now(), 1); PREPARE TRANSACTION 'one'));
+$node->safe_psql('shop', q(BEGIN; INSERT INTO orders (customer_id, paid_at, amount) VALUES (901, now(), 1); PREPARE TRANSACTION 'two'));
+is($node->safe_psql('shop', $asks), '0', 'what is prepared is not there yet');
+$node->safe_psql('shop', q(SELECT crmlife.refresh('"My stages"')));
+$node->restart;
+$node->safe_psql('shop', q(COMMIT PREPARED 'one'));
+$node->safe_psql('shop', q(ROLLBACK PREPARED 'two'));
+is($node->safe_psql('shop', $asks), '1', 'committed after a restart, it is captured');
+$node->safe_psql('shop', q(SELECT crmlife.refresh('"My stages"')));
+is($node->safe_psql('shop', q(SELECT count(*) FROM "My stages" WHERE customer_id >= 900)), '1', 'and refreshed');
+is(verified($node, 'shop', '"My stages"'), 0, 'verify');
+# a refresh in two phases is a refresh under way
+$node->safe_psql('shop', q(BEGIN; INSERT INTO orders (customer_id, paid_at, amount) VALUES (902, now(), 1); SELECT crmlife.refresh('"My stages"'); PREPARE TRANSACTION 'three'));
+is($node->safe_psql('shop', q(SELECT state FROM crmlife.status WHERE stage_table = '"My stages"'::regclass)), 'running', 'a prepared refresh is running');
+my ($code, $out, $err) = $node->psql('shop', q(SET lock_timeout = '200ms'; SELECT crmlife.refresh('"My stages"')));
+like($err, qr/lock timeout/, 'another waits for it');
+$node->safe_psql('shop', q(COMMIT PREPARED 'three'));
+is($node->safe_psql('shop', q(SELECT state FROM crmlife.status WHERE stage_table = '"My stages"'::regclass)), 'ok', 'till it is committed');
+is(verified($node, 'shop', '"My stages"'), 0, 'verify');
+
+# every level of isolation, in one transaction with its own writes
+for my $level ('REPEATABLE READ', 'SERIALIZABLE')
+{
+	is($node->safe_psql('shop', <<EOS), '0', "a write and a refresh at $level");
+BEGIN ISOLATION LEVEL $level;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (903, now(), 1);
+DO \$\$ BEGIN PERFORM crmlife.refresh('"My stages"'); END \$\$;
+SELECT count(*) FROM crmlife.verify('"My stages"');
+COMMIT;
+EOS
+}
+$node->stop;
+done_testing();
