@@ -15,7 +15,7 @@ OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/engine/*.c src/customers/*.c \
 HEADER_FILES = $(wildcard src/*.h src/*/*.h)
 
 # The install script, in the order in which its parts need each other.
-SQL_PARTS = sql/base.sql sql/model.sql sql/rfm.sql sql/results.sql sql/aggregates.sql \
+SQL_PARTS = sql/base.sql sql/model.sql sql/rfm.sql sql/results.sql sql/results.sql sql/aggregates.sql \
 	sql/history.sql sql/history_calls.sql sql/stage.sql sql/check_source.sql sql/worker.sql
 DATA = $(wildcard sql/crmlife--*--*.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
@@ -31,7 +31,7 @@ PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-sign-compare
 
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql sql/aggregates.sql \
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql sql/results.sql sql/aggregates.sql \
 	sql/history_calls.sql tmp_check
 
 # The order logs some tests read.  The variable is set when they are there,

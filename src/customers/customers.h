@@ -22,6 +22,9 @@
  * writes its customers to the partitions and starts again with an empty table;
  * the entries merge at the end, one partition at a time.
  *
+ * A metric that wants the customers' events has a log of all rows instead of
+ * the table (log.c); budget, partitions and wire are the same.
+ *
  * Invariants: a slot is empty exactly if word 0 of its state is zero; slots
  * are found by linear probing upwards from their hash's place, never around
  * the end; the last slot is always empty.
@@ -66,6 +69,7 @@ typedef struct CrmPending
 
 typedef struct CrmArena CrmArena;
 typedef struct CrmSpill CrmSpill;
+typedef struct CrmLog	CrmLog;
 
 typedef struct CrmCustomers
 {
@@ -87,6 +91,7 @@ typedef struct CrmCustomers
 	char			  *last; /* the slot that stays empty */
 	CrmPending		  *pending;
 	CrmArena		  *arena;
+	CrmLog			  *log; /* of metrics with events, instead of the table */
 	CrmSpill		  *spill;
 	CrmTotals		  *totals; /* once finished */
 	Size			   bytes;  /* what it has of query->used */

@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "customers/log.h"
 #include "customers/table.h"
 
 #define CHUNK_BYTES (32 * 1024)
@@ -214,7 +215,8 @@ load_partition(CrmCustomers *customers, int partition, CrmCustomers *child)
 	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
 		ereport(ERROR, (errcode_for_file_access(),
 						errmsg("could not seek in temporary file: %m")));
-	crm_merge_begin(&merge, child, 1);
+	if (child->log == NULL)
+		crm_merge_begin(&merge, child, 1);
 	while (BufFileRead(file, &head, sizeof(head)) == sizeof(head))
 	{
 		CrmEntries entries;
@@ -227,12 +229,27 @@ load_partition(CrmCustomers *customers, int partition, CrmCustomers *child)
 			spill->room = head.bytes;
 		}
 		read_fully(file, spill->chunk, head.bytes);
+		if (child->log != NULL)
+		{
+			(void) crm_log_append(child, spill->chunk,
+								  spill->chunk + head.bytes);
+			continue;
+		}
 		if (head.expected > 0)
 			crm_merge_begin(&merge, child, head.expected);
 		entries.at = spill->chunk;
 		entries.end = spill->chunk + head.bytes;
 		crm_merge_entries(&merge, child, &entries);
 	}
+}
+
+static void
+clear(CrmCustomers *customers)
+{
+	if (customers->log != NULL)
+		crm_log_clear(customers);
+	else
+		crm_table_clear(customers, true);
 }
 
 static void
@@ -257,13 +274,18 @@ crm_customers_visit(CrmCustomers *customers, CrmVisitor visitor, void *argument)
 	crm_customers_flush(customers);
 	if (customers->spill == NULL)
 	{
-		crm_table_visit(customers, visitor, argument);
+		if (customers->log != NULL)
+			visitor(argument, customers, NULL);
+		else
+			crm_table_visit(customers, visitor, argument);
 		return;
 	}
-	if (customers->count > 0)
+	if (customers->log != NULL)
+		crm_log_spill(customers);
+	else if (customers->count > 0)
 		crm_spill_table(customers);
 	write_chunk(customers);
-	crm_table_clear(customers, true);
+	clear(customers);
 	for (int i = 0; i < 1 << customers->spill->bits; i++)
 		visit_partition(customers, i, visitor, argument);
 }
@@ -273,21 +295,33 @@ crm_customers_visit(CrmCustomers *customers, CrmVisitor visitor, void *argument)
 static void
 fold_slot(void *argument, const CrmCustomers *table, const char *slot)
 {
-	table->query->metric->fold(crm_slot_state(table, slot), &table->params,
-							   argument);
+	const CrmMetric *metric = table->query->metric;
+
+	if (table->log != NULL)
+		crm_log_fold(table, argument);
+	else
+		metric->fold(crm_slot_state(table, slot), &table->params, argument);
 }
 
 const CrmTotals *
 crm_customers_finish(CrmCustomers *customers)
 {
-	CrmTotals *totals;
+	const CrmMetric *metric = customers->query->metric;
+	CrmTotals		*totals;
+	MemoryContext	 old;
 
 	if (customers->totals != NULL)
 		return customers->totals;
-	totals = MemoryContextAllocZero(customers->context, sizeof(*totals));
+	old = MemoryContextSwitchTo(customers->context);
+	totals = palloc(sizeof(*totals));
+	crm_totals_init(totals, metric->cell_counts, metric->cell_sums);
 	crm_customers_visit(customers, fold_slot, totals);
+	if (metric->close != NULL)
+		metric->close(&customers->params, totals);
+	crm_totals_sort(totals);
 	crm_customers_close_files(customers);
-	crm_table_clear(customers, true);
+	clear(customers);
+	MemoryContextSwitchTo(old);
 	customers->totals = totals;
 	return totals;
 }

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "customers/log.h"
 #include "customers/table.h"
 
 /* a group struct with its inner slots is meant to fit a 256-byte chunk */
@@ -57,8 +58,8 @@ give_back(void *argument)
 	customers->bytes = 0;
 }
 
-static void
-account(CrmCustomers *customers, Size bytes)
+void
+crm_customers_account(CrmCustomers *customers, Size bytes)
 {
 	if (!customers->accounted)
 	{
@@ -137,9 +138,10 @@ crm_customers_create(CrmCustomersQuery *query, const CrmParams *params,
 {
 	uint32 key_size =
 		query->key_kind == CRM_KEY_BIGINT ? sizeof(uint64) : 2 * sizeof(uint64);
-	int			  words = params_null ? 1 : query->metric->words(params);
-	uint32		  slot_size = key_size + words * sizeof(uint32);
-	uint64		  slots = inside_slots(slot_size);
+	bool   has_table = query->metric->words != NULL;
+	int	   words = params_null || !has_table ? 1 : query->metric->words(params);
+	uint32 slot_size = key_size + words * sizeof(uint32);
+	uint64 slots = has_table ? inside_slots(slot_size) : 1;
 	CrmCustomers *customers = MemoryContextAllocZero(
 		context, offsetof(CrmCustomers, inside) + slots * slot_size);
 
@@ -151,6 +153,8 @@ crm_customers_create(CrmCustomersQuery *query, const CrmParams *params,
 	customers->key_size = key_size;
 	customers->slot_size = slot_size;
 	use_inside(customers, slots);
+	if (!has_table && !params_null)
+		crm_log_start(customers);
 	return customers;
 }
 
@@ -171,7 +175,7 @@ arena_extend(CrmCustomers *customers, Size needed)
 	block->size = size;
 	block->used = 0;
 	customers->arena = block;
-	account(customers, bytes);
+	crm_customers_account(customers, bytes);
 	customers->arena_full = customers->query->used > customers->query->limit &&
 							customers->bytes > FREE_BYTES &&
 							customers->count > FREE_CUSTOMERS &&
@@ -320,7 +324,7 @@ start_pending(CrmCustomers *customers)
 	customers->pending = MemoryContextAlloc(customers->context, bytes);
 	customers->pending->count = 0;
 	customers->pending->text_used = 0;
-	account(customers, bytes);
+	crm_customers_account(customers, bytes);
 }
 
 /*
@@ -349,7 +353,7 @@ rebuild(CrmCustomers *customers, uint64 capacity)
 			break;
 		pfree(customers->slots);
 	}
-	account(customers, table_bytes(customers));
+	crm_customers_account(customers, table_bytes(customers));
 	if (old_bytes > 0)
 	{
 		unaccount(customers, old_bytes);

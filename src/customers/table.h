@@ -37,6 +37,8 @@ crm_slot_text(const char *slot)
 }
 
 /* table.c */
+/* bytes more, or less: what all groups have together is limited */
+extern void crm_customers_account(CrmCustomers *customers, Size bytes);
 /* the state of a customer, new or known; makes room if need be */
 extern uint32 *crm_table_reach(CrmCustomers *customers, const CrmKey *key);
 /* room for so many customers at once; false if the budget does not allow it */
@@ -44,7 +46,10 @@ extern bool crm_table_reserve(CrmCustomers *customers, uint64 entries);
 /* forget all customers; with release, the memory as well */
 extern void crm_table_clear(CrmCustomers *customers, bool release);
 
-/* a visit of every customer once, slot by slot, near the order of hashes */
+/*
+ * A visit of every customer once, slot by slot, near the order of hashes; of a
+ * log: one with slot NULL for all customers of it.
+ */
 typedef void (*CrmVisitor)(void *argument, const CrmCustomers *customers,
 						   const char *slot);
 extern void crm_table_visit(const CrmCustomers *customers, CrmVisitor visitor,

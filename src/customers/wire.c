@@ -2,8 +2,8 @@
  * wire.c
  *		A group of customers as a bytea, from a parallel worker to the leader.
  *
- *		version 1 | key kind 1 | metric 1 | flags 1 | n 4 | as_of 4 | count 8
- *		entries, in the order of hashes (entry.c)
+ *		version 1 | key kind 1 | metric 1 | flags 1 | parameters 6 * 4 | count 8
+ *		entries, in the order of hashes (entry.c), or records (log.c)
  *
  * Integers have their lowest byte first.
  *
@@ -18,12 +18,15 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "customers/log.h"
 #include "customers/table.h"
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_TAG 0x43524d57
 #define FLAG_PARAMS_NULL 1
-#define HEAD_BYTES 20
+#define PARAMS_AT 4
+#define COUNT_AT (PARAMS_AT + 4 * CRM_PARAMS)
+#define HEAD_BYTES (COUNT_AT + 8)
 
 /* room is left for the tuple around it */
 #define WIRE_MAX_BYTES (MaxAllocSize - 64 * 1024)
@@ -87,11 +90,31 @@ buffer_reserve(WireBuffer *buffer, Size more)
 }
 
 static void
+append_log(WireBuffer *buffer, const CrmCustomers *customers)
+{
+	uint64		count;
+	Size		size;
+	const char *bytes = crm_log_bytes(customers, &size, &count);
+
+	buffer_reserve(buffer, size);
+	if (size > 0)
+		memcpy(buffer->data + buffer->used, bytes, size);
+	buffer->used += size;
+	buffer->count += count;
+}
+
+static void
 append_slot(void *argument, const CrmCustomers *table, const char *slot)
 {
 	WireBuffer *buffer = argument;
-	Size		size = crm_entry_size(table, slot);
+	Size		size;
 
+	if (table->log != NULL)
+	{
+		append_log(buffer, table);
+		return;
+	}
+	size = crm_entry_size(table, slot);
 	buffer_reserve(buffer, size);
 	crm_entry_write(buffer->data + buffer->used, table, slot);
 	buffer->used += size;
@@ -105,9 +128,10 @@ write_head(char *to, const CrmCustomers *customers, uint64 count)
 	put_bytes(to + 1, customers->query->key_kind, 1);
 	put_bytes(to + 2, customers->query->metric->code, 1);
 	put_bytes(to + 3, customers->params_null ? FLAG_PARAMS_NULL : 0, 1);
-	put_bytes(to + 4, (uint32) customers->params.n, 4);
-	put_bytes(to + 8, (uint32) customers->params.as_of, 4);
-	put_bytes(to + 12, count, 8);
+	for (int i = 0; i < CRM_PARAMS; i++)
+		put_bytes(to + PARAMS_AT + 4 * i, (uint32) customers->params.value[i],
+				  4);
+	put_bytes(to + COUNT_AT, count, 8);
 }
 
 bytea *
@@ -151,17 +175,19 @@ crm_wire_open(const char *bytes, Size size)
 	wire->key_kind = (CrmKeyKind) get_bytes(bytes + 1, 1);
 	wire->metric = crm_metric_by_code((int) get_bytes(bytes + 2, 1));
 	wire->params_null = (get_bytes(bytes + 3, 1) & FLAG_PARAMS_NULL) != 0;
-	wire->params.n = (int32) (uint32) get_bytes(bytes + 4, 4);
-	wire->params.as_of = (CrmDay) (uint32) get_bytes(bytes + 8, 4);
-	wire->count = get_bytes(bytes + 12, 8);
+	for (int i = 0; i < CRM_PARAMS; i++)
+		wire->params.value[i] =
+			(int32) (uint32) get_bytes(bytes + PARAMS_AT + 4 * i, 4);
+	wire->count = get_bytes(bytes + COUNT_AT, 8);
 	wire->entries.at = bytes + HEAD_BYTES;
 	wire->entries.end = bytes + size;
 	if (wire->metric == NULL || wire->key_kind < CRM_KEY_BIGINT ||
 		wire->key_kind > CRM_KEY_TEXT)
 		refuse_head("The metric or the kind of key is not known.");
-	if (wire->params.n < 0 ||
-		wire->metric->words(&wire->params) > CRM_STATE_MAX_WORDS)
-		refuse_head("The number of days is out of range.");
+	if (wire->params.n < 0 || wire->params.m < 0 ||
+		(wire->metric->words != NULL &&
+		 wire->metric->words(&wire->params) > CRM_STATE_MAX_WORDS))
+		refuse_head("A parameter is out of range.");
 	return wire;
 }
 
@@ -195,12 +221,19 @@ void
 crm_customers_merge_wire(CrmCustomers *customers, CrmWire *wire)
 {
 	CrmMerge merge;
+	Size	 least = customers->log ? crm_log_min_size(customers)
+									: crm_entry_min_size(customers);
 
-	if (wire->count > (uint64) (wire->entries.end - wire->entries.at) /
-						  crm_entry_min_size(customers))
+	if (wire->count > (uint64) (wire->entries.end - wire->entries.at) / least)
 		refuse_head("There are fewer entries than the head says.");
-	crm_merge_begin(&merge, customers, wire->count);
-	crm_merge_entries(&merge, customers, &wire->entries);
+	if (customers->log != NULL)
+		merge.done =
+			crm_log_append(customers, wire->entries.at, wire->entries.end);
+	else
+	{
+		crm_merge_begin(&merge, customers, wire->count);
+		crm_merge_entries(&merge, customers, &wire->entries);
+	}
 	if (merge.done != wire->count)
 		refuse_head("There are more entries than the head says.");
 }
@@ -212,13 +245,33 @@ typedef struct MergeSlots
 } MergeSlots;
 
 static void
+merge_log(CrmCustomers *into, const CrmCustomers *from)
+{
+	uint64		count;
+	Size		size;
+	const char *bytes = crm_log_bytes(from, &size, &count);
+
+	if (size > 0)
+		(void) crm_log_append(into, bytes, bytes + size);
+}
+
+static void
 merge_slot(void *argument, const CrmCustomers *table, const char *slot)
 {
 	MergeSlots *state = argument;
-	Size		size = crm_entry_size(table, slot);
-	char	   *bytes = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	CrmEntries	entries = {.at = bytes, .end = bytes + size};
+	Size		size;
+	char	   *bytes;
+	CrmEntries	entries;
 
+	if (table->log != NULL)
+	{
+		merge_log(state->into, table);
+		return;
+	}
+	size = crm_entry_size(table, slot);
+	bytes = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	entries.at = bytes;
+	entries.end = bytes + size;
 	crm_entry_write(bytes, table, slot);
 	crm_merge_entries(&state->merge, state->into, &entries);
 	pfree(bytes);
@@ -230,6 +283,7 @@ crm_customers_merge(CrmCustomers *customers, CrmCustomers *other)
 	MergeSlots state = {.into = customers};
 
 	crm_customers_flush(other);
-	crm_merge_begin(&state.merge, customers, Max(other->count, 1));
+	if (customers->log == NULL)
+		crm_merge_begin(&state.merge, customers, Max(other->count, 1));
 	crm_customers_visit(other, merge_slot, &state);
 }

@@ -4,14 +4,33 @@
  *
  * Invariant: a code stands in it once.
  */
+#include "engine/cohorts.h"
+#include "engine/funnel.h"
+#include "engine/interval.h"
+#include "engine/keep.h"
 #include "engine/metric.h"
 #include "engine/repurchase.h"
 #include "engine/retention.h"
+#include "engine/second.h"
 
 static const CrmMetric *const metrics[] = {
 	&crm_repurchase_by_orders,
 	&crm_repurchase_by_days,
 	&crm_retention_by_days,
+	&crm_retention_between,
+	&crm_retention_curve,
+	&crm_retention_from,
+	&crm_retention_by_days_of_kinds,
+	&crm_retention_between_of_kinds,
+	&crm_retention_from_of_kinds,
+	&crm_retention_curve_of_kinds,
+	&crm_keep,
+	&crm_second_purchase,
+	&crm_time_to_second,
+	&crm_retention_cohorts,
+	&crm_repurchase_interval,
+	&crm_repeat_funnel,
+	&crm_repeat_funnel_within,
 };
 
 const CrmMetric *

@@ -1,7 +1,9 @@
 /*
  * metric.h
- *		What a metric over customers is: the small state it keeps for each of
- *		them, and how the states of all customers become totals.
+ *		What a metric over customers is: what it keeps of each of them, and how
+ *		all of them become the totals of a group.
+ *
+ * Most metrics keep a small state of each customer, constant in size:
  *
  *		rows of a customer --add--> state --fold--> totals of the group
  *		                              ^
@@ -11,43 +13,104 @@
  * it can be moved, written to a file and sent to another process by anyone
  * who knows its number of words.
  *
+ * What no small state can answer has the customer's events instead, sorted:
+ *
+ *		rows of a customer --------------> events --walk--> totals of the group
+ *
  * Invariants: a state of zeros has seen nothing, and once it has seen a row
  * its word 0 is never zero.  add and merge commute: the state depends on the
- * set of rows, not on their order or on how they were split.
+ * set of rows, not on their order or on how they were split.  fold and walk
+ * only add to the totals, so that these don't depend on the order of customers.
  */
 #ifndef CRM_METRIC_H
 #define CRM_METRIC_H
 
 #include "calendar.h"
+#include "money.h"
+#include "totals.h"
 
-/* what a metric is told besides the rows, the same for all rows of a group */
-typedef struct CrmParams
+/* what a metric may be told besides the rows, the same for all of a group */
+enum
 {
-	int32_t n;	   /* a number of days */
-	CrmDay	as_of; /* the last visible day */
+	CRM_PARAM_N,
+	CRM_PARAM_M,
+	CRM_PARAM_AS_OF,
+	CRM_PARAM_FROM,
+	CRM_PARAM_TO,
+	CRM_PARAM_OPTION,
+	CRM_PARAMS
+};
+
+typedef union CrmParams
+{
+	struct
+	{
+		int32_t n;		/* a number of days or of orders, the largest */
+		int32_t m;		/* another number */
+		CrmDay	as_of;	/* the last visible day */
+		CrmDay	from;	/* a day, or the first of several */
+		CrmDay	to;		/* the last of them */
+		int32_t option; /* a CrmUnit or a CrmMethod */
+	};
+	int32_t value[CRM_PARAMS];
 } CrmParams;
 
-#define CRM_TOTALS 3
+typedef enum CrmMethod
+{
+	CRM_METHOD_MATURE,
+	CRM_METHOD_LITERAL
+} CrmMethod;
+
+/* before and after all days that rows can have */
+#define CRM_DAY_MIN (INT32_MIN + 1)
+#define CRM_DAY_MAX INT32_MAX
 
 /* no state is larger */
 #define CRM_STATE_MAX_WORDS 1200
 
-/* what a metric counts; which count is which is the metric's affair */
-typedef struct CrmTotals
+/* a customer's row, or several that came to the same */
+typedef struct CrmLogEvent
 {
-	int64_t count[CRM_TOTALS];
-} CrmTotals;
+	CrmDay	 day;
+	uint8_t	 kind;	/* of CRM_LOG_... */
+	bool	 known; /* amount is one */
+	CrmMoney amount;
+} CrmLogEvent;
+
+#define CRM_LOG_START 1
+#define CRM_LOG_RETURN 2
 
 typedef struct CrmMetric
 {
 	const char *name;
 	uint8_t		code; /* its name in serialized states: never reused */
+	/* the parameters it has: what the users call them */
+	const char *param[CRM_PARAMS];
+	/* of those that may be left out */
+	CrmParams absent;
+	/* what n and m may be */
+	int32_t		least;
+	int32_t		most;
+	const char *what_n; /* a sentence on n, for hints */
+
+	/* totals: cells of so many counts and sums */
+	uint8_t cell_counts;
+	uint8_t cell_sums;
+
+	/* a state for each customer ... */
 	int (*words)(const CrmParams *params);
 	void (*add)(uint32_t *state, const CrmParams *params, CrmDay day);
 	void (*merge)(uint32_t *state, const uint32_t *other,
 				  const CrmParams *params);
 	void (*fold)(const uint32_t *state, const CrmParams *params,
 				 CrmTotals *totals);
+	/* ... or its events: by day, and if it wants amounts, in their order */
+	bool amounts;
+	void (*walk)(const CrmLogEvent *event, size_t count,
+				 const CrmParams *params, CrmTotals *totals);
+
+	/* once, after the last customer and before the cells are sorted */
+	void (*close)(const CrmParams *params, CrmTotals *totals);
 } CrmMetric;
 
 /* NULL when no metric has this code */
@@ -67,6 +130,13 @@ static inline CrmDay
 crm_day_from_word(uint32_t word)
 {
 	return (CrmDay) (word ^ UINT32_C(0x80000000));
+}
+
+/* day n after the first is over at as_of: before that nothing is known of it */
+static inline bool
+crm_day_is_over(CrmDay first, int32_t n, const CrmParams *params)
+{
+	return (int64_t) first + n < params->as_of;
 }
 
 #endif /* CRM_METRIC_H */

@@ -1,6 +1,7 @@
 /*
  * retention.c
- *		Retention by days: the first day and a map of the days after it.
+ *		Retention by days: the first day and a map of the days after it; for
+ *		"on day n or later" the first and the last day are enough.
  *
  *		word 0      word 1                word 2
  *		first day | day 0, 1, 2 ... 31 | day 32 ... 63 | ...  up to day n
@@ -117,21 +118,22 @@ retention_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
 	map_or_shifted(map, other + 1, words, other[0] - state[0]);
 }
 
-/* is any of days 1 .. n in the map? */
+/* is any of days from .. to in the map? */
 static bool
-map_any(const uint32_t *map, int32_t n)
+map_any(const uint32_t *map, int32_t from, int32_t to)
 {
-	int		 last = n / BITS;
+	int		 last = to / BITS;
 	uint32_t seen = 0;
-	/* bits 0 .. n of the last word */
-	uint32_t mask = (uint32_t) ((UINT64_C(2) << (n % BITS)) - 1);
+	/* bits 0 .. to of the last word, and those before `from` of the first */
+	uint32_t mask = (uint32_t) ((UINT64_C(2) << (to % BITS)) - 1);
+	uint32_t below = (UINT32_C(1) << (from % BITS)) - 1;
 
-	for (int word = 0; word <= last; word++)
+	for (int word = from / BITS; word <= last; word++)
 	{
 		uint32_t bits = map[word];
 
-		if (word == 0)
-			bits &= ~UINT32_C(1);
+		if (word == from / BITS)
+			bits &= ~below;
 		if (word == last)
 			bits &= mask;
 		seen |= bits;
@@ -146,18 +148,169 @@ retention_fold(const uint32_t *state, const CrmParams *params,
 	const uint32_t *map = state + 1;
 	int32_t			n = params->n;
 
-	if ((int64_t) crm_day_from_word(state[0]) + n >= params->as_of)
+	if (!crm_day_is_over(crm_day_from_word(state[0]), n, params))
 		return;
 	totals->count[CRM_RETENTION_MATURE]++;
 	totals->count[CRM_RETENTION_ON_DAY] += map[n / BITS] >> (n % BITS) & 1;
-	totals->count[CRM_RETENTION_WITHIN] += map_any(map, n);
+	totals->count[CRM_RETENTION_WITHIN] += n > 0 && map_any(map, 1, n);
 }
 
 const CrmMetric crm_retention_by_days = {
 	.name = "retention by days",
 	.code = 3,
+	.param = {[CRM_PARAM_N] = "n", [CRM_PARAM_AS_OF] = "as_of"},
+	.most = CRM_RETENTION_MAX_N,
+	.what_n = CRM_RETENTION_WHAT_N,
 	.words = retention_words,
 	.add = retention_add,
 	.merge = retention_merge,
 	.fold = retention_fold,
+};
+
+static void
+between_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
+{
+	if (!crm_day_is_over(crm_day_from_word(state[0]), params->n, params))
+		return;
+	totals->count[CRM_RETENTION_MATURE]++;
+	totals->count[CRM_RETENTION_RETAINED] +=
+		map_any(state + 1, params->m, params->n);
+}
+
+const CrmMetric crm_retention_between = {
+	.name = "retention between days",
+	.code = 4,
+	.param = {[CRM_PARAM_N] = "to_day",
+			  [CRM_PARAM_M] = "from_day",
+			  [CRM_PARAM_AS_OF] = "as_of"},
+	.most = CRM_RETENTION_MAX_N,
+	.what_n = CRM_RETENTION_WHAT_N,
+	.words = retention_words,
+	.add = retention_add,
+	.merge = retention_merge,
+	.fold = between_fold,
+};
+
+/* ---- the curve ----------------------------------------------------------- */
+
+/*
+ * A customer is eligible for days 0 .. last; it is counted at the last one
+ * only, and close sums up from there.
+ */
+static void
+curve_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
+{
+	const uint32_t *map = state + 1;
+	CrmDay			first = crm_day_from_word(state[0]);
+	int64_t			over = (int64_t) params->as_of - 1 - first;
+	int32_t			last = over < params->n ? (int32_t) over : params->n;
+
+	if (first < params->from || first > params->to)
+		return;
+	totals->count[CRM_CURVE_CUSTOMERS]++;
+	if (over < 0)
+		return;
+	crm_totals_cell(totals, last, 0)->count[CRM_CURVE_ELIGIBLE]++;
+	for (int word = 0; word <= last / BITS; word++)
+	{
+		uint32_t bits = map[word];
+
+		if (word == last / BITS)
+			bits &= (uint32_t) ((UINT64_C(2) << (last % BITS)) - 1);
+		for (; bits != 0; bits &= bits - 1)
+			crm_totals_cell(totals, word * BITS + __builtin_ctz(bits), 0)
+				->count[CRM_CURVE_RETAINED]++;
+	}
+}
+
+void
+crm_retention_curve_close(const CrmParams *params, CrmTotals *totals)
+{
+	int64_t eligible = 0;
+
+	if (totals->count[CRM_CURVE_CUSTOMERS] == 0)
+		return;
+	for (int32_t n = params->n; n >= 0; n--)
+	{
+		CrmCell *cell = crm_totals_cell(totals, n, 0);
+
+		eligible += cell->count[CRM_CURVE_ELIGIBLE];
+		cell->count[CRM_CURVE_ELIGIBLE] = eligible;
+	}
+}
+
+const CrmMetric crm_retention_curve = {
+	.name = "retention curve",
+	.code = 5,
+	.param = {[CRM_PARAM_N] = "max_n",
+			  [CRM_PARAM_AS_OF] = "as_of",
+			  [CRM_PARAM_FROM] = "cohort_from",
+			  [CRM_PARAM_TO] = "cohort_to"},
+	.absent = {.from = CRM_DAY_MIN, .to = CRM_DAY_MAX},
+	.most = CRM_RETENTION_MAX_N,
+	.what_n = CRM_RETENTION_WHAT_N,
+	.cell_counts = 2,
+	.words = retention_words,
+	.add = retention_add,
+	.merge = retention_merge,
+	.fold = curve_fold,
+	.close = crm_retention_curve_close,
+};
+
+/* ---- on day n or later --------------------------------------------------- */
+
+static int
+two_words(const CrmParams *params)
+{
+	(void) params;
+	return 2;
+}
+
+/* stretch [first, last] to hold the other stretch */
+static inline void
+stretch(uint32_t *state, uint32_t first, uint32_t last)
+{
+	if (state[0] == 0 || first < state[0])
+		state[0] = first;
+	if (last > state[1])
+		state[1] = last;
+}
+
+static void
+from_add(uint32_t *state, const CrmParams *params, CrmDay day)
+{
+	uint32_t word = crm_word_from_day(day);
+
+	(void) params;
+	stretch(state, word, word);
+}
+
+static void
+from_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
+{
+	(void) params;
+	if (other[0] != 0)
+		stretch(state, other[0], other[1]);
+}
+
+static void
+from_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
+{
+	if (!crm_day_is_over(crm_day_from_word(state[0]), params->n, params))
+		return;
+	totals->count[CRM_RETENTION_MATURE]++;
+	totals->count[CRM_RETENTION_RETAINED] +=
+		state[1] - state[0] >= (uint32_t) params->n;
+}
+
+const CrmMetric crm_retention_from = {
+	.name = "retention from a day on",
+	.code = 6,
+	.param = {[CRM_PARAM_N] = "n", [CRM_PARAM_AS_OF] = "as_of"},
+	.most = CRM_RETENTION_MAX_N,
+	.what_n = CRM_RETENTION_WHAT_N,
+	.words = two_words,
+	.add = from_add,
+	.merge = from_merge,
+	.fold = from_fold,
 };

@@ -13,15 +13,18 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/tupdesc.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_locale.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
 #include "engine/rate.h"
@@ -61,26 +64,83 @@ key_kind_of_type(Oid type)
 	}
 }
 
+static CrmParamKind
+param_kind(int param, const char *name)
+{
+	switch (param)
+	{
+		case CRM_PARAM_N:
+		case CRM_PARAM_M:
+			return CRM_PARAM_NUMBER;
+		case CRM_PARAM_OPTION:
+			return strcmp(name, "unit") == 0 ? CRM_PARAM_UNIT
+											 : CRM_PARAM_METHOD;
+		default:
+			return CRM_PARAM_DAY;
+	}
+}
+
+static void
+note_param(CrmAgg *agg, const CrmMetric *metric, int arg, const char *name,
+		   Oid type)
+{
+	for (int param = 0; metric != NULL && param < CRM_PARAMS; param++)
+	{
+		CrmParamArg *param_arg = &agg->param_arg[agg->param_args];
+
+		if (metric->param[param] == NULL ||
+			strcmp(metric->param[param], name) != 0)
+			continue;
+		param_arg->arg = arg;
+		param_arg->param = param;
+		param_arg->kind = param_kind(param, name);
+		(void) crm_time_kind_of_type(type, &param_arg->time_kind);
+		agg->param_args++;
+		return;
+	}
+	elog(ERROR, "transition function has an unknown argument \"%s\"", name);
+}
+
+static void
+note_argument(CrmAgg *agg, const CrmMetric *metric, int arg, const char *name,
+			  Oid type)
+{
+	if (strcmp(name, "customer") == 0)
+		agg->key_kind = key_kind_of_type(type);
+	else if (strcmp(name, "at") == 0)
+	{
+		agg->at = arg;
+		(void) crm_time_kind_of_type(type, &agg->at_kind);
+	}
+	else if (strcmp(name, "amount") == 0)
+		agg->amount = arg;
+	else if (strcmp(name, "is_start") == 0)
+		agg->is_start = arg;
+	else if (strcmp(name, "is_return") == 0)
+		agg->is_return = arg;
+	else
+		note_param(agg, metric, arg, name, type);
+}
+
 CrmAgg *
-crm_agg_lookup(FunctionCallInfo fcinfo)
+crm_agg_lookup(FunctionCallInfo fcinfo, const CrmMetric *metric)
 {
 	FmgrInfo *flinfo = fcinfo->flinfo;
 	CrmAgg	 *agg = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(*agg));
 	HeapTuple tuple =
 		SearchSysCache1(PROCOID, ObjectIdGetDatum(flinfo->fn_oid));
-	Form_pg_proc proc;
+	Oid	  *types;
+	char **names;
+	char  *modes;
+	int	   count;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for function %u", flinfo->fn_oid);
-	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	agg->key_kind = key_kind_of_type(proc->proargtypes.values[1]);
-	if (proc->pronargs > 2)
-		(void) crm_time_kind_of_type(proc->proargtypes.values[2],
-									 &agg->at_kind);
-	agg->has_as_of = proc->pronargs > 4;
-	if (agg->has_as_of)
-		(void) crm_time_kind_of_type(proc->proargtypes.values[4],
-									 &agg->as_of_kind);
+	count = get_func_arg_info(tuple, &types, &names, &modes);
+	if (names == NULL)
+		elog(ERROR, "transition function has no argument names");
+	for (int arg = 1; arg < count; arg++)
+		note_argument(agg, metric, arg, names[arg], types[arg]);
 	ReleaseSysCache(tuple);
 	flinfo->fn_extra = agg;
 	return agg;
@@ -117,37 +177,6 @@ crm_agg_start(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric,
 										 metric, agg->key_kind);
 	}
 	return crm_customers_create(agg->query, params, params_null, context);
-}
-
-static void
-refuse_params(const char *name, const char *first, const char *other)
-{
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("%s must be the same in all rows of a group", name),
-					errdetail("One row has %s, another one %s.", first, other),
-					errhint("Give a constant, or add %s to GROUP BY.", name)));
-}
-
-static char *
-day_text(CrmDay day)
-{
-	return DatumGetCString(DirectFunctionCall1(date_out, DateADTGetDatum(day)));
-}
-
-void
-crm_agg_compare_params(const CrmCustomers *customers, const CrmParams *params,
-					   bool params_null)
-{
-	if (customers->params_null != params_null)
-		refuse_params("n and as_of", "NULL", "a value");
-	if (params_null)
-		return;
-	if (customers->params.n != params->n)
-		refuse_params("n", psprintf("%d", customers->params.n),
-					  psprintf("%d", params->n));
-	if (customers->params.as_of != params->as_of)
-		refuse_params("as_of", day_text(customers->params.as_of),
-					  day_text(params->as_of));
 }
 
 static void
@@ -285,21 +314,31 @@ crm_customers_deserial(PG_FUNCTION_ARGS)
 
 /* ---- rates --------------------------------------------------------------- */
 
+const CrmTotals *
+crm_agg_totals(FunctionCallInfo fcinfo, const CrmParams **params)
+{
+	CrmCustomers *state;
+
+	(void) aggregate_context(fcinfo);
+	if (PG_ARGISNULL(0))
+		return NULL;
+	state = (CrmCustomers *) PG_GETARG_POINTER(0);
+	if (state->params_null)
+		return NULL;
+	if (params != NULL)
+		*params = &state->params;
+	return crm_customers_finish(state);
+}
+
 /* false: a parameter was NULL, and so is the result */
 static bool
 finish(FunctionCallInfo fcinfo, int numerator, int denominator, CrmRate *rate)
 {
-	const CrmTotals *totals;
-	CrmCustomers	*state;
+	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
 
-	(void) aggregate_context(fcinfo);
 	*rate = crm_rate(0, 0);
-	if (PG_ARGISNULL(0))
-		return true;
-	state = (CrmCustomers *) PG_GETARG_POINTER(0);
-	if (state->params_null)
-		return false;
-	totals = crm_customers_finish(state);
+	if (totals == NULL)
+		return PG_ARGISNULL(0);
 	*rate = crm_rate(totals->count[numerator], totals->count[denominator]);
 	return true;
 }
@@ -349,4 +388,76 @@ crm_agg_rate_stats(FunctionCallInfo fcinfo, int numerator, int denominator)
 	nulls[2] = nulls[3] = nulls[4] = rate.denominator == 0;
 	PG_RETURN_DATUM(
 		HeapTupleGetDatum(heap_form_tuple(result_row(fcinfo), values, nulls)));
+}
+
+/* ---- arrays of rows ------------------------------------------------------ */
+
+struct CrmRows
+{
+	ArrayBuildState *build;
+	TupleDesc		 row;
+	MemoryContext	 context; /* of one row */
+};
+
+/* what a final function looks up once */
+static TupleDesc
+element_row(FunctionCallInfo fcinfo)
+{
+	TupleDesc row = fcinfo->flinfo->fn_extra;
+
+	if (row == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+		Oid			  array = get_func_rettype(fcinfo->flinfo->fn_oid);
+		Oid			  element = get_element_type(array);
+
+		row = BlessTupleDesc(lookup_rowtype_tupdesc_copy(element, -1));
+		fcinfo->flinfo->fn_extra = row;
+		MemoryContextSwitchTo(old);
+	}
+	return row;
+}
+
+/* at 10 million rows an array nears the 1 GB that a value may have */
+#define MAX_ROWS 10000000
+
+CrmRows *
+crm_rows_start(FunctionCallInfo fcinfo, int64 expected)
+{
+	CrmRows *rows = palloc(sizeof(*rows));
+
+	if (expected > MAX_ROWS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the result would have too many rows"),
+				 errdetail("They are " INT64_FORMAT ", the limit is %d.",
+						   expected, MAX_ROWS),
+				 errhint("Choose a longer unit or fewer cohorts, and look for "
+						 "times far in the past.")));
+	rows->row = element_row(fcinfo);
+	rows->build =
+		initArrayResult(rows->row->tdtypeid, CurrentMemoryContext, true);
+	rows->context = AllocSetContextCreate(CurrentMemoryContext, "crmlife row",
+										  ALLOCSET_SMALL_SIZES);
+	return rows;
+}
+
+void
+crm_rows_add(CrmRows *rows, const Datum *values, const bool *nulls)
+{
+	MemoryContext old = MemoryContextSwitchTo(rows->context);
+	HeapTuple tuple = heap_form_tuple(rows->row, unconstify(Datum *, values),
+									  unconstify(bool *, nulls));
+
+	(void) accumArrayResult(rows->build, HeapTupleGetDatum(tuple), false,
+							rows->row->tdtypeid, old);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(rows->context);
+	CHECK_FOR_INTERRUPTS();
+}
+
+Datum
+crm_rows_finish(CrmRows *rows)
+{
+	return makeArrayResult(rows->build, CurrentMemoryContext);
 }

@@ -4,8 +4,13 @@
  *		customers share.
  *
  * A transition function is declared in SQL with concrete types, often many
- * times for one C function; what its types are is looked up once by its own
- * oid, which works where no expression is at hand (distributed engines).
+ * times for one C function; what its arguments are is looked up once by its own
+ * oid, which works where no expression is at hand (distributed engines).  Their
+ * names say what they mean:
+ *
+ *		customer, at, amount        the row
+ *		is_start, is_return         the kind of event the row is
+ *		anything else               the metric's parameter of that name
  *
  * Invariant: nothing but the group's own state is needed from one call to the
  * next; what is kept in fn_extra only saves looking it up again.
@@ -20,27 +25,52 @@
 #include "customers/customers.h"
 #include "functions/localday.h"
 
-/* the arguments of one transition function, after the state */
+/* how a parameter is given */
+typedef enum CrmParamKind
+{
+	CRM_PARAM_NUMBER,
+	CRM_PARAM_DAY,
+	CRM_PARAM_UNIT,
+	CRM_PARAM_METHOD
+} CrmParamKind;
+
+/* an argument that is a parameter, and its value in the row before */
+typedef struct CrmParamArg
+{
+	int			 arg;
+	int			 param; /* of CRM_PARAM_... */
+	CrmParamKind kind;
+	CrmTimeKind	 time_kind;
+	bool		 null;
+	Datum		 value; /* of a text: a copy */
+} CrmParamArg;
+
+/* the arguments of one transition function; 0: there is none */
 typedef struct CrmAgg
 {
 	CrmKeyKind		   key_kind;
-	CrmTimeKind		   at_kind;	   /* argument 2, if it is a time */
-	CrmTimeKind		   as_of_kind; /* argument 4, if there is one */
-	bool			   has_as_of;
+	int				   at;
+	CrmTimeKind		   at_kind;
+	int				   amount;
+	int				   is_start;
+	int				   is_return;
 	CrmCustomersQuery *query;
-	/* the last as_of converted: it is the same in all rows */
-	bool   as_of_known;
-	Datum  as_of;
-	CrmDay as_of_day;
+	int				   param_args;
+	CrmParamArg		   param_arg[CRM_PARAMS];
+	/* the parameters of the row before: they hardly ever change */
+	bool	  params_known;
+	bool	  params_given; /* none of them is NULL */
+	CrmParams params;
 } CrmAgg;
 
-extern CrmAgg *crm_agg_lookup(FunctionCallInfo fcinfo);
+/* metric: NULL if it has no parameters */
+extern CrmAgg *crm_agg_lookup(FunctionCallInfo fcinfo, const CrmMetric *metric);
 
 static inline CrmAgg *
-crm_agg(FunctionCallInfo fcinfo)
+crm_agg(FunctionCallInfo fcinfo, const CrmMetric *metric)
 {
 	return fcinfo->flinfo->fn_extra ? (CrmAgg *) fcinfo->flinfo->fn_extra
-									: crm_agg_lookup(fcinfo);
+									: crm_agg_lookup(fcinfo, metric);
 }
 
 /* the group's first row */
@@ -78,6 +108,31 @@ crm_agg_add(FunctionCallInfo fcinfo, const CrmAgg *agg, CrmCustomers *customers,
 	if (unlikely(customers->files_open))
 		crm_agg_watch_files(fcinfo, customers);
 }
+
+/* the transition function of a metric with parameters */
+extern Datum
+crm_agg_accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric);
+
+#define CRM_AGG_ACCUM(name, metric)                   \
+	PG_FUNCTION_INFO_V1(crm_##name##_accum);          \
+	Datum crm_##name##_accum(PG_FUNCTION_ARGS)        \
+	{                                                 \
+		return crm_agg_accumulate(fcinfo, &(metric)); \
+	}                                                 \
+	extern int no_such_variable
+
+/*
+ * For a final function: the group's totals, NULL if no usable row came or a
+ * parameter was NULL.
+ */
+extern const CrmTotals *
+crm_agg_totals(FunctionCallInfo fcinfo, const CrmParams **params);
+
+/* an array of the rows of the function's result type, in order */
+typedef struct CrmRows CrmRows;
+extern CrmRows		  *crm_rows_start(FunctionCallInfo fcinfo, int64 expected);
+extern void crm_rows_add(CrmRows *rows, const Datum *values, const bool *nulls);
+extern Datum crm_rows_finish(CrmRows *rows);
 
 /* a rate and its _stats out of two counts of the group's totals */
 extern Datum

@@ -16,7 +16,7 @@ PG_FUNCTION_INFO_V1(crm_repurchase_days_accum);
 
 CRM_AGG_RATE(repurchase, CRM_REPURCHASE_REPEATED, CRM_REPURCHASE_CUSTOMERS);
 
-static const CrmParams no_params = {0, 0};
+static const CrmParams no_params = {.n = 0};
 
 static inline CrmCustomers *
 state_of(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric)
@@ -38,7 +38,7 @@ same_state(FunctionCallInfo fcinfo)
 Datum
 crm_repurchase_rows_accum(PG_FUNCTION_ARGS)
 {
-	CrmAgg		 *agg = crm_agg(fcinfo);
+	CrmAgg		 *agg = crm_agg(fcinfo, NULL);
 	CrmCustomers *customers;
 
 	if (PG_ARGISNULL(1))
@@ -52,7 +52,7 @@ crm_repurchase_rows_accum(PG_FUNCTION_ARGS)
 Datum
 crm_repurchase_orders_accum(PG_FUNCTION_ARGS)
 {
-	CrmAgg		 *agg = crm_agg(fcinfo);
+	CrmAgg		 *agg = crm_agg(fcinfo, NULL);
 	CrmCustomers *customers;
 
 	if (PG_ARGISNULL(1) ||
@@ -67,7 +67,7 @@ crm_repurchase_orders_accum(PG_FUNCTION_ARGS)
 Datum
 crm_repurchase_days_accum(PG_FUNCTION_ARGS)
 {
-	CrmAgg		 *agg = crm_agg(fcinfo);
+	CrmAgg		 *agg = crm_agg(fcinfo, NULL);
 	CrmCustomers *customers;
 	CrmDay		  day;
 

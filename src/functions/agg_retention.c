@@ -1,97 +1,88 @@
 /*
  * agg_retention.c
- *		retention_nth_day and retention_within_days, with their _stats.
+ *		The retention aggregates: rates, the curve and the table of cohorts.
  *
- * (state, customer, at, n [, as_of]): the four of them share one transition
- * function, and with it the state where n and as_of are the same.
+ * Aggregates over the same arguments share one transition function and with it
+ * the state: retention_nth_day, retention_within_days and their _stats.
  */
 #include "postgres.h"
 
+#include "utils/date.h"
+
 #include "functions/agg.h"
 
+#include "engine/cohorts.h"
+#include "engine/keep.h"
 #include "engine/retention.h"
 
-PG_FUNCTION_INFO_V1(crm_retention_accum);
+PG_FUNCTION_INFO_V1(crm_retention_curve_final);
+PG_FUNCTION_INFO_V1(crm_retention_cohorts_final);
 
+CRM_AGG_ACCUM(retention, crm_retention_by_days);
+CRM_AGG_ACCUM(retention_kinds, crm_retention_by_days_of_kinds);
 CRM_AGG_RATE(retention_nth_day, CRM_RETENTION_ON_DAY, CRM_RETENTION_MATURE);
 CRM_AGG_RATE(retention_within_days, CRM_RETENTION_WITHIN, CRM_RETENTION_MATURE);
 
-static void
-check_n(int32 n)
-{
-	if (n < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("n must not be negative"),
-				 errdetail("The value is %d.", n),
-				 errhint("Day 0 is the day of the customer's first event.")));
-	if (n > CRM_RETENTION_MAX_N)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("n must not be greater than %d", CRM_RETENTION_MAX_N),
-				 errdetail("The value is %d.", n), errhint("n counts days.")));
-}
+CRM_AGG_ACCUM(retention_between, crm_retention_between);
+CRM_AGG_ACCUM(retention_between_kinds, crm_retention_between_of_kinds);
+CRM_AGG_ACCUM(retention_from, crm_retention_from);
+CRM_AGG_ACCUM(retention_from_kinds, crm_retention_from_of_kinds);
+CRM_AGG_RATE(retention_retained, CRM_RETENTION_RETAINED, CRM_RETENTION_MATURE);
 
-static inline CrmDay
-as_of_day(CrmAgg *agg, Datum as_of)
-{
-	if (likely(agg->as_of_known && agg->as_of == as_of))
-		return agg->as_of_day;
-	agg->as_of_day = crm_day_from_datum(as_of, agg->as_of_kind);
-	agg->as_of = as_of;
-	agg->as_of_known = true;
-	return agg->as_of_day;
-}
+CRM_AGG_ACCUM(keep, crm_keep);
+CRM_AGG_RATE(keep, CRM_KEEP_KEPT, CRM_KEEP_CUSTOMERS);
 
-/* false if one of them is NULL */
-static inline bool
-read_params(FunctionCallInfo fcinfo, CrmAgg *agg, CrmParams *params)
-{
-	if (PG_ARGISNULL(3) || (agg->has_as_of && PG_ARGISNULL(4)))
-		return false;
-	params->n = PG_GETARG_INT32(3);
-	if (agg->has_as_of)
-		params->as_of = as_of_day(agg, PG_GETARG_DATUM(4));
-	else if (likely(agg->as_of_known))
-		params->as_of = agg->as_of_day;
-	else
-	{
-		params->as_of = agg->as_of_day = crm_today();
-		agg->as_of_known = true;
-	}
-	return true;
-}
+CRM_AGG_ACCUM(retention_curve, crm_retention_curve);
+CRM_AGG_ACCUM(retention_curve_kinds, crm_retention_curve_of_kinds);
+CRM_AGG_ACCUM(retention_cohorts, crm_retention_cohorts);
 
+/* crmlife.retention_point[]: n, eligible, retained, rate */
 Datum
-crm_retention_accum(PG_FUNCTION_ARGS)
+crm_retention_curve_final(PG_FUNCTION_ARGS)
 {
-	CrmAgg		 *agg = crm_agg(fcinfo);
-	CrmCustomers *customers =
-		PG_ARGISNULL(0) ? NULL : (CrmCustomers *) PG_GETARG_POINTER(0);
-	CrmParams params = {0, 0};
-	CrmDay	  day;
-	bool	  given;
+	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
+	CrmRows			*rows;
 
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+	if (totals == NULL || totals->count[CRM_CURVE_CUSTOMERS] == 0)
+		PG_RETURN_NULL();
+	rows = crm_rows_start(fcinfo, totals->cells);
+	for (size_t i = 0; i < totals->cells; i++)
 	{
-		if (customers == NULL)
-			PG_RETURN_NULL();
-		PG_RETURN_POINTER(customers);
+		const CrmCell *cell = crm_totals_sorted(totals, i);
+		int64		   eligible = cell->count[CRM_CURVE_ELIGIBLE];
+		int64		   retained = cell->count[CRM_CURVE_RETAINED];
+		Datum values[] = {Int32GetDatum(cell->row), Int64GetDatum(eligible),
+						  Int64GetDatum(retained),
+						  Float8GetDatum((double) retained / eligible)};
+		bool  nulls[] = {false, false, false, eligible == 0};
+
+		crm_rows_add(rows, values, nulls);
 	}
-	day = crm_day_from_datum(PG_GETARG_DATUM(2), agg->at_kind);
-	given = read_params(fcinfo, agg, &params);
-	if (unlikely(customers == NULL))
+	PG_RETURN_DATUM(crm_rows_finish(rows));
+}
+
+/* crmlife.cohort_point[]: cohort, period, customers, retained, rate */
+Datum
+crm_retention_cohorts_final(PG_FUNCTION_ARGS)
+{
+	const CrmParams *params;
+	const CrmTotals *totals = crm_agg_totals(fcinfo, &params);
+	CrmCohortWalk	 walk = {0};
+	CrmCohortPoint	 point;
+	CrmRows			*rows;
+
+	if (totals == NULL || totals->count[CRM_COHORTS_CUSTOMERS] == 0)
+		PG_RETURN_NULL();
+	rows = crm_rows_start(fcinfo, crm_cohort_points(totals, params));
+	while (crm_cohort_next(totals, params, &walk, &point))
 	{
-		if (given)
-			check_n(params.n);
-		customers =
-			crm_agg_start(fcinfo, agg, &crm_retention_by_days, &params, !given);
+		Datum values[] = {
+			DateADTGetDatum(point.cohort), Int32GetDatum(point.period),
+			Int64GetDatum(point.customers), Int64GetDatum(point.active),
+			Float8GetDatum((double) point.active / point.customers)};
+		bool nulls[] = {false, false, false, false, !point.over};
+
+		crm_rows_add(rows, values, nulls);
 	}
-	else if (unlikely(customers->params_null || !given ||
-					  customers->params.n != params.n ||
-					  customers->params.as_of != params.as_of))
-		crm_agg_compare_params(customers, &params, !given);
-	if (given && day <= params.as_of)
-		crm_agg_add(fcinfo, agg, customers, day);
-	PG_RETURN_POINTER(customers);
+	PG_RETURN_DATUM(crm_rows_finish(rows));
 }

@@ -6,10 +6,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "engine/keep.h"
 #include "engine/metric.h"
 #include "engine/rate.h"
 #include "engine/repurchase.h"
 #include "engine/retention.h"
+#include "engine/second.h"
 
 #include "tap.h"
 
@@ -78,7 +80,7 @@ has_day(const Rows *rows, int64_t day)
 static CrmTotals
 retention_oracle(const Rows *rows, const CrmParams *params)
 {
-	CrmTotals totals = {{0, 0, 0}};
+	CrmTotals totals = {.count = {0}};
 	int64_t	  first = INT64_MAX;
 
 	for (int i = 0; i < rows->count; i++)
@@ -95,10 +97,91 @@ retention_oracle(const Rows *rows, const CrmParams *params)
 	return totals;
 }
 
+static int64_t
+first_of(const Rows *rows)
+{
+	int64_t first = INT64_MAX;
+
+	for (int i = 0; i < rows->count; i++)
+	{
+		if (rows->day[i] < first)
+			first = rows->day[i];
+	}
+	return first;
+}
+
+/* days `from` .. `to` after the first, if day `over` is over */
+static CrmTotals
+retained_oracle(const Rows *rows, int64_t from, int64_t to, int64_t over,
+				CrmDay as_of)
+{
+	CrmTotals totals = {.count = {0}};
+	int64_t	  first = first_of(rows);
+
+	if (first + over >= as_of)
+		return totals;
+	totals.count[CRM_RETENTION_MATURE] = 1;
+	for (int i = 0; i < rows->count; i++)
+		totals.count[CRM_RETENTION_RETAINED] |=
+			rows->day[i] - first >= from && rows->day[i] - first <= to;
+	return totals;
+}
+
+static CrmTotals
+between_oracle(const Rows *rows, const CrmParams *params)
+{
+	return retained_oracle(rows, params->m, params->n, params->n,
+						   params->as_of);
+}
+
+static CrmTotals
+from_oracle(const Rows *rows, const CrmParams *params)
+{
+	return retained_oracle(rows, params->n, INT64_MAX, params->n,
+						   params->as_of);
+}
+
+static CrmTotals
+keep_oracle(const Rows *rows, const CrmParams *params)
+{
+	CrmTotals totals = {.count = {0}};
+	bool	  was = false;
+	bool	  stayed = false;
+
+	for (int i = 0; i < rows->count; i++)
+	{
+		was |= rows->day[i] <= params->from &&
+			   rows->day[i] > (int64_t) params->from - params->m;
+		stayed |= rows->day[i] > params->from &&
+				  rows->day[i] <= (int64_t) params->from + params->n;
+	}
+	if ((int64_t) params->from + params->n >= params->as_of)
+		return totals;
+	totals.count[CRM_KEEP_CUSTOMERS] = was;
+	totals.count[CRM_KEEP_KEPT] = was && stayed;
+	return totals;
+}
+
+static CrmTotals
+second_oracle(const Rows *rows, const CrmParams *params)
+{
+	CrmTotals totals = {.count = {0}};
+	int64_t	  first = first_of(rows);
+
+	if (params->option == CRM_METHOD_MATURE
+			? first + params->n >= params->as_of
+			: first <= (int64_t) params->as_of - params->n)
+		return totals;
+	totals.count[CRM_SECOND_CUSTOMERS] = 1;
+	for (int64_t k = 1; k <= params->n; k++)
+		totals.count[CRM_SECOND_AGAIN] |= has_day(rows, first + k);
+	return totals;
+}
+
 static CrmTotals
 orders_oracle(const Rows *rows, const CrmParams *params)
 {
-	CrmTotals totals = {{1, rows->count >= 2, 0}};
+	CrmTotals totals = {.count = {1, rows->count >= 2}};
 
 	(void) params;
 	return totals;
@@ -107,7 +190,7 @@ orders_oracle(const Rows *rows, const CrmParams *params)
 static CrmTotals
 days_oracle(const Rows *rows, const CrmParams *params)
 {
-	CrmTotals totals = {{1, 0, 0}};
+	CrmTotals totals = {.count = {1}};
 
 	(void) params;
 	for (int i = 1; i < rows->count; i++)
@@ -153,7 +236,7 @@ shuffle(Rows *rows)
 static bool
 same_totals(const CrmTotals *a, const CrmTotals *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	return memcmp(a->count, b->count, sizeof(a->count)) == 0;
 }
 
 static void
@@ -173,10 +256,13 @@ check_metric(const CrmMetric *metric,
 		int		  words;
 		uint32_t *state;
 		uint32_t *other;
-		CrmTotals totals = {{0, 0, 0}};
+		CrmTotals totals = {.count = {0}};
 		CrmTotals expected;
 
 		params.as_of = base + (CrmDay) random_between(0, 3 * params.n + 50);
+		params.m = (int32_t) random_between(0, params.n);
+		params.from = base + (CrmDay) random_between(-5, params.n + 20);
+		params.option = (int32_t) random_between(0, 1);
 		words = metric->words(&params);
 		state = malloc(words * sizeof(uint32_t));
 		other = malloc(words * sizeof(uint32_t));
@@ -209,7 +295,7 @@ check_code(const CrmMetric *metric)
 static void
 check_saturation(void)
 {
-	CrmParams params = {0, 0};
+	CrmParams params = {.n = 0};
 	uint32_t  state[1] = {UINT32_MAX - 1};
 	uint32_t  other[1] = {5};
 
@@ -276,6 +362,10 @@ main(void)
 	check_metric(&crm_retention_by_days, retention_oracle);
 	check_metric(&crm_repurchase_by_orders, orders_oracle);
 	check_metric(&crm_repurchase_by_days, days_oracle);
+	check_metric(&crm_retention_between, between_oracle);
+	check_metric(&crm_retention_from, from_oracle);
+	check_metric(&crm_keep, keep_oracle);
+	check_metric(&crm_second_purchase, second_oracle);
 	check_code(&crm_retention_by_days);
 	check_code(&crm_repurchase_by_orders);
 	check_code(&crm_repurchase_by_days);

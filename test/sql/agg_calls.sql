@@ -102,7 +102,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT is(problem(query), problem, query) FROM (VALUES
   ('SELECT retention_nth_day(int, date, -1) FROM orders', '22023 | n must not be negative | The value is -1. | Day 0 is the day of the customer''s first event.'),
-  ('SELECT retention_within_days(int, date, 40000) FROM orders', '22023 | n must not be greater than 36525 | The value is 40000. | n counts days.'),
+  ('SELECT retention_within_days(int, date, 40000) FROM orders', '22023 | n must not be greater than 36525 | The value is 40000. | Day 0 is the day of the customer''s first event.'),
   ('SELECT retention_nth_day(int, date, int) FROM orders', '22023 | n must be the same in all rows of a group | One row has 1, another one 2. | Give a constant, or add n to GROUP BY.'),
   ('SELECT retention_nth_day(int, date, 1, date) FROM orders', '22023 | as_of must be the same in all rows of a group | One row has 2025-06-01, another one 2025-06-02. | Give a constant, or add as_of to GROUP BY.'),
   ('SELECT retention_nth_day(int, date, nullif(int, 2)) FROM orders', '22023 | n and as_of must be the same in all rows of a group | One row has NULL, another one a value. | Give a constant, or add n and as_of to GROUP BY.'),

@@ -1,0 +1,62 @@
+/*
+ * totals.h
+ *		What a metric counts over all customers of a group.
+ *
+ * A few counts by number, and any number of cells by row and column (cohort
+ * and period, say), each with the counts and sums its metric asks for:
+ *
+ *		count[0] count[1] ...
+ *
+ *		(row, column) | count[0] count[1] ... | sum[0] ...
+ *		(row, column) | ...
+ *
+ * Cells are found by hash until crm_totals_sort puts them in order of row
+ * and column; then they can only be read.
+ *
+ * Invariant: what isn't counted yet is zero.
+ */
+#ifndef CRM_TOTALS_H
+#define CRM_TOTALS_H
+
+#include "host.h"
+#include "money.h"
+
+#define CRM_COUNTS 4
+
+typedef struct CrmCell
+{
+	int32_t row;
+	int32_t column;
+	bool	used;
+	int64_t count[]; /* and after them the sums */
+} CrmCell;
+
+typedef struct CrmTotals
+{
+	int64_t count[CRM_COUNTS];
+	size_t	cell_size;
+	int		cell_counts;
+	size_t	cells;
+	size_t	capacity; /* a power of two */
+	bool	sorted;
+	char   *cell;
+} CrmTotals;
+
+extern void crm_totals_init(CrmTotals *totals, int cell_counts, int cell_sums);
+/* the cell, new or known */
+extern CrmCell *crm_totals_cell(CrmTotals *totals, int32_t row, int32_t column);
+extern void		crm_totals_sort(CrmTotals *totals);
+/* the cell of that place in the order; totals->cells there are */
+extern CrmCell *crm_totals_sorted(const CrmTotals *totals, size_t place);
+/* NULL if there is none; sorted or not */
+extern CrmCell *
+crm_totals_find(const CrmTotals *totals, int32_t row, int32_t column);
+extern void crm_totals_free(CrmTotals *totals);
+
+static inline CrmMoney *
+crm_cell_sum(const CrmTotals *totals, CrmCell *cell)
+{
+	return (CrmMoney *) (cell->count + totals->cell_counts);
+}
+
+#endif /* CRM_TOTALS_H */
