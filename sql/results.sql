@@ -41,3 +41,44 @@ COMMENT ON COLUMN crmlife.survival_point.survival IS 'estimated share without a 
 COMMENT ON COLUMN crmlife.survival_point.std_error IS 'of survival, by Greenwood; NULL where survival is 0';
 COMMENT ON COLUMN crmlife.survival_point.lower IS '95 % interval of survival, on the scale of its logarithm';
 COMMENT ON COLUMN crmlife.survival_point.upper IS '95 % interval of survival, at most 1';
+
+CREATE TYPE crmlife.growth_point AS (
+  period date, new_customers bigint, returning_customers bigint, resurrected_customers bigint, dormant_customers bigint);
+COMMENT ON TYPE crmlife.growth_point IS
+  'a period of growth accounting; all NULL while it is not over';
+COMMENT ON COLUMN crmlife.growth_point.period IS 'its first day';
+COMMENT ON COLUMN crmlife.growth_point.new_customers IS 'active in it for the first time';
+COMMENT ON COLUMN crmlife.growth_point.returning_customers IS 'active in it and in the period before';
+COMMENT ON COLUMN crmlife.growth_point.resurrected_customers IS 'active in it, not in the period before, but earlier';
+COMMENT ON COLUMN crmlife.growth_point.dormant_customers IS 'active in the period before, not in it';
+
+CREATE TYPE crmlife.loyalty_point AS (
+  period date, loyalty text, customers bigint, orders bigint, revenue numeric, average_order numeric);
+COMMENT ON TYPE crmlife.loyalty_point IS
+  'sales of a period to new customers, whose first order lies in it, or to returning ones';
+COMMENT ON COLUMN crmlife.loyalty_point.period IS 'its first day';
+COMMENT ON COLUMN crmlife.loyalty_point.loyalty IS 'new or returning';
+COMMENT ON COLUMN crmlife.loyalty_point.customers IS 'customers with an order in the period';
+COMMENT ON COLUMN crmlife.loyalty_point.orders IS 'their orders, refunds left out';
+COMMENT ON COLUMN crmlife.loyalty_point.revenue IS 'amounts of the period, refunds subtracted';
+COMMENT ON COLUMN crmlife.loyalty_point.average_order IS 'revenue / orders; NULL without an order';
+
+CREATE TYPE crmlife.revenue_point AS (
+  cohort date, period int, customers bigint, orders bigint, revenue numeric, revenue_per_customer numeric);
+COMMENT ON TYPE crmlife.revenue_point IS
+  'a cell of a table of cohorts'' revenue; orders and money are NULL while the period is not over';
+COMMENT ON COLUMN crmlife.revenue_point.cohort IS 'first day of the period of the customers'' first order';
+COMMENT ON COLUMN crmlife.revenue_point.period IS 'so many periods after it';
+COMMENT ON COLUMN crmlife.revenue_point.customers IS 'all customers of the cohort';
+COMMENT ON COLUMN crmlife.revenue_point.orders IS 'their orders in the period';
+COMMENT ON COLUMN crmlife.revenue_point.revenue IS 'their amounts in the period, refunds subtracted';
+COMMENT ON COLUMN crmlife.revenue_point.revenue_per_customer IS 'their revenue up to the end of the period / customers';
+
+CREATE TYPE crmlife.order_index_point AS (
+  k int, customers bigint, average_order numeric, previous_average_order numeric);
+COMMENT ON TYPE crmlife.order_index_point IS
+  'the k-th orders of all customers that have one, beside the same customers'' orders before';
+COMMENT ON COLUMN crmlife.order_index_point.k IS 'number of the order';
+COMMENT ON COLUMN crmlife.order_index_point.customers IS 'customers with a k-th order';
+COMMENT ON COLUMN crmlife.order_index_point.average_order IS 'mean of their k-th orders';
+COMMENT ON COLUMN crmlife.order_index_point.previous_average_order IS 'mean of the same customers'' (k-1)-th orders; NULL for k = 1';

@@ -12,6 +12,7 @@
 #include "engine/repurchase.h"
 #include "engine/retention.h"
 #include "engine/second.h"
+#include "engine/value.h"
 
 static const CrmMetric *const metrics[] = {
 	&crm_repurchase_by_orders,
@@ -31,6 +32,10 @@ static const CrmMetric *const metrics[] = {
 	&crm_repurchase_interval,
 	&crm_repeat_funnel,
 	&crm_repeat_funnel_within,
+	&crm_growth,
+	&crm_sales_by_loyalty,
+	&crm_revenue_cohorts,
+	&crm_aov_by_order_index,
 };
 
 const CrmMetric *
