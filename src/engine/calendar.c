@@ -161,20 +161,65 @@ months_per(CrmUnit unit)
 	}
 }
 
+/* months of 1970 to 2099, where orders lie: looked up, for a fourth of the time */
+#define TABLE_FIRST (-30 * 12)
+#define TABLE_MONTHS (130 * 12)
+/* 2^22 / 30.436875 days, the mean month */
+#define MONTHS_PER_DAY_22 137804
+
+static CrmDay month_start[TABLE_MONTHS + 1];
+
+static void
+fill_month_starts(void)
+{
+	for (int i = TABLE_MONTHS; i >= 0; i--)
+		month_start[i] = crm_period_from_index(TABLE_FIRST + i, CRM_UNIT_MONTH);
+}
+
+/* number of the month from 2000-01 on; false outside the table */
+static inline bool
+month_from_table(CrmDay day, int64_t *months)
+{
+	int64_t since;
+	int		guess;
+
+	if (month_start[0] == 0)
+		fill_month_starts();
+	if (day < month_start[0] || day >= month_start[TABLE_MONTHS])
+		return false;
+	since = (int64_t) day - month_start[0];
+	guess = (int) (since * MONTHS_PER_DAY_22 >> 22);
+	guess = guess < TABLE_MONTHS ? guess : TABLE_MONTHS - 1;
+	guess -= day < month_start[guess];
+	guess += day >= month_start[guess + 1];
+	*months = TABLE_FIRST + guess;
+	return true;
+}
+
+static int64_t
+month_from_civil(CrmDay day)
+{
+	int year;
+	int month;
+	int mday;
+
+	crm_civil_from_day(day, &year, &month, &mday);
+	return ((int64_t) year - 2000) * 12 + month - 1;
+}
+
 int32_t
 crm_period_index(CrmDay day, CrmUnit unit)
 {
-	int		year;
-	int		month;
-	int		mday;
 	int64_t months;
 
 	if (unit == CRM_UNIT_DAY)
 		return day;
 	if (unit == CRM_UNIT_WEEK)
 		return (int32_t) floor_div((int64_t) day - EPOCH_MONDAY, 7);
-	crm_civil_from_day(day, &year, &month, &mday);
-	months = ((int64_t) year - 2000) * 12 + month - 1;
+	if (!month_from_table(day, &months))
+		months = month_from_civil(day);
+	if (unit == CRM_UNIT_MONTH)
+		return (int32_t) months;
 	return (int32_t) floor_div(months, months_per(unit));
 }
 
