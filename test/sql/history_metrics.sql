@@ -8,7 +8,7 @@ DROP SCHEMA IF EXISTS history_metrics CASCADE;
 CREATE SCHEMA history_metrics;
 SET search_path = history_metrics, public;
 SET TimeZone = 'Pacific/Auckland';
-SELECT plan(72);
+SELECT plan(76);
 
 -- 400 customers in 3 groups
 SELECT setseed(0.125) \gset
@@ -86,6 +86,17 @@ SELECT is((SELECT repeat_funnel(h) FROM built), (SELECT repeat_funnel(h, 10) FRO
 SELECT is((SELECT array_agg(ROW((s).k, (s).reached, (s).converted)::text ORDER BY (s).k) FROM (SELECT unnest(repeat_funnel(h, 8, 30, '2024-12-31')) AS s FROM built) x),
           (SELECT array_agg(ROW(k, coalesce(r, 0), coalesce(m, 0))::text ORDER BY k) FROM generate_series(1, 8) k LEFT JOIN (SELECT k::int, count(*) AS r, count(*) FILTER (WHERE next - day <= 30) AS m FROM (SELECT k, day, lead(day) OVER (PARTITION BY c ORDER BY day) AS next FROM seen('2024-12-31', 'order')) y WHERE day + 30 < '2024-12-31' GROUP BY k) x USING (k)), 'funnel within 30 days');
 SELECT is((SELECT ROW(repurchase_interval(h), repurchase_interval_median(h)) FROM built)::text, (SELECT ROW(sum(gap) / count(*)::float8, percentile_cont(0.5) WITHIN GROUP (ORDER BY gap))::text FROM (SELECT day - lag(day) OVER (PARTITION BY c ORDER BY day) AS gap FROM seen('infinity', 'order')) x WHERE gap IS NOT NULL), 'interval');
+
+-- every metric through both doors: the rows, and the histories
+CREATE VIEW acts AS SELECT e.c, e.at, k.event FROM events e, kinds k WHERE k.event IN ('any', e.kind) AND (e.kind = 'visit' OR coalesce(e.amount >= 0, true));
+SELECT is((SELECT count(*) FROM (SELECT event, n, day, retention_nth_day_stats(c, at, n, day) AS a, retention_within_days_stats(c, at, n, day) AS b, retention_between_days_stats(c, at, n, n + 9, day) AS c, retention_from_day_stats(c, at, n, day) AS d FROM acts, days, ns GROUP BY 1, 2, 3) r
+           FULL JOIN (SELECT event, n, day, retention_nth_day_stats(h, n, day, event) AS a, retention_within_days_stats(h, n, day, event) AS b, retention_between_days_stats(h, n, n + 9, day, event) AS c, retention_from_day_stats(h, n, day, event) AS d FROM built, days, ns, kinds GROUP BY 1, 2, 3) h USING (event, n, day)
+           WHERE (r.a, r.b, r.c, r.d) IS DISTINCT FROM (h.a, h.b, h.c, h.d)), 0::bigint, 'both doors: retention on, within, between, from');
+SELECT is((SELECT count(*) FROM (SELECT event, day, retention_curve(c, at, 60, day) AS curve FROM acts, days GROUP BY 1, 2) r JOIN (SELECT event, day, retention_curve(h, 60, day, event) AS curve FROM built, days, kinds GROUP BY 1, 2) h USING (event, day) WHERE r.curve IS DISTINCT FROM h.curve), 0::bigint, 'both doors: the curve');
+SELECT is((SELECT count(*) FROM (SELECT event, day, unit, retention_cohorts(c, at, unit, day) AS cohorts FROM acts, days, unnest(ARRAY['day', 'week', 'month', 'quarter', 'year']) unit GROUP BY 1, 2, 3) r
+           JOIN (SELECT event, day, unit, retention_cohorts(h, unit, day, event) AS cohorts FROM built, days, kinds, unnest(ARRAY['day', 'week', 'month', 'quarter', 'year']) unit GROUP BY 1, 2, 3) h USING (event, day, unit) WHERE r.cohorts IS DISTINCT FROM h.cohorts), 0::bigint, 'both doors: cohorts');
+SELECT is((SELECT ROW(repeat_funnel(h), repeat_funnel(h, 4), repeat_funnel(h, 6, 20, '2024-12-31'), repurchase_interval(h), repurchase_interval_median(h), repurchase_stats(h)) FROM built)::text,
+          (SELECT ROW(repeat_funnel(c), repeat_funnel(c, 4), repeat_funnel(c, at, 6, 20, date '2024-12-31'), repurchase_interval(c, at), repurchase_interval_median(c, at), repurchase_stats(c)) FROM orders)::text, 'both doors: funnels, interval, repurchase');
 
 -- parallel, and in states that travel as text: as between machines
 CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
