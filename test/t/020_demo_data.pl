@@ -94,6 +94,34 @@ is($orders, "text|timestamp with time zone||a\@b.c|$day " . ($node->safe_psql('p
 like($said, qr/moved forward by \d+ days/, 'old orders are moved, and that is said');
 is($node->safe_psql('own', 'SELECT current_date - max(paid_at), max(paid_at) - min(paid_at) FROM orders'), '1|29', '... by whole days, to yesterday');
 
+(undef, $orders) = read_csv("\"Customer ID\", \"Order Date\" ,Total (EUR)\n\n007,31/12/2025 10:00,\"12,50\"\n\n008,01/02/2026 11:00,(3.00)\n009,3/4/2026,1'234.50 CHF\n");
+is($orders =~ s{\d{4}-\d\d-\d\d}{DAY}gr, "text|timestamp without time zone||007|DAY 10:00:00|12.50\n"
+	  . "text|timestamp without time zone||008|DAY 11:00:00|-3.00\ntext|timestamp without time zone||009|DAY 00:00:00|1234.50",
+	'quoted headers, empty lines, leading zeros, amounts as people write them');
+is($node->safe_psql('own', q(SELECT string_agg((paid_at::date - first)::text, ' ' ORDER BY id) FROM (SELECT *, min(paid_at::date) OVER () AS first FROM orders) AS o)),
+	'0 32 93', '... and the day comes first where one is above 12');
+
+# customer and day of each order, counted from the first
+sub days { return $node->safe_psql('own', 'SELECT string_agg((paid_at::date - first)::text, \' \' ORDER BY id) FROM (SELECT *, min(paid_at::date) OVER () AS first FROM orders) AS o') }
+my @dates = (
+	[ ',', "1/2/2025", "3/1/2025", {}, '0 58', qr{like 1/2/2025 are read month first.*DATES=DMY} ],
+	[ ',', "1/2/2025", "3/1/2025", { DATES => 'DMY' }, '0 29', undef ],
+	[ ';', "1/2/2025", "3/1/2025", {}, '0 29', qr{read day first.*DATES=MDY} ],
+	[ ',', "1.2.2025", "3.1.2025", {}, '0 29', qr{read day first} ],
+	[ ',', "1/2/2025", "1/31/2025", {}, '0 29', undef ],
+	[ ',', "1735689600", "1735776000123", {}, '0 1', undef ]);
+for (@dates)
+{
+	my ($sign, $one, $two, $told, $apart, $note) = @$_;
+	($said, undef) = read_csv(join($sign, qw(customer date amount)) . "\n" . join($sign, 1, $one, 5) . "\n" . join($sign, 2, $two, 5) . "\n", %$told);
+	is(days(), $apart, "dates $one and $two, separated by $sign");
+	$note ? like($said, $note, '... and the guess is told') : unlike($said, qr/Dates like/, '... without guessing');
+}
+
+($said, $orders) = read_csv("name;customer_id;date;amount;note\n\"a\n\n\"\"b\";M\xFCller;$day;1.234,50;\n\"\\.\";x;$day;7;\n");
+is($orders, "text|date||M\xC3\xBCller|$day|1234.50\ntext|date||x|$day|7", 'values over several lines, another code page');
+like($said, qr/1 lines are not UTF-8/, '... and that is said');
+
 my @refused = (
 	[ "", {}, qr/is empty/ ],
 	[ "just text\nmore\n", {}, qr/one column only: "just text"/ ],
@@ -105,8 +133,11 @@ my @refused = (
 	[ "customer,date,amount\n1,$day,5\n2,31/31/2025,6\n", {}, qr/1 line\(s\) have a time that cannot be read.*line 3: "31\/31\/2025"/s ],
 	[ "customer,date,amount\n1,infinity,5\n", {}, qr/a time that cannot be read.*line 2: "infinity"/s ],
 	[ "customer,date,amount\n1,$day,NaN\n1,$day,x\n", {}, qr/2 line\(s\) have an amount that cannot be read.*line 2: "NaN".*line 3: "x"/s ],
-	[ "customer,date,amount\n1,$day\n", {}, qr/missing data for column/ ],
-	[ "customer,date,amount\n1,$day,5\n\\.\n1,$day,6,7\n", {}, qr/extra data/ ]);
+	[ "customer,date,amount\n1,$day\n", {}, qr{line 2: 2 in place of 3} ],
+	[ "customer,date,amount\n1,$day,5\n\\.\n1,$day,6,7\n", {}, qr{line 4: 4 in place of 3} ],
+	[ "customer,date,amount\n1,$day,-5\n", {}, qr{every amount is below zero} ],
+	[ "customer,date,amount\n1,$day,5\n\"2,$day,5\n3,$day,5\n", {}, qr{line 3 has a quote} ],
+	[ "customer,date,amount\r1,$day,5\r", {}, qr{carriage returns} ]);
 for (@refused)
 {
 	my ($csv, $told, $pattern) = @$_;
