@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "storage/lmgr.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -475,6 +476,7 @@ crm_refuse_on_standby(void)
 				 errmsg("a stage table cannot be changed on a standby"),
 				 errhint("Refresh it on the primary: the result arrives here "
 						 "by replication.")));
+	PreventCommandIfReadOnly("a change of a stage table");
 }
 
 void

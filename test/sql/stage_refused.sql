@@ -283,6 +283,15 @@ SELECT alike(after_ddl(ddl, $$SELECT crmlife.refresh('s', '2025-12-01', true)$$)
   ('DROP VIEW order_view; ALTER TABLE orders ALTER amount TYPE bigint USING amount * 100', 'no error')
 ) x(ddl, error);
 
+-- where nothing may be written
+SAVEPOINT reading;
+SET TRANSACTION READ ONLY;
+SELECT refused(call, '25006 cannot execute a change of a stage table in a read-only transaction') FROM (VALUES
+  ($$SELECT crmlife.refresh('s')$$), ($$SELECT crmlife.set_model('s', 'recency')$$), ($$SELECT crmlife.calibrate('s')$$),
+  ($$SELECT crmlife.set_threshold('s', 'late', 9)$$), ($$SELECT crmlife.drop_stage_table('s')$$)) x(call);
+SELECT lives_ok($$SELECT * FROM crmlife.verify('s')$$, 'verify only reads');
+ROLLBACK TO reading;
+
 -- dropped, and dropped again
 SELECT lives_ok($$ SELECT crmlife.drop_stage_table('s') $$);
 SELECT refused($$SELECT crmlife.drop_stage_table('s')$$, '42P01 relation "s" does not exist');
