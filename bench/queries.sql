@@ -4,7 +4,6 @@
 --   base     the bare scan that other sections are compared with; its name is the label
 --   crmlife  ours; its result is what the others must give
 --   sql      the same result by hand; the fastest one counts
---   same     ours again in another way, compared with the first of its section
 --   other    a different result for the same need: timed, not compared
 --
 -- "(serial)" at the end of a label: not run in parallel.
