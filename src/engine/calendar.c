@@ -161,7 +161,7 @@ months_per(CrmUnit unit)
 	}
 }
 
-/* months of 1970 to 2099, where orders lie: looked up, for a fourth of the time */
+/* months of 1970 to 2099, where orders lie, are looked up: in a third of the time */
 #define TABLE_FIRST (-30 * 12)
 #define TABLE_MONTHS (130 * 12)
 /* 2^22 / 30.436875 days, the mean month */
