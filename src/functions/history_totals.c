@@ -16,6 +16,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "functions/history_totals.h"
 
 PG_FUNCTION_INFO_V1(crm_histories_combine);
