@@ -71,6 +71,7 @@ typedef struct Job
 	int64		every_ms; /* refresh_every */
 	char	   *timezone;
 	bool		captured; /* by triggers, into the queue */
+	bool		partial;  /* being restored */
 	bool		needs_full;
 	bool		has_day;
 	DateADT		refreshed_day;
@@ -205,7 +206,29 @@ read_job(int row, Job *job)
 	job->next_run_at = get_instant(row, 11);
 	if (get_column(row, 12, &value))
 		job->failures = DatumGetInt32(value);
+	(void) get_column(row, 13, &value);
+	job->partial = DatumGetBool(value);
 }
+
+/*
+ * Whether a dump is being read in that has not got past the rows: never
+ * refreshed here, and without what a dump makes after the rows of all tables,
+ * primary keys and triggers.  A run now would add rows and triggers of its
+ * own, and the dump's would fail.
+ */
+#define IS_PARTIAL                                                            \
+	"s.stage_table IS NULL AND c.oid IS NOT NULL AND (NOT EXISTS ("           \
+	"   SELECT FROM pg_constraint k"                                          \
+	"   WHERE k.conrelid = d.stage_table AND k.contype = 'p')"                \
+	"  OR d.capture = 'trigger' AND EXISTS ("                                 \
+	"   WITH RECURSIVE source (oid) AS ("                                     \
+	"    SELECT unnest(ARRAY[d.orders, d.visits, d.members])::oid"            \
+	"    UNION SELECT i.inhrelid FROM source JOIN pg_inherits i"              \
+	"          ON i.inhparent = source.oid)"                                  \
+	"   SELECT FROM source JOIN pg_class r"                                   \
+	"   ON r.oid = source.oid AND r.relkind IN ('r', 'p')"                    \
+	"   WHERE 4 > (SELECT count(*) FROM pg_trigger g WHERE g.tgrelid = r.oid" \
+	"              AND g.tgfoid = to_regprocedure('crmlife.capture()'))))"
 
 /* All stage tables, the one that has waited longest first. */
 static List *
@@ -217,8 +240,7 @@ read_jobs(void)
 		" extract(epoch FROM d.refresh_every)::float8, d.timezone,"
 		" d.capture = 'trigger', coalesce(s.needs_full, true),"
 		" s.refreshed_day, s.refreshed_at, s.started_at, s.last_error_at,"
-		" s.next_run_at, s.failures"
-		" FROM crmlife.stage_table d"
+		" s.next_run_at, s.failures, " IS_PARTIAL " FROM crmlife.stage_table d"
 		" LEFT JOIN crmlife.stage_state s ON s.stage_table = d.stage_table"
 		" LEFT JOIN pg_class c ON c.oid = d.stage_table"
 		" LEFT JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -300,6 +322,8 @@ is_due(Job *job, TimestampTz now)
 	nonsense =
 		later(now, job->failures == 0 ? job->every_ms : 2 * BACK_OFF_CAP_MS);
 	job->look_at = Min(later(now, job->every_ms), midnight);
+	if (job->partial)
+		return false;
 	if (job->failures == 0 && job->has_day && today > job->refreshed_day)
 		return true;
 	if (job->next_run_at > now && job->next_run_at <= nonsense)
