@@ -127,6 +127,9 @@ COMMENT ON TABLE crmlife.capture_source IS
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.rfm_cuts, crmlife.model_version, crmlife.stage_state,
   crmlife.queue, crmlife.capture_source FROM PUBLIC;
+-- without a superuser's rights too, who owns a database can dump it
+GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
+  crmlife.rfm_cuts, crmlife.model_version TO pg_database_owner;
 
 -- What a reader may see: the stage tables whose rows the reader may read.
 CREATE VIEW crmlife.status WITH (security_barrier) AS

@@ -2,7 +2,7 @@
 \set ECHO none
 \pset format unaligned
 \pset tuples_only true
-SELECT plan(5);
+SELECT plan(6);
 
 CREATE TEMP VIEW member AS
 SELECT classid, objid FROM pg_depend
@@ -44,5 +44,12 @@ SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::reg
            FROM public_function p JOIN pg_aggregate a ON a.aggfnoid = p.oid
            WHERE p.proparallel <> 's' OR a.aggcombinefn = 0),
           NULL, 'every aggregate runs in parallel');
+
+-- pg_dump reads the rows of these tables, and locks them for that.
+SELECT is((SELECT string_agg(c.config::regclass::text, ', ' ORDER BY c.config::regclass::text)
+           FROM pg_extension e, unnest(e.extconfig) AS c (config)
+           WHERE e.extname = 'crmlife'
+             AND NOT has_table_privilege('pg_database_owner', c.config, 'SELECT')),
+          NULL, 'who owns the database can dump it');
 
 SELECT finish();
