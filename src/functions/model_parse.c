@@ -12,7 +12,8 @@
  * the position may belong to a literal inside a longer query, in its context.
  *
  * A text without backslashes means the same under every setting of the lexer,
- * so backslashes are refused: a model must not change with the session.
+ * so backslashes are refused, and U&'' too, which standard_conforming_strings
+ * off would: a model must not change with the session.
  */
 #include "postgres.h"
 
@@ -134,6 +135,12 @@ static void
 next_token(Lexer *lexer)
 {
 	lexer->token = core_yylex(&lexer->value, &lexer->location, lexer->scanner);
+	if (lexer->token == TOKEN_USCONST || lexer->token == TOKEN_UIDENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("a stage model can't contain Unicode escapes"),
+				 errhint("Write the characters themselves."),
+				 crm_model_errposition(lexer->parts, lexer->location)));
 }
 
 static void

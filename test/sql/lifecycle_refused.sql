@@ -100,6 +100,7 @@ INSERT INTO refused (model, expected) VALUES
 ('CASE WHEN orders > 1 THEN ''x END', '42601 | unterminated quoted string at or near "''x END" | line 1, column 27: "''x END"'),
 ('CASE WHEN orders > 1 /* THEN ''x'' END', '42601 | unterminated /* comment at or near "/* THEN ''x'' END" | line 1, column 22: "/* THEN ''x'' END"'),
 ('CASE WHEN orders > 1 THEN E''\n'' END', '42601 | a stage model can''t contain a backslash | line 1, column 29: "\n'' END"'),
+('CASE WHEN orders > 1 THEN U&''!0061'' UESCAPE ''!'' END', '42601 | a stage model can''t contain Unicode escapes | line 1, column 27: "U&''!0061'' UESCAPE ''!'' END"'),
 ('CASE WHEN orders > a THEN ''x'' END WITH', '42601 | stage model ends too early: "(" expected | line 1, column 39: ""'),
 ('CASE WHEN orders > a THEN ''x'' END WITH ()', '42601 | syntax error in stage model: name of a threshold expected | line 1, column 41: ")"'),
 ('CASE WHEN orders > a THEN ''x'' END WITH (a = )', '42601 | syntax error in stage model: number or NULL expected | line 1, column 45: ")"'),
