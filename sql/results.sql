@@ -82,3 +82,46 @@ COMMENT ON COLUMN crmlife.order_index_point.k IS 'number of the order';
 COMMENT ON COLUMN crmlife.order_index_point.customers IS 'customers with a k-th order';
 COMMENT ON COLUMN crmlife.order_index_point.average_order IS 'mean of their k-th orders';
 COMMENT ON COLUMN crmlife.order_index_point.previous_average_order IS 'mean of the same customers'' (k-1)-th orders; NULL for k = 1';
+
+CREATE FUNCTION crmlife.average_order_accum(internal, amount numeric)
+RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'crm_average_order_accum';
+COMMENT ON FUNCTION crmlife.average_order_accum(internal, numeric) IS
+  'transition function of aggregates';
+
+CREATE FUNCTION crmlife.average_order_combine(internal, internal)
+RETURNS internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'crm_average_order_combine';
+COMMENT ON FUNCTION crmlife.average_order_combine(internal, internal) IS
+  'combine function of aggregates';
+
+CREATE FUNCTION crmlife.average_order_serial(internal)
+RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'crm_average_order_serial';
+COMMENT ON FUNCTION crmlife.average_order_serial(internal) IS
+  'serialize function of aggregates';
+
+CREATE FUNCTION crmlife.average_order_deserial(bytea, internal)
+RETURNS internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'crm_average_order_deserial';
+COMMENT ON FUNCTION crmlife.average_order_deserial(bytea, internal) IS
+  'deserialize function of aggregates';
+
+CREATE FUNCTION crmlife.average_order_final(internal)
+RETURNS numeric
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'crm_average_order_final';
+COMMENT ON FUNCTION crmlife.average_order_final(internal) IS
+  'final function of aggregates';
+CREATE AGGREGATE average_order(amount numeric) (
+  SFUNC = crmlife.average_order_accum, STYPE = internal, SSPACE = 64,
+  FINALFUNC = crmlife.average_order_final,
+  COMBINEFUNC = crmlife.average_order_combine,
+  SERIALFUNC = crmlife.average_order_serial,
+  DESERIALFUNC = crmlife.average_order_deserial, PARALLEL = SAFE);
+COMMENT ON AGGREGATE average_order(numeric) IS
+  'revenue, refunds subtracted / orders';

@@ -36,6 +36,7 @@ static const CrmMetric *const metrics[] = {
 	&crm_sales_by_loyalty,
 	&crm_revenue_cohorts,
 	&crm_aov_by_order_index,
+	&crm_arpu,
 };
 
 const CrmMetric *

@@ -217,3 +217,25 @@ const CrmMetric crm_aov_by_order_index = {
 	.amounts = true,
 	.walk = index_walk,
 };
+
+/* ---- revenue per customer ------------------------------------------------ */
+
+static void
+arpu_walk(const CrmLogEvent *event, size_t count, const CrmParams *params,
+		  CrmTotals *totals)
+{
+	CrmMoney *sum = crm_cell_sum(totals, crm_totals_cell(totals, 0, 0));
+
+	(void) params;
+	totals->count[CRM_VALUE_CUSTOMERS] += first_order(event, count) < count;
+	for (size_t i = 0; i < count; i++)
+		add_amount(sum, &event[i]);
+}
+
+const CrmMetric crm_arpu = {
+	.name = "average revenue per user",
+	.code = 22,
+	.cell_sums = 1,
+	.amounts = true,
+	.walk = arpu_walk,
+};

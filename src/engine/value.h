@@ -60,6 +60,9 @@ enum
 
 extern const CrmMetric crm_aov_by_order_index;
 
+/* count[CRM_VALUE_CUSTOMERS]: those with an order; the cell (0, 0): all revenue */
+extern const CrmMetric crm_arpu;
+
 /* the most periods that growth may have */
 #define CRM_MAX_PERIODS 1000000
 

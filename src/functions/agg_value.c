@@ -12,12 +12,14 @@
 
 #include "engine/value.h"
 
+PG_FUNCTION_INFO_V1(crm_arpu_final);
 PG_FUNCTION_INFO_V1(crm_growth_final);
 PG_FUNCTION_INFO_V1(crm_sales_by_loyalty_final);
 PG_FUNCTION_INFO_V1(crm_revenue_cohorts_final);
 PG_FUNCTION_INFO_V1(crm_aov_by_order_index_final);
 
 CRM_AGG_ACCUM(growth, crm_growth);
+CRM_AGG_ACCUM(arpu, crm_arpu);
 CRM_AGG_ACCUM(sales_by_loyalty, crm_sales_by_loyalty);
 CRM_AGG_ACCUM(revenue_cohorts, crm_revenue_cohorts);
 CRM_AGG_ACCUM(aov_by_order_index, crm_aov_by_order_index);
@@ -180,4 +182,17 @@ crm_aov_by_order_index_final(PG_FUNCTION_ARGS)
 		crm_rows_add(rows, values, nulls);
 	}
 	PG_RETURN_DATUM(crm_rows_finish(rows));
+}
+
+/* revenue of all rows / customers with an order */
+Datum
+crm_arpu_final(PG_FUNCTION_ARGS)
+{
+	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
+
+	if (totals == NULL || totals->count[CRM_VALUE_CUSTOMERS] == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(
+		mean_datum(*crm_cell_sum(totals, crm_totals_sorted(totals, 0)),
+				   totals->count[CRM_VALUE_CUSTOMERS]));
 }

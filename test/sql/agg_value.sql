@@ -72,6 +72,12 @@ WITH numbered AS (SELECT k, g, c, coalesce(amount, 0) AS amount, row_number() OV
      point AS (SELECT k, g, i, count(*) AS n, sum(amount) / count(*) AS mean, sum(before) / count(*) AS previous FROM numbered GROUP BY k, g, i)
 SELECT 'order index', k, g, string_agg(concat_ws(' ', i, n, trim_scale(round(mean, 10)), trim_scale(round(previous, 10))), E'\n' ORDER BY i) FILTER (WHERE i IS NOT NULL)
 FROM groups LEFT JOIN point USING (k, g) GROUP BY 1, 2, 3;
+INSERT INTO expected
+SELECT 'arpu', k, g, (SELECT round(coalesce(sum(amount), 0) / nullif(count(DISTINCT c) FILTER (WHERE is_order), 0), 10)::text
+                      FROM (SELECT c, amount, coalesce(amount, 0) >= 0 AS is_order FROM orders WHERE c IS NOT NULL AND (groups.k = 'one' OR orders.g = groups.g)) x) FROM groups
+UNION ALL
+SELECT 'average', k, g, (SELECT round(coalesce(sum(amount), 0) / nullif(count(*) FILTER (WHERE coalesce(amount, 0) >= 0), 0), 10)::text
+                         FROM orders WHERE groups.k = 'one' OR orders.g = groups.g) FROM groups;
 ANALYZE expected;
 
 CREATE FUNCTION sales_text(crmlife.loyalty_point[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -89,6 +95,8 @@ INSERT INTO call
 SELECT 'growth by ' || unit, format('array_to_string(growth_accounting(C, A, %L, ''2025-04-15''::date), '' '')', unit) FROM period
 UNION ALL SELECT 'sales by ' || unit, format('sales_text(sales_by_loyalty(C, A, amount, %L))', unit) FROM period
 UNION ALL SELECT 'revenue by ' || unit, format('revenue_text(revenue_cohorts(C, A, amount, %L, ''2025-04-15''::date))', unit) FROM period
+UNION ALL SELECT 'arpu', 'round(arpu(C, amount), 10)::text'
+UNION ALL SELECT 'average', 'round(average_order(amount), 10)::text'
 UNION ALL SELECT 'order index', 'index_text(aov_by_order_index(C, A, amount))';
 
 CREATE FUNCTION query(call text, k text, customer text, at text) RETURNS text LANGUAGE sql AS $$
