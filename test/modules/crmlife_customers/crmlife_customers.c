@@ -118,12 +118,12 @@ merge_pieces(CrmCustomers **piece, int pieces)
 static Datum
 counts(const CrmTotals *totals)
 {
-	Datum values[CRM_TOTALS];
+	Datum values[CRM_COUNTS];
 
-	for (int i = 0; i < CRM_TOTALS; i++)
+	for (int i = 0; i < CRM_COUNTS; i++)
 		values[i] = Int64GetDatum(totals->count[i]);
 	return PointerGetDatum(
-		construct_array(values, CRM_TOTALS, INT8OID, sizeof(int64), true, 'd'));
+		construct_array(values, CRM_COUNTS, INT8OID, sizeof(int64), true, 'd'));
 }
 
 Datum
@@ -141,12 +141,13 @@ customers_random(PG_FUNCTION_ARGS)
 				 CurrentMemoryContext, (Size) people * words * sizeof(uint32),
 				 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	CrmCustomers **piece = palloc(pieces * sizeof(CrmCustomers *));
-	CrmTotals	   expected = {{0}};
+	CrmTotals	   expected;
 	bool		   spilled = false;
 	TupleDesc	   row;
 	Datum		   values[3];
 	bool		   nulls[3] = {false};
 
+	crm_totals_init(&expected, metric->cell_counts, metric->cell_sums);
 	random_state = PG_GETARG_INT32(7);
 	for (int p = 0; p < pieces; p++)
 		piece[p] =
