@@ -136,11 +136,10 @@ next_token(Lexer *lexer)
 {
 	lexer->token = core_yylex(&lexer->value, &lexer->location, lexer->scanner);
 	if (lexer->token == TOKEN_USCONST || lexer->token == TOKEN_UIDENT)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("a stage model can't contain Unicode escapes"),
-				 errhint("Write the characters themselves."),
-				 crm_model_errposition(lexer->parts, lexer->location)));
+		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+						errmsg("a stage model can't contain Unicode escapes"),
+						errhint("Write the characters themselves."),
+						crm_model_errposition(lexer->parts, lexer->location)));
 }
 
 static void
