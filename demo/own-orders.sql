@@ -85,7 +85,7 @@ ORDER BY moved;
 CREATE INDEX ON orders (customer_id);
 ANALYZE orders;
 
-SELECT format(E'\n   Read %s rows%s. Columns: %s. Customers are %s, times %s%s.', count(*),
+SELECT format(E'\n   Read %s rows%s: %s.\n   Customers are %s, times %s%s.', count(*),
               CASE WHEN (SELECT count(*) FROM given) > count(*)
                    THEN format(' (%s without customer or time left out)', (SELECT count(*) FROM given) - count(*)) ELSE '' END,
               :'columns', :'customer_type', :'time_type',

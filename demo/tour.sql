@@ -25,7 +25,7 @@ CREATE FUNCTION pg_temp.cell(share float8, colour bool) RETURNS text LANGUAGE sq
                 WHEN NOT colour THEN to_char(100 * share, '990.0') || ' %'
                 ELSE chr(27) || '[48;5;'
                      || (ARRAY[231, 195, 159, 123, 51, 45, 39, 33, 27, 21])[1 + least(9, floor(share * 12))::int]
-                     || CASE WHEN share * 12 < 6 THEN ';30m' ELSE ';97m' END
+                     || CASE WHEN share * 12 < 8 THEN ';30m' ELSE ';97m' END
                      || to_char(100 * share, '990.0') || ' %' || chr(27) || '[0m' END
 $$;
 
