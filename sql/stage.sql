@@ -47,7 +47,7 @@ COMMENT ON TABLE crmlife.threshold_override IS
 SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_override', '');
 
 -- The frozen cuts that rfm_score and value_tier of a stage table use.
-CREATE TABLE crmlife.rfm_cuts (
+CREATE TABLE crmlife.stage_cuts (
   stage_table regclass NOT NULL,
   segment text NOT NULL DEFAULT '',
   calibrated_on date NOT NULL,
@@ -63,9 +63,9 @@ CREATE TABLE crmlife.rfm_cuts (
   moved bigint NOT NULL,
   PRIMARY KEY (stage_table, segment)
 );
-COMMENT ON TABLE crmlife.rfm_cuts IS
+COMMENT ON TABLE crmlife.stage_cuts IS
   'frozen cuts of rfm_score (recency, frequency, monetary) and value_tier (new, returning) per stage table; written by crmlife.calibrate. A value equal to a cut lies in the lower bin';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.rfm_cuts', '');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_cuts', '');
 
 -- Each model a stage table has had, for the changes that name a version.
 CREATE TABLE crmlife.model_version (
@@ -125,13 +125,41 @@ COMMENT ON TABLE crmlife.capture_source IS
   'which relations feed which stage table through capture triggers';
 
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
-  crmlife.rfm_cuts, crmlife.model_version, crmlife.stage_state,
+  crmlife.stage_cuts, crmlife.model_version, crmlife.stage_state,
   crmlife.queue, crmlife.capture_source FROM PUBLIC;
 -- without a superuser's rights too, who owns a database can dump it
 GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
-  crmlife.rfm_cuts, crmlife.model_version TO pg_database_owner;
+  crmlife.stage_cuts, crmlife.model_version TO pg_database_owner;
 
--- What a reader may see: the stage tables whose rows the reader may read.
+CREATE FUNCTION crmlife.effective_model(stage_table regclass)
+RETURNS crmlife.lifecycle_model
+AS 'MODULE_PATHNAME', 'crm_effective_model' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION crmlife.effective_model(regclass) IS
+  'the model of a stage table with the thresholds in force';
+
+-- What a reader may see: what concerns stage tables whose rows the reader may
+-- read.
+CREATE VIEW crmlife.rfm_cuts WITH (security_barrier) AS
+SELECT * FROM crmlife.stage_cuts c
+WHERE pg_catalog.has_table_privilege(c.stage_table::oid, 'SELECT');
+GRANT SELECT ON crmlife.rfm_cuts TO PUBLIC;
+COMMENT ON VIEW crmlife.rfm_cuts IS
+  'frozen cuts of rfm_score (recency, frequency, monetary) and value_tier (new, returning) of the stage tables you may read. A value equal to a cut lies in the lower bin';
+
+CREATE VIEW crmlife.threshold WITH (security_barrier) AS
+SELECT t.stage_table, m.name AS threshold, m.value,
+       o.value IS NOT NULL AS overridden, o.set_at
+FROM crmlife.stage_table t
+CROSS JOIN LATERAL @extschema@.model_thresholds(crmlife.effective_model(
+  CASE WHEN pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT')
+       THEN t.stage_table END)) m
+LEFT JOIN crmlife.threshold_override o
+  ON o.stage_table::oid OPERATOR(pg_catalog.=) t.stage_table::oid
+ AND o.threshold OPERATOR(pg_catalog.=) m.name;
+GRANT SELECT ON crmlife.threshold TO PUBLIC;
+COMMENT ON VIEW crmlife.threshold IS
+  'the thresholds in force of the stage tables you may read, and which of them were set by hand';
+
 CREATE VIEW crmlife.status WITH (security_barrier) AS
 SELECT t.stage_table,
        pg_catalog.pg_get_userbyid(c.relowner) AS owner,
@@ -190,12 +218,6 @@ CREATE FUNCTION crmlife.capture() RETURNS trigger
 AS 'MODULE_PATHNAME', 'crm_capture' LANGUAGE C;
 COMMENT ON FUNCTION crmlife.capture() IS
   'trigger on the sources of stage tables: notes which customers'' rows changed';
-
-CREATE FUNCTION crmlife.effective_model(stage_table regclass)
-RETURNS crmlife.lifecycle_model
-AS 'MODULE_PATHNAME', 'crm_effective_model' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION crmlife.effective_model(regclass) IS
-  'the model of a stage table with the thresholds in force';
 
 CREATE FUNCTION crmlife.create_stage_table(
   name text, orders regclass, customer text, ordered_at text, amount text,

@@ -8,7 +8,7 @@
  * an order, value tiers at thirds of revenue (returning customers) and of the
  * first order (new ones).
  *
- * Invariant: only this file writes crmlife.rfm_cuts, and a refresh never does.
+ * Invariant: only this file writes crmlife.stage_cuts, and a refresh never does.
  */
 #include "postgres.h"
 
@@ -205,7 +205,7 @@ complete_wish(Wish *wish, Oid stage_table)
 	crm_become_catalog_owner(&saved);
 	found = crm_query("SELECT rfm_monetary, rfm_window, recency_cuts, "
 					  "frequency_cuts, monetary_cuts, method FROM "
-					  "crmlife.rfm_cuts WHERE stage_table = $1 AND segment = "
+					  "crmlife.stage_cuts WHERE stage_table = $1 AND segment = "
 					  "''",
 					  1, types, values);
 	crm_revert_identity(&saved);
@@ -269,7 +269,7 @@ store_cuts(Oid stage_table, const Wish *wish, const Samples *samples,
 	values[9] = sample_quantiles(&samples->revenues, CRM_TIERS);
 	values[10] = Int64GetDatum(samples->monetary.count);
 	crm_become_catalog_owner(&saved);
-	crm_execute("INSERT INTO crmlife.rfm_cuts (stage_table, calibrated_on, "
+	crm_execute("INSERT INTO crmlife.stage_cuts (stage_table, calibrated_on, "
 				"method, rfm_monetary, rfm_window, recency_cuts, "
 				"frequency_cuts, monetary_cuts, new_cuts, returning_cuts, "
 				"customers, moved) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, "
@@ -296,7 +296,7 @@ store_moved(Oid stage_table, int64 moved)
 	CrmIdentity saved;
 
 	crm_become_catalog_owner(&saved);
-	crm_execute("UPDATE crmlife.rfm_cuts SET moved = $2 "
+	crm_execute("UPDATE crmlife.stage_cuts SET moved = $2 "
 				"WHERE stage_table = $1 AND segment = ''",
 				2, types, values, NULL, SPI_OK_UPDATE);
 	crm_revert_identity(&saved);

@@ -438,7 +438,7 @@ crm_load_definition(Oid stage_table)
 				  "FROM crmlife.stage_table t "
 				  "LEFT JOIN crmlife.stage_state s "
 				  "ON s.stage_table = t.stage_table::oid "
-				  "LEFT JOIN crmlife.rfm_cuts c "
+				  "LEFT JOIN crmlife.stage_cuts c "
 				  "ON c.stage_table = t.stage_table AND c.segment = '' "
 				  "WHERE t.stage_table = $1",
 				  1, types, values) != 1)

@@ -625,8 +625,8 @@ static void
 forget(Oid stage_table)
 {
 	static const char *const tables[] = {
-		"threshold_override", "rfm_cuts", "model_version",
-		"stage_state",		  "queue",	  "stage_table"};
+		"threshold_override", "stage_cuts", "model_version",
+		"stage_state",		  "queue",		"stage_table"};
 	Oid			types[1] = {OIDOID};
 	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
 	CrmIdentity saved;

@@ -511,6 +511,8 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	if (!run->definition->refreshed && !run->filling)
 		crm_link_changes(run->definition->stage_table,
 						 run->definition->changes);
+	/* a column that is gone is told at once, not with the next order */
+	crm_scan_check(run->definition);
 	if (run->result->full)
 		refresh_all(run, &keys);
 	else

@@ -388,6 +388,17 @@ crm_scan_begin(const CrmStageDefinition *definition, Datum keys, bool read_only)
 }
 
 void
+crm_scan_check(const CrmStageDefinition *definition)
+{
+	SPIPlanPtr plan = SPI_prepare(source_query(definition, false), 0, NULL);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI could not prepare the sources' query: %s",
+			 SPI_result_code_string(SPI_result));
+	SPI_freeplan(plan);
+}
+
+void
 crm_scan_end(CrmScan *scan)
 {
 	close_stream(&scan->sources);

@@ -31,8 +31,10 @@ typedef struct CrmPair
  */
 extern CrmScan *crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
 							   bool read_only);
-extern bool		crm_scan_next(CrmScan *scan, CrmPair *pair);
-extern void		crm_scan_end(CrmScan *scan);
+/* an error where the sources have lost what the definition names */
+extern void crm_scan_check(const CrmStageDefinition *definition);
+extern bool crm_scan_next(CrmScan *scan, CrmPair *pair);
+extern void crm_scan_end(CrmScan *scan);
 
 extern Oid crm_key_type(CrmStageKey key);
 extern Oid crm_key_array_type(CrmStageKey key);

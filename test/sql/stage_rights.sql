@@ -56,7 +56,7 @@ SELECT is(error_of(call), error, 'another: ' || call) FROM (VALUES
   ($$SELECT * FROM crmlife.stage_state$$, '42501 permission denied for table stage_state'),
   ($$SELECT * FROM crmlife.queue$$, '42501 permission denied for table queue'),
   ($$SELECT * FROM crmlife.capture_source$$, '42501 permission denied for table capture_source'),
-  ($$SELECT * FROM crmlife.rfm_cuts$$, '42501 permission denied for table rfm_cuts'),
+  ($$SELECT * FROM crmlife.stage_cuts$$, '42501 permission denied for table stage_cuts'),
   ($$SELECT * FROM crmlife.threshold_override$$, '42501 permission denied for table threshold_override'),
   ($$SELECT * FROM crmlife.model_version$$, '42501 permission denied for table model_version'),
   ($$INSERT INTO crmlife.queue SELECT 'shop.stages'::regclass$$, '42501 permission denied for table queue'),
@@ -67,12 +67,16 @@ SELECT is(error_of(call), error, 'another: ' || call) FROM (VALUES
   ($$CREATE TABLE crmlife.x ()$$, '42501 permission denied for schema crmlife')
 ) x(call, error);
 SELECT is_empty('SELECT * FROM crmlife.status', 'nothing of it is seen');
+SELECT is_empty('SELECT * FROM crmlife.rfm_cuts', 'nor its cuts');
+SELECT is_empty('SELECT * FROM crmlife.threshold', 'nor its thresholds');
 RESET ROLE;
 GRANT SELECT ON shop.stages TO crmlife_reader;
 GRANT INSERT, UPDATE, DELETE, TRUNCATE, SELECT ON shop.orders TO crmlife_clerk;
 SET ROLE crmlife_reader;
 SELECT results_eq('SELECT stage_table::text, owner, state FROM crmlife.status', $$ VALUES ('shop.stages', 'crmlife_alice'::name, 'ok') $$,
   'who may read the table sees how fresh it is');
+SELECT is((SELECT count(*) FROM crmlife.rfm_cuts), 1::bigint, 'and its cuts');
+SELECT is((SELECT count(*) FROM crmlife.threshold), 4::bigint, 'and its thresholds');
 SELECT isnt(crmlife.effective_model('shop.stages')::text, NULL, 'and its model');
 SELECT is(error_of($$SELECT crmlife.refresh('shop.stages')$$), '42501 must be owner of table stages', 'but refreshes nothing');
 RESET ROLE;
