@@ -51,6 +51,7 @@ BEGIN
   SELECT h::text FROM binary_form INTO result;
   RETURN result;
 EXCEPTION WHEN OTHERS THEN
+  EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'rm -f ' || file);
   RETURN SQLSTATE || ' ' || SQLERRM;
 END $$;
 SELECT is(crmlife.purchase_history_send(i::crmlife.purchase_history), b, 'bytes of ' || i) FROM (VALUES
