@@ -32,7 +32,7 @@ PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-sign-compare
 
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql sql/results.sql sql/aggregates.sql \
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql sql/aggregates.sql \
 	sql/history_calls.sql tmp_check
 
 # The order logs some tests read.  The variable is set when they are there,

@@ -8,6 +8,15 @@ COMMENT ON COLUMN crmlife.retention_point.eligible IS 'customers whose day n is 
 COMMENT ON COLUMN crmlife.retention_point.retained IS 'of these, active on day n';
 COMMENT ON COLUMN crmlife.retention_point.rate IS 'retained / eligible; NULL if nobody is eligible';
 
+CREATE TYPE crmlife.return_point AS (
+  n int, eligible bigint, returned bigint, rate float8);
+COMMENT ON TYPE crmlife.return_point IS
+  'one day of a return curve: of the pairs of a customer and an active day whose day n is over, those active again on it';
+COMMENT ON COLUMN crmlife.return_point.n IS 'days after the active day';
+COMMENT ON COLUMN crmlife.return_point.eligible IS 'pairs of a customer and an active day whose day n is over';
+COMMENT ON COLUMN crmlife.return_point.returned IS 'of these, active on day n';
+COMMENT ON COLUMN crmlife.return_point.rate IS 'returned / eligible; NULL if there is no such pair';
+
 CREATE TYPE crmlife.cohort_point AS (
   cohort date, period int, customers bigint, retained bigint, rate float8);
 COMMENT ON TYPE crmlife.cohort_point IS

@@ -11,6 +11,7 @@
 #include "engine/metric.h"
 #include "engine/repurchase.h"
 #include "engine/retention.h"
+#include "engine/returns.h"
 #include "engine/second.h"
 #include "engine/value.h"
 
@@ -37,6 +38,7 @@ static const CrmMetric *const metrics[] = {
 	&crm_revenue_cohorts,
 	&crm_aov_by_order_index,
 	&crm_arpu,
+	&crm_return_curve,
 };
 
 const CrmMetric *

@@ -1,6 +1,6 @@
 /*
  * agg_retention.c
- *		The retention aggregates: rates, the curve and the table of cohorts.
+ *		The retention aggregates: rates, the curves and the table of cohorts.
  *
  * Aggregates over the same arguments share one transition function and with it
  * the state: retention_nth_day, retention_within_days and their _stats.
@@ -14,9 +14,11 @@
 #include "engine/cohorts.h"
 #include "engine/keep.h"
 #include "engine/retention.h"
+#include "engine/returns.h"
 
 PG_FUNCTION_INFO_V1(crm_retention_curve_final);
 PG_FUNCTION_INFO_V1(crm_retention_cohorts_final);
+PG_FUNCTION_INFO_V1(crm_return_curve_final);
 
 CRM_AGG_ACCUM(retention, crm_retention_by_days);
 CRM_AGG_ACCUM(retention_kinds, crm_retention_by_days_of_kinds);
@@ -35,6 +37,7 @@ CRM_AGG_RATE(keep, CRM_KEEP_KEPT, CRM_KEEP_CUSTOMERS);
 CRM_AGG_ACCUM(retention_curve, crm_retention_curve);
 CRM_AGG_ACCUM(retention_curve_kinds, crm_retention_curve_of_kinds);
 CRM_AGG_ACCUM(retention_cohorts, crm_retention_cohorts);
+CRM_AGG_ACCUM(return_curve, crm_return_curve);
 
 /* crmlife.retention_point[]: n, eligible, retained, rate */
 Datum
@@ -83,6 +86,33 @@ crm_retention_cohorts_final(PG_FUNCTION_ARGS)
 		bool nulls[] = {false, false, false, false, !point.over};
 
 		crm_rows_add(rows, values, nulls);
+	}
+	PG_RETURN_DATUM(crm_rows_finish(rows));
+}
+
+/* crmlife.return_point[]: n, eligible, returned, rate */
+Datum
+crm_return_curve_final(PG_FUNCTION_ARGS)
+{
+	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
+	CrmRows			*rows;
+
+	if (totals == NULL || totals->count[CRM_RETURNS_CUSTOMERS] == 0)
+		PG_RETURN_NULL();
+	rows = crm_rows_start(fcinfo, totals->cells);
+	for (size_t i = 0; i < totals->cells; i++)
+	{
+		const CrmCell *cell = crm_totals_sorted(totals, i);
+		int64		   eligible = cell->count[CRM_RETURNS_ELIGIBLE];
+		int64		   returned = cell->count[CRM_RETURNS_RETURNED];
+		Datum values[] = {Int32GetDatum(cell->row), Int64GetDatum(eligible),
+						  Int64GetDatum(returned),
+						  Float8GetDatum((double) returned / eligible)};
+		bool  nulls[] = {false, false, false, eligible == 0};
+
+		/* days that are eligible for no n were counted at 0 */
+		if (cell->row > 0)
+			crm_rows_add(rows, values, nulls);
 	}
 	PG_RETURN_DATUM(crm_rows_finish(rows));
 }

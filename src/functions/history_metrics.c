@@ -25,6 +25,7 @@
 
 #include "compat.h"
 #include "engine/rate.h"
+#include "engine/returns.h"
 #include "functions/history.h"
 #include "functions/history_call.h"
 #include "functions/history_totals.h"
@@ -42,6 +43,7 @@ PG_FUNCTION_INFO_V1(crm_histories_repurchase_final);
 PG_FUNCTION_INFO_V1(crm_histories_repurchase_stats_final);
 PG_FUNCTION_INFO_V1(crm_histories_curve_final);
 PG_FUNCTION_INFO_V1(crm_histories_cohorts_final);
+PG_FUNCTION_INFO_V1(crm_histories_returns_final);
 PG_FUNCTION_INFO_V1(crm_histories_funnel_final);
 PG_FUNCTION_INFO_V1(crm_histories_funnel_within_final);
 PG_FUNCTION_INFO_V1(crm_histories_interval_final);
@@ -89,6 +91,19 @@ read_as_of(FunctionCallInfo fcinfo, int number, CrmTimeKind kind,
 	else
 		params->option |=
 			(int32) crm_history_activity(PG_GETARG_DATUM(number + 1));
+}
+
+static void
+check_max_n(int32 max_n)
+{
+	crm_history_check_days(max_n, max_n, "max_n", "max_n");
+	if (max_n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_n must be at least 1"),
+				 errdetail("The value is 0."),
+				 errhint("Day n is counted from each active day; those of the "
+						 "90 days before as_of are looked at.")));
 }
 
 /* ---- retained: rates ---------------------------------------------------- */
@@ -257,6 +272,46 @@ histories_curve(FunctionCallInfo fcinfo, CrmTimeKind kind)
 }
 
 CRM_AS_OF_OVERLOADS(histories_curve);
+
+/* ---- the return curve --------------------------------------------------- */
+
+/* customers | by the last n it is eligible for: days | by n: pairs of days */
+#define RETURN_COUNTS (1 + 2 * CRM_RETURN_DAYS)
+
+/* (state, h, max_n [, as_of [, event]]) */
+static Datum
+histories_returns(FunctionCallInfo fcinfo, CrmTimeKind kind)
+{
+	CrmTotalsParams	 params = {.metric = CRM_TOTALS_RETURNS};
+	CrmHistoryTotals totals;
+	CrmPurchaseView	 view;
+	CrmReturnMap	 map = {0};
+	CrmActiveDays	 days;
+	CrmDay			 day;
+	bool			 known = false;
+
+	if (PG_ARGISNULL(1))
+		return crm_totals_same(fcinfo);
+	params.to = int_argument(fcinfo, 2, &params);
+	if (!params.null)
+		check_max_n(params.to);
+	read_as_of(fcinfo, 3, kind, &params);
+	totals = crm_totals_open(fcinfo, &params, &names_of_curve, RETURN_COUNTS);
+	if (!params.null)
+	{
+		crm_history_open(&view, PG_GETARG_DATUM(1));
+		crm_active_days_start(&days, &view, (CrmActivity) params.option,
+							  params.as_of);
+		for (; crm_active_days_next(&days, &day); known = true)
+			crm_return_map_add(&map, params.as_of, day);
+		totals.count[0] += known;
+		crm_return_map_count(&map, totals.count + 1,
+							 totals.count + 1 + CRM_RETURN_DAYS);
+	}
+	PG_RETURN_ARRAYTYPE_P(totals.array);
+}
+
+CRM_AS_OF_OVERLOADS(histories_returns);
 
 /* ---- cohorts ------------------------------------------------------------ */
 
@@ -664,6 +719,43 @@ crm_histories_curve_final(PG_FUNCTION_ARGS)
 		bool  nulls[] = {false, false, false, eligible[n] == 0};
 
 		rows_add(&rows, values, nulls);
+	}
+	return rows_result(&rows);
+}
+
+/* n = 1 .. max_n; NULL as the curve's */
+Datum
+crm_histories_returns_final(PG_FUNCTION_ARGS)
+{
+	CrmTotalsParams	 params;
+	CrmHistoryTotals totals;
+	const int64		*last;
+	const int64		*returned;
+	int64			 eligible = 0;
+	Rows			 rows;
+
+	if (!crm_totals_read(fcinfo, CRM_TOTALS_RETURNS, &params, &totals) ||
+		params.null)
+		PG_RETURN_NULL();
+	check_max_n(params.to);
+	crm_totals_require(&totals, RETURN_COUNTS);
+	if (totals.count[0] == 0)
+		PG_RETURN_NULL();
+	last = totals.count + 1;
+	returned = last + CRM_RETURN_DAYS;
+	for (int n = 1; n < CRM_RETURN_DAYS; n++)
+		eligible += last[n];
+	rows_start(&rows, fcinfo, params.to);
+	for (int n = 1; n <= params.to; n++)
+	{
+		int64 back = n < CRM_RETURN_DAYS ? returned[n] : 0;
+		Datum values[] = {Int32GetDatum(n), Int64GetDatum(eligible),
+						  Int64GetDatum(back),
+						  Float8GetDatum((double) back / eligible)};
+		bool  nulls[] = {false, false, false, eligible == 0};
+
+		rows_add(&rows, values, nulls);
+		eligible -= n < CRM_RETURN_DAYS ? last[n] : 0;
 	}
 	return rows_result(&rows);
 }

@@ -30,7 +30,8 @@ typedef enum CrmTotalsMetric
 	CRM_TOTALS_REPURCHASE = 4,
 	CRM_TOTALS_FUNNEL = 5,
 	CRM_TOTALS_FUNNEL_WITHIN = 6,
-	CRM_TOTALS_INTERVAL = 7
+	CRM_TOTALS_INTERVAL = 7,
+	CRM_TOTALS_RETURNS = 8
 } CrmTotalsMetric;
 
 /* what a group is told besides its rows */

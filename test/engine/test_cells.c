@@ -10,6 +10,7 @@
 #include "engine/funnel.h"
 #include "engine/interval.h"
 #include "engine/retention.h"
+#include "engine/returns.h"
 #include "engine/second.h"
 
 #include "tap.h"
@@ -131,7 +132,7 @@ run(const CrmMetric *metric)
 	{
 		const Rows	*r = &rows[c];
 		CrmLogEvent *event = malloc((r->count + 1) * sizeof(CrmLogEvent));
-		uint32_t	*state;
+		uint32_t	*state[2];
 		int			 words;
 
 		if (metric->walk != NULL && r->count > 0)
@@ -140,11 +141,14 @@ run(const CrmMetric *metric)
 		if (metric->walk != NULL || r->count == 0)
 			continue;
 		words = metric->words(&params);
-		state = calloc(words, sizeof(*state));
+		for (int half = 0; half < 2; half++)
+			state[half] = calloc(words, sizeof(**state));
 		for (int i = 0; i < r->count; i++)
-			metric->add(state, &params, r->day[i]);
-		metric->fold(state, &params, &totals);
-		free(state);
+			metric->add(state[random_chance(0.5)], &params, r->day[i]);
+		metric->merge(state[0], state[1], &params);
+		metric->fold(state[0], &params, &totals);
+		for (int half = 0; half < 2; half++)
+			free(state[half]);
 	}
 	if (metric->close != NULL)
 		metric->close(&params, &totals);
@@ -258,6 +262,75 @@ check_curve(void)
 		check_curve_once(&crm_retention_curve_of_kinds);
 		random_group(true);
 		check_curve_once(&crm_retention_curve_of_kinds);
+	}
+}
+
+/* ---- the return curve ---------------------------------------------------- */
+
+/* pairs of a customer and a day that start, and of these those n days on */
+static void
+count_pairs(int64_t n, int64_t *eligible, int64_t *returned)
+{
+	*eligible = *returned = 0;
+	for (int c = 0; c < CUSTOMERS; c++)
+	{
+		for (int64_t day = (int64_t) params.as_of - 90; day + n < params.as_of;
+			 day++)
+		{
+			if (!has(&rows[c], day, 3))
+				continue;
+			++*eligible;
+			*returned += has(&rows[c], day + n, 3);
+		}
+	}
+}
+
+static void
+check_returns_once(void)
+{
+	int64_t last[CRM_RETURN_DAYS] = {0}, back[CRM_RETURN_DAYS] = {0};
+	int64_t eligible, returned, customers = 0;
+
+	run(&crm_return_curve);
+	for (int c = 0; c < CUSTOMERS; c++)
+	{
+		CrmReturnMap map = {0};
+
+		for (int i = 0; i < rows[c].count; i++)
+			crm_return_map_add(&map, params.as_of, rows[c].day[i]);
+		crm_return_map_count(&map, last, back);
+		customers += rows[c].count > 0;
+	}
+	CHECK(totals.count[CRM_RETURNS_CUSTOMERS] == customers, "customers");
+	for (int32_t n = params.n; n >= 1; n--)
+	{
+		const CrmCell *cell = crm_totals_find(&totals, n, 0);
+		int64_t		   from_last = 0;
+
+		count_pairs(n, &eligible, &returned);
+		CHECK(customers == 0 ||
+				  (cell != NULL &&
+				   cell->count[CRM_RETURNS_ELIGIBLE] == eligible &&
+				   cell->count[CRM_RETURNS_RETURNED] == returned),
+			  "day %d", n);
+		for (int k = n; k < CRM_RETURN_DAYS; k++)
+			from_last += last[k];
+		CHECK(n >= CRM_RETURN_DAYS ||
+				  (from_last == eligible && back[n] == returned),
+			  "day %d, by maps", n);
+	}
+	crm_totals_free(&totals);
+}
+
+static void
+check_returns(void)
+{
+	PROPERTY("the return curve is that of the definition")
+	for (int round = 0; round < ROUNDS / 4; round++)
+	{
+		random_group(false);
+		params.n = (int32_t) random_between(1, random_chance(0.5) ? 100 : 9);
+		check_returns_once();
 	}
 }
 
@@ -524,6 +597,7 @@ main(void)
 {
 	check_kinds();
 	check_curve();
+	check_returns();
 	check_cohorts();
 	check_interval();
 	check_funnel();

@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 \set load :src '/data/load.sql'
 \i :load
 \if :have_data
-SELECT plan(26);
+SELECT plan(27);
 
 SELECT is(round(repurchase_rate(customer_id)::numeric, 6), 0.488757, 'CDNOW: repurchase rate by orders') FROM cdnow;
 SELECT is(round(repurchase_rate(customer_id, amount)::numeric, 6), 0.488757, 'CDNOW: by orders with amounts') FROM cdnow;
@@ -33,6 +33,9 @@ SELECT is((SELECT string_agg(reached::text, ' ' ORDER BY k) FROM (SELECT repeat_
           '2357 1152 746 538 388 290 234', 'CDNOW: funnel by orders');
 SELECT is((SELECT string_agg(reached::text, ' ' ORDER BY k) FROM (SELECT repeat_funnel(customer_id, occurred_at, 7, 10000, date '2100-01-01') AS f FROM cdnow) x, unnest(f)),
           '2357 1139 736 527 378 283 223', 'CDNOW: funnel by days');
+-- rounded to 5 places
+SELECT is((SELECT string_agg(concat_ws(' ', n, eligible, round(rate::numeric, 5)), ', ' ORDER BY n) FROM (SELECT return_curve(customer_id, occurred_at, 4, date '1998-07-01') AS f FROM cdnow) x, unnest(f)),
+          '1 489 0.01636, 2 488 0.00615, 3 483 0.01656, 4 477 0.02516', 'CDNOW: the return curve');
 -- survfit(Surv(time, status) ~ 1) of R's survival 3.5-3 in R 4.2.2, 12 places
 SELECT is((SELECT string_agg(concat_ws(' ', day, at_risk, round(survival::numeric, 12), round(std_error::numeric, 12), round(lower::numeric, 12), round(upper::numeric, 12)), E'\n' ORDER BY day)
            FROM (SELECT time_to_second_purchase(customer_id, occurred_at, date '1998-07-01') AS f FROM cdnow) x, unnest(f) WHERE day IN (1, 7, 45, 140, 365, 500)),

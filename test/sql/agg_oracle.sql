@@ -47,6 +47,7 @@ ANALYZE since, returned;
 CREATE TABLE numbered AS
 SELECT k, g, c, d, row_number() OVER w AS i, lead(d) OVER w AS next FROM every_day WINDOW w AS (PARTITION BY k, g, c ORDER BY d);
 CREATE INDEX ON numbered (k, g);
+CREATE INDEX ON every_day (k, g, c, d);
 ANALYZE numbered, every_day;
 
 CREATE FUNCTION rate_text(numerator bigint, denominator bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -102,6 +103,18 @@ LEFT JOIN LATERAL (
   WHERE x.first BETWEEN c_from AND c_to GROUP BY n) y ON true
 WHERE k <> 'many' OR g % 40 = 0
 GROUP BY metric, k, g;
+
+-- pairs of a customer and a day of the 90 before, and the customer's other days
+INSERT INTO expected
+SELECT 'returns', k, g, string_agg(ROW(i, eligible, returned, returned / nullif(eligible, 0)::float8)::text, ' ' ORDER BY i) FILTER (WHERE i IS NOT NULL)
+FROM groups
+LEFT JOIN LATERAL (
+  SELECT i, count(*) FILTER (WHERE a.d >= date '2025-04-15' - 90 AND a.d + i < '2025-04-15') AS eligible,
+         count(b.d) FILTER (WHERE a.d >= date '2025-04-15' - 90 AND a.d + i < '2025-04-15') AS returned
+  FROM generate_series(1, 40) i CROSS JOIN day a LEFT JOIN day b ON (b.k, b.g, b.c) = (a.k, a.g, a.c) AND b.d = a.d + i
+  WHERE a.k = groups.k AND a.g = groups.g GROUP BY i) y ON true
+WHERE k <> 'many' OR g % 40 = 0
+GROUP BY k, g;
 
 CREATE TABLE period (unit text, step interval);
 INSERT INTO period VALUES ('day', '1 day'), ('week', '7 days'), ('month', '1 month'), ('quarter', '3 months'), ('year', '1 year');
@@ -166,6 +179,7 @@ INSERT INTO call VALUES
   ('curve of some', 'rows_text(retention_curve(C, A, 70, O, ''2024-12-10''::date, ''2025-01-15''::date))'),
   ('curve of kinds', 'rows_text(retention_curve(C, A, 70, O, s, r))'),
   ('curve of some kinds', 'rows_text(retention_curve(C, A, 70, O, ''2024-12-10'', ''2025-01-15'', s, r))'),
+  ('returns', 'rows_text(return_curve(C, A, 40, O))'),
   ('funnel', 'rows_text(repeat_funnel(C))'),
   ('funnel within', 'rows_text(repeat_funnel(C, A, 4, 10, O))'),
   ('time', 'time_text(time_to_second_purchase(C, A, O))');
@@ -200,7 +214,7 @@ BEGIN
   RETURN (plan -> 0 -> 'Plan' ->> 'Temp Written Blocks')::bigint;
 END $$;
 
-SELECT plan((SELECT 5 * count(*)::int + 6 FROM call) + (SELECT count(*)::int FROM call WHERE metric LIKE '%cohorts by%' OR metric LIKE '%of kinds' OR metric IN ('interval', 'curve', 'time')));
+SELECT plan((SELECT 5 * count(*)::int + 6 FROM call) + (SELECT count(*)::int FROM call WHERE metric LIKE '%cohorts by%' OR metric LIKE '%of kinds' OR metric IN ('interval', 'curve', 'returns', 'time')));
 
 -- the oracle has something to say
 SELECT cmp_ok((SELECT count(DISTINCT result) FROM expected WHERE k = 'forty'), '>', 500::bigint, 'the groups differ');
@@ -225,7 +239,7 @@ BEGIN
 END $$;
 SELECT cmp_ok(temp_written('SELECT repurchase_interval(c, at) FROM wide'), '>', 100::bigint, 'events in 64 kB need temporary files');
 SELECT is(spilled(call, customer, '64kB'), spilled(call, customer, '1GB'), metric || ', spilled or not') FROM call, (VALUES ('''a customer '' || c')) v (customer)
-WHERE metric LIKE '%cohorts by%' OR metric LIKE '%of kinds' OR metric IN ('interval', 'curve', 'time');
+WHERE metric LIKE '%cohorts by%' OR metric LIKE '%of kinds' OR metric IN ('interval', 'curve', 'returns', 'time');
 SELECT is((SELECT count(*) FROM pg_ls_tmpdir() WHERE name LIKE 'pgsql_tmp' || pg_backend_pid() || '.%'), 0::bigint, 'no temporary file is left');
 
 -- workers

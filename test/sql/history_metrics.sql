@@ -8,7 +8,7 @@ DROP SCHEMA IF EXISTS history_metrics CASCADE;
 CREATE SCHEMA history_metrics;
 SET search_path = history_metrics, public;
 SET TimeZone = 'Pacific/Auckland';
-SELECT plan(76);
+SELECT plan(98);
 
 -- 400 customers in 3 groups
 SELECT setseed(0.125) \gset
@@ -65,6 +65,16 @@ SELECT is((SELECT retention_curve(h, 60, day, event) FROM built), curve_oracle(6
 SELECT is((SELECT retention_curve(h, 10, '2024-12-31') FROM built), (SELECT retention_curve(h, 10, '2024-12-31', 'order') FROM built), 'the curve is of orders');
 SELECT is((SELECT (p).retained || '/' || (p).eligible FROM (SELECT unnest(retention_curve(h, 45, '2024-12-31')) AS p FROM built) x WHERE (p).n = 30), (SELECT counts(retention_nth_day_stats(h, 30, '2024-12-31')) FROM built), 'a point of the curve is the rate of that day');
 
+-- the return curve
+CREATE FUNCTION returns_oracle(max_n int, as_of date, event text) RETURNS crmlife.return_point[] LANGUAGE sql AS $$
+  SELECT array_agg(ROW(n, eligible, returned, returned::float8 / nullif(eligible, 0))::crmlife.return_point ORDER BY n)
+  FROM (SELECT n, count(a.day) FILTER (WHERE a.day >= as_of - 90 AND a.day + n < as_of) AS eligible, count(b.day) FILTER (WHERE a.day >= as_of - 90 AND a.day + n < as_of) AS returned
+        FROM generate_series(1, max_n) n CROSS JOIN seen(as_of, event) a LEFT JOIN seen(as_of, event) b ON b.c = a.c AND b.day = a.day + n GROUP BY n) x $$;
+SELECT is((SELECT return_curve(h, 95, day, event) FROM built), returns_oracle(95, day, event), format('returns of %s as of %s', event, day)) FROM days, kinds ORDER BY day, event;
+SELECT cmp_ok((SELECT count(*) FROM unnest(returns_oracle(89, '2024-12-31', 'any')) WHERE returned > 0), '>', 30::bigint, 'there are returns');
+SELECT is((SELECT return_curve(h, 10, '2024-12-31') FROM built), (SELECT return_curve(h, 10, '2024-12-31', 'order') FROM built), 'returns are of orders');
+SELECT is((SELECT return_curve(h, 10) FROM built), (SELECT return_curve(h, 10, current_date) FROM built), 'returns until today');
+
 -- cohorts
 CREATE FUNCTION cohorts_oracle(unit text, as_of date, event text) RETURNS crmlife.cohort_point[] LANGUAGE sql AS $$
   WITH e AS (SELECT DISTINCT c, date_trunc(unit, first::timestamp)::date AS cohort, date_trunc(unit, day::timestamp)::date AS at FROM seen(as_of, event)),
@@ -92,6 +102,7 @@ CREATE VIEW acts AS SELECT e.c, e.at, k.event FROM events e, kinds k WHERE k.eve
 SELECT is((SELECT count(*) FROM (SELECT event, n, day, retention_nth_day_stats(c, at, n, day) AS a, retention_within_days_stats(c, at, n, day) AS b, retention_between_days_stats(c, at, n, n + 9, day) AS c, retention_from_day_stats(c, at, n, day) AS d FROM acts, days, ns GROUP BY 1, 2, 3) r
            FULL JOIN (SELECT event, n, day, retention_nth_day_stats(h, n, day, event) AS a, retention_within_days_stats(h, n, day, event) AS b, retention_between_days_stats(h, n, n + 9, day, event) AS c, retention_from_day_stats(h, n, day, event) AS d FROM built, days, ns, kinds GROUP BY 1, 2, 3) h USING (event, n, day)
            WHERE (r.a, r.b, r.c, r.d) IS DISTINCT FROM (h.a, h.b, h.c, h.d)), 0::bigint, 'both doors: retention on, within, between, from');
+SELECT is((SELECT count(*) FROM (SELECT event, day, return_curve(c, at, 95, day) AS curve FROM acts, days GROUP BY 1, 2) r JOIN (SELECT event, day, return_curve(h, 95, day, event) AS curve FROM built, days, kinds GROUP BY 1, 2) h USING (event, day) WHERE r.curve IS DISTINCT FROM h.curve), 0::bigint, 'both doors: the return curve');
 SELECT is((SELECT count(*) FROM (SELECT event, day, retention_curve(c, at, 60, day) AS curve FROM acts, days GROUP BY 1, 2) r JOIN (SELECT event, day, retention_curve(h, 60, day, event) AS curve FROM built, days, kinds GROUP BY 1, 2) h USING (event, day) WHERE r.curve IS DISTINCT FROM h.curve), 0::bigint, 'both doors: the curve');
 SELECT is((SELECT count(*) FROM (SELECT event, day, unit, retention_cohorts(c, at, unit, day) AS cohorts FROM acts, days, unnest(ARRAY['day', 'week', 'month', 'quarter', 'year']) unit GROUP BY 1, 2, 3) r
            JOIN (SELECT event, day, unit, retention_cohorts(h, unit, day, event) AS cohorts FROM built, days, kinds, unnest(ARRAY['day', 'week', 'month', 'quarter', 'year']) unit GROUP BY 1, 2, 3) h USING (event, day, unit) WHERE r.cohorts IS DISTINCT FROM h.cohorts), 0::bigint, 'both doors: cohorts');
@@ -105,7 +116,7 @@ BEGIN
   FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP plan := plan || line || E'\n'; END LOOP;
   RETURN plan;
 END $$;
-\set all 'SELECT ROW(retention_nth_day_stats(h, 30, ''2024-12-31''), retention_from_day(h, 30, ''2024-12-31''), retention_curve(h, 90, ''2024-12-31'', ''any''), retention_cohorts(h, ''week'', ''2024-12-31''), repurchase_stats(h), repeat_funnel(h), repeat_funnel(h, 3, 30, ''2024-12-31''), repurchase_interval(h), repurchase_interval_median(h))::text FROM built'
+\set all 'SELECT ROW(retention_nth_day_stats(h, 30, ''2024-12-31''), retention_from_day(h, 30, ''2024-12-31''), retention_curve(h, 90, ''2024-12-31'', ''any''), return_curve(h, 80, ''2024-12-31'', ''any''), retention_cohorts(h, ''week'', ''2024-12-31''), repurchase_stats(h), repeat_funnel(h), repeat_funnel(h, 3, 30, ''2024-12-31''), repurchase_interval(h), repurchase_interval_median(h))::text FROM built'
 SELECT (:all) AS serial \gset
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
@@ -124,9 +135,9 @@ SELECT is((SELECT all_cohorts(s::bigint[]) FROM (SELECT part_cohorts(h, 'month',
 SELECT is((SELECT all_curve(s::bigint[]) FROM (SELECT part_curve(h, 60, '2024-12-31')::text AS s FROM built GROUP BY c % 7) x), (SELECT retention_curve(h, 60, '2024-12-31') FROM built), 'the curve from states as text');
 
 -- nothing, NULL, mistakes
-SELECT is((SELECT ROW(retention_nth_day(h, 1, '2025-01-01'), retention_nth_day_stats(h, 1, '2025-01-01'), retention_curve(h, 3, '2025-01-01'), retention_cohorts(h, 'month', '2025-01-01'), repurchase_rate(h), repurchase_stats(h), repeat_funnel(h), repeat_funnel(h, 2, 3), repurchase_interval(h)) FROM built WHERE c = -1)::text, '(,"(0,0,,,)",,,,"(0,0,,,)",,,)', 'no usable row');
-SELECT is((SELECT ROW(retention_nth_day(h, 1, '2025-01-01'), retention_nth_day_stats(h, 1, '2025-01-01'), retention_curve(h, 3, '2025-01-01'), retention_cohorts(h, 'month', '2025-01-01'), repurchase_rate(h), repurchase_stats(h), repeat_funnel(h), repeat_funnel(h, 2, 3), repurchase_interval(h)) FROM built WHERE c IN (-2, -3))::text, '(,"(0,0,,,)",,,,"(0,0,,,)",,,)', 'nobody with an order');
-SELECT is((SELECT ROW(retention_nth_day_stats(h, NULL, '2025-01-01'), retention_nth_day_stats(h, 1, NULL::date), retention_curve(h, NULL), retention_curve(h, 3, '2025-01-01', NULL), retention_cohorts(h, NULL), repurchase_stats(h, NULL, '2025-01-01'), repeat_funnel(h, NULL), repeat_funnel(h, 2, NULL)) FROM built)::text, '(,,,,,,,)', 'NULL parameters');
+SELECT is((SELECT ROW(retention_nth_day(h, 1, '2025-01-01'), retention_nth_day_stats(h, 1, '2025-01-01'), retention_curve(h, 3, '2025-01-01'), return_curve(h, 3, '2025-01-01'), retention_cohorts(h, 'month', '2025-01-01'), repurchase_rate(h), repurchase_stats(h), repeat_funnel(h), repeat_funnel(h, 2, 3), repurchase_interval(h)) FROM built WHERE c = -1)::text, '(,"(0,0,,,)",,,,,"(0,0,,,)",,,)', 'no usable row');
+SELECT is((SELECT ROW(retention_nth_day(h, 1, '2025-01-01'), retention_nth_day_stats(h, 1, '2025-01-01'), retention_curve(h, 3, '2025-01-01'), return_curve(h, 3, '2025-01-01'), retention_cohorts(h, 'month', '2025-01-01'), repurchase_rate(h), repurchase_stats(h), repeat_funnel(h), repeat_funnel(h, 2, 3), repurchase_interval(h)) FROM built WHERE c IN (-2, -3))::text, '(,"(0,0,,,)",,,,,"(0,0,,,)",,,)', 'nobody with an order');
+SELECT is((SELECT ROW(retention_nth_day_stats(h, NULL, '2025-01-01'), retention_nth_day_stats(h, 1, NULL::date), retention_curve(h, NULL), retention_curve(h, 3, '2025-01-01', NULL), return_curve(h, NULL), return_curve(h, 3, NULL::date), retention_cohorts(h, NULL), repurchase_stats(h, NULL, '2025-01-01'), repeat_funnel(h, NULL), repeat_funnel(h, 2, NULL)) FROM built)::text, '(,,,,,,,,,)', 'NULL parameters');
 CREATE FUNCTION problem(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE message text;
 BEGIN
@@ -136,6 +147,9 @@ EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ' ' || SQLERRM;
 END $$;
 SELECT is(problem(q), e, q) FROM (VALUES
   ('SELECT retention_nth_day(h, -1, ''2025-01-01'') FROM built', '22023 n must not be negative'),
+  ('SELECT return_curve(h, 0) FROM built', '22023 max_n must be at least 1'),
+  ('SELECT return_curve(h, 40000) FROM built', '22023 max_n must not be greater than 36525'),
+  ('SELECT return_curve(h, 1 + abs(c) % 2) FROM built', '22023 max_n must be the same in all rows of a group'),
   ('SELECT retention_curve(h, 40000) FROM built', '22023 max_n must not be greater than 36525'),
   ('SELECT retention_between_days(h, 3, 2) FROM built', '22023 from_day must not be greater than to_day'),
   ('SELECT retention_cohorts(h, ''decade'') FROM built', '22023 unknown unit "decade"'),
