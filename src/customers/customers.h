@@ -22,6 +22,9 @@
  * writes its customers to the partitions and starts again with an empty table;
  * the entries merge at the end, one partition at a time.
  *
+ * Customers that come from other processes are kept as they came, sorted runs
+ * of entries, and merged while the totals are worked out (runs.c).
+ *
  * A metric that wants the customers' events has a log of all rows instead of
  * the table (log.c); budget, partitions and wire are the same.
  *
@@ -70,6 +73,7 @@ typedef struct CrmPending
 typedef struct CrmArena CrmArena;
 typedef struct CrmSpill CrmSpill;
 typedef struct CrmLog	CrmLog;
+typedef struct CrmRuns	CrmRuns;
 
 typedef struct CrmCustomers
 {
@@ -93,6 +97,7 @@ typedef struct CrmCustomers
 	CrmArena		  *arena;
 	CrmLog			  *log; /* of metrics with events, instead of the table */
 	CrmSpill		  *spill;
+	CrmRuns			  *runs;
 	CrmTotals		  *totals; /* once finished */
 	Size			   bytes;  /* what it has of query->used */
 	char			   inside[FLEXIBLE_ARRAY_MEMBER];

@@ -131,9 +131,9 @@ refuse_damaged(const char *detail)
 					errdetail_internal("%s", detail)));
 }
 
-/* the next entry; false at the end */
-static bool
-next_entry(const CrmCustomers *customers, CrmEntries *entries, CrmEntry *entry)
+bool
+crm_entry_next(const CrmCustomers *customers, CrmEntries *entries,
+			   CrmEntry *entry)
 {
 	Size		left = entries->end - entries->at;
 	const char *at = entries->at;
@@ -168,16 +168,22 @@ next_entry(const CrmCustomers *customers, CrmEntries *entries, CrmEntry *entry)
 	return true;
 }
 
+void
+crm_entry_state(uint32 *state, const CrmCustomers *customers,
+				const CrmEntry *entry)
+{
+	copy_words((char *) state, entry->state, crm_state_words(customers));
+}
+
 static void
 merge_entry(CrmCustomers *customers, const CrmEntry *entry)
 {
-	int		words = crm_state_words(customers);
 	uint32	copy[CRM_STATE_MAX_WORDS];
 	uint32 *state = crm_table_reach(customers, &entry->key);
 
-	copy_words((char *) copy, entry->state, words);
+	crm_entry_state(copy, customers, entry);
 	if (*state == 0)
-		memcpy(state, copy, words * sizeof(uint32));
+		memcpy(state, copy, crm_state_words(customers) * sizeof(uint32));
 	else
 		customers->query->metric->merge(state, copy, &customers->params);
 }
@@ -229,7 +235,7 @@ crm_merge_entries(CrmMerge *merge, CrmCustomers *customers, CrmEntries *entries)
 {
 	CrmEntry entry = {0};
 
-	while (next_entry(customers, entries, &entry))
+	while (crm_entry_next(customers, entries, &entry))
 	{
 		/* the table may also have spilled on its own */
 		if (!merge->spilling && customers->spill != NULL)

@@ -130,4 +130,21 @@ crm_key_from_text(const char *bytes, uint32 length)
 	return key;
 }
 
+/* the order in which customers are written: by hash, and by the rest of it */
+static inline int
+crm_key_compare(CrmKeyKind kind, const CrmKey *a, const CrmKey *b)
+{
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	if (kind == CRM_KEY_UUID && a->rest != b->rest)
+		return a->rest < b->rest ? -1 : 1;
+	if (kind == CRM_KEY_TEXT)
+	{
+		if (a->length != b->length)
+			return a->length < b->length ? -1 : 1;
+		return memcmp(a->bytes, b->bytes, a->length);
+	}
+	return 0;
+}
+
 #endif /* CRM_KEY_H */

@@ -188,7 +188,7 @@ void
 crm_spill_table(CrmCustomers *customers)
 {
 	crm_spill_begin_run(customers, customers->count);
-	crm_table_visit(customers, spill_slot, customers);
+	crm_table_visit_in_order(customers, spill_slot, customers);
 	write_chunk(customers);
 	crm_table_clear(customers, false);
 }
@@ -253,8 +253,8 @@ clear(CrmCustomers *customers)
 }
 
 static void
-visit_partition(CrmCustomers *customers, int partition, CrmVisitor visitor,
-				void *argument)
+visit_partition(CrmCustomers *customers, int partition, bool in_order,
+				CrmVisitor visitor, void *argument)
 {
 	MemoryContext context = AllocSetContextCreate(
 		customers->context, "crmlife partition", ALLOCSET_DEFAULT_SIZES);
@@ -263,19 +263,23 @@ visit_partition(CrmCustomers *customers, int partition, CrmVisitor visitor,
 
 	child->hash_shift = customers->hash_shift + customers->spill->bits;
 	load_partition(customers, partition, child);
-	crm_customers_visit(child, visitor, argument);
+	crm_customers_visit(child, in_order, visitor, argument);
 	crm_customers_close_files(child);
 	MemoryContextDelete(context);
 }
 
 void
-crm_customers_visit(CrmCustomers *customers, CrmVisitor visitor, void *argument)
+crm_customers_visit(CrmCustomers *customers, bool in_order, CrmVisitor visitor,
+					void *argument)
 {
 	crm_customers_flush(customers);
+	crm_runs_settle(customers);
 	if (customers->spill == NULL)
 	{
 		if (customers->log != NULL)
 			visitor(argument, customers, NULL);
+		else if (in_order)
+			crm_table_visit_in_order(customers, visitor, argument);
 		else
 			crm_table_visit(customers, visitor, argument);
 		return;
@@ -287,7 +291,7 @@ crm_customers_visit(CrmCustomers *customers, CrmVisitor visitor, void *argument)
 	write_chunk(customers);
 	clear(customers);
 	for (int i = 0; i < 1 << customers->spill->bits; i++)
-		visit_partition(customers, i, visitor, argument);
+		visit_partition(customers, i, in_order, visitor, argument);
 }
 
 /* ---- finish -------------------------------------------------------------- */
@@ -315,7 +319,11 @@ crm_customers_finish(CrmCustomers *customers)
 	old = MemoryContextSwitchTo(customers->context);
 	totals = palloc(sizeof(*totals));
 	crm_totals_init(totals, metric->cell_counts, metric->cell_sums);
-	crm_customers_visit(customers, fold_slot, totals);
+	if (customers->runs != NULL && customers->count == 0 &&
+		customers->spill == NULL)
+		crm_runs_fold(customers, totals);
+	else
+		crm_customers_visit(customers, false, fold_slot, totals);
 	if (metric->close != NULL)
 		metric->close(&customers->params, totals);
 	crm_totals_sort(totals);

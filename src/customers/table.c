@@ -10,8 +10,13 @@
  *		                  ^ found or first empty slot        always empty
  *
  * A table is filled to three quarters and then doubled, when large grown by
- * half, or by what the budget has left; while it grows old and new count
- * together.
+ * half, or by what the budget has left.  It grows where it lies: no place
+ * falls when the capacity rises, so slots are moved up block by block from the
+ * end, a block beginning after an empty slot so that none of its slots belongs
+ * before it:
+ *
+ *		|----------still to move---------_|==block==|  free  |#moved########|
+ *		                                 ^ empty
  */
 #include "postgres.h"
 
@@ -33,6 +38,8 @@
 #define FREE_CUSTOMERS 64
 /* up to this size a table is doubled, then it grows by half */
 #define DOUBLE_BYTES (1024 * 1024)
+/* slots moved at once when it grows, or a few more */
+#define BLOCK_SLOTS 2048
 /* once so many bits of the hash are used up there is nothing to partition by */
 #define MAX_HASH_SHIFT 56
 
@@ -75,8 +82,8 @@ crm_customers_account(CrmCustomers *customers, Size bytes)
 	customers->query->used += bytes;
 }
 
-static void
-unaccount(CrmCustomers *customers, Size bytes)
+void
+crm_customers_unaccount(CrmCustomers *customers, Size bytes)
 {
 	customers->bytes -= bytes;
 	customers->query->used -= bytes;
@@ -92,6 +99,13 @@ static inline Size
 table_bytes(const CrmCustomers *customers)
 {
 	return (customers->last - customers->slots) + customers->slot_size;
+}
+
+/* of the budget */
+static inline Size
+own_bytes(const CrmCustomers *customers)
+{
+	return has_own_table(customers) ? table_bytes(customers) : 0;
 }
 
 static uint64
@@ -207,7 +221,8 @@ arena_free(CrmCustomers *customers)
 		CrmArena *block = customers->arena;
 
 		customers->arena = block->next;
-		unaccount(customers, offsetof(CrmArena, data) + block->size);
+		crm_customers_unaccount(customers,
+								offsetof(CrmArena, data) + block->size);
 		pfree(block);
 	}
 	customers->arena_full = false;
@@ -288,8 +303,41 @@ find_any(CrmCustomers *customers, const CrmKey *key)
 
 /* ---- grow ---------------------------------------------------------------- */
 
-/* put a slot of the old table into the new one, where its key is not yet */
-static bool
+static uint64
+slot_count(const CrmCustomers *customers)
+{
+	return table_bytes(customers) / customers->slot_size;
+}
+
+static inline bool
+is_empty(const CrmCustomers *customers, uint64 slot)
+{
+	return *crm_slot_state(customers,
+						   customers->slots + slot * customers->slot_size) == 0;
+}
+
+/* make the table's memory so many slots, the new ones empty */
+static void
+extend(CrmCustomers *customers, uint64 slots)
+{
+	Size old_bytes = table_bytes(customers);
+	Size bytes = slots * customers->slot_size;
+
+	if (has_own_table(customers))
+		customers->slots = repalloc_huge(customers->slots, bytes);
+	else
+	{
+		customers->slots = MemoryContextAllocHuge(customers->context, bytes);
+		memcpy(customers->slots, customers->inside, old_bytes);
+		crm_customers_account(customers, old_bytes);
+	}
+	memset(customers->slots + old_bytes, 0, bytes - old_bytes);
+	customers->last = customers->slots + bytes - customers->slot_size;
+	crm_customers_account(customers, bytes - old_bytes);
+}
+
+/* put a slot where its key is not yet; a table that ends too soon gets longer */
+static void
 move_slot(CrmCustomers *customers, const char *from)
 {
 	char *slot = crm_customers_place(customers, crm_load64(from));
@@ -297,21 +345,51 @@ move_slot(CrmCustomers *customers, const char *from)
 	while (*crm_slot_state(customers, slot) != 0)
 		slot += customers->slot_size;
 	if (slot == customers->last)
-		return false;
+	{
+		extend(customers, slot_count(customers) + tail_slots(UINT64_MAX));
+		slot = customers->last - tail_slots(UINT64_MAX) * customers->slot_size;
+	}
 	memcpy(slot, from, customers->slot_size);
-	return true;
 }
 
-static bool
-move_all(CrmCustomers *customers, const char *slots, const char *last)
+static void
+move_block(CrmCustomers *customers, uint64 first, uint64 end, char *block)
 {
-	for (const char *slot = slots; slot < last; slot += customers->slot_size)
+	Size  bytes = (end - first) * customers->slot_size;
+	char *from = customers->slots + first * customers->slot_size;
+
+	memcpy(block, from, bytes);
+	memset(from, 0, bytes);
+	for (char *slot = block; slot < block + bytes; slot += customers->slot_size)
 	{
-		if (*crm_slot_state(customers, slot) != 0 &&
-			!move_slot(customers, slot))
-			return false;
+		if (*crm_slot_state(customers, slot) != 0)
+			move_slot(customers, slot);
 	}
-	return true;
+}
+
+/* the capacity has risen; slots 0 .. end - 1 are where it used to have them */
+static void
+move_all(CrmCustomers *customers, uint64 end)
+{
+	uint64 room = Min(end, 2 * BLOCK_SLOTS);
+	char  *block =
+		MemoryContextAllocHuge(customers->context, room * customers->slot_size);
+
+	while (end > 0)
+	{
+		uint64 first = end > BLOCK_SLOTS ? end - BLOCK_SLOTS : 0;
+
+		while (first > 0 && !is_empty(customers, first - 1))
+			first--;
+		if (end - first > room)
+		{
+			room = end - first;
+			block = repalloc_huge(block, room * customers->slot_size);
+		}
+		move_block(customers, first, end, block);
+		end = first;
+	}
+	pfree(block);
 }
 
 static void
@@ -327,43 +405,24 @@ start_pending(CrmCustomers *customers)
 	crm_customers_account(customers, bytes);
 }
 
-/*
- * Replace the table by one of this capacity; in the rare case that the tail
- * is too short for what lies at the end, by a larger one still.
- */
+/* give the table this capacity, larger than it has */
 static void
-rebuild(CrmCustomers *customers, uint64 capacity)
+grow(CrmCustomers *customers, uint64 capacity)
 {
-	char *old_slots = customers->slots;
-	char *old_last = customers->last;
-	Size  old_bytes = has_own_table(customers) ? table_bytes(customers) : 0;
+	uint64 end = slot_count(customers);
 
 	CHECK_FOR_INTERRUPTS();
-	for (;; capacity += capacity / 2)
-	{
-		uint64 slots = capacity + tail_slots(capacity);
-		Size   bytes = slots * customers->slot_size;
-
-		customers->slots = MemoryContextAllocExtended(
-			customers->context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-		customers->last = customers->slots + bytes - customers->slot_size;
-		customers->capacity = capacity;
-		customers->max = capacity - capacity / 4;
-		if (move_all(customers, old_slots, old_last))
-			break;
-		pfree(customers->slots);
-	}
-	crm_customers_account(customers, table_bytes(customers));
-	if (old_bytes > 0)
-	{
-		unaccount(customers, old_bytes);
-		pfree(old_slots);
-	}
+	extend(customers, Max(capacity + tail_slots(capacity), end + 1));
+	customers->capacity = capacity;
+	customers->max = capacity - capacity / 4;
+	if (customers->count > 0)
+		move_all(customers, end);
 	if (customers->pending == NULL &&
 		table_bytes(customers) >= PENDING_MIN_BYTES)
 		start_pending(customers);
 }
 
+/* may the table be of so many bytes, for so many entries? */
 static bool
 affordable(const CrmCustomers *customers, uint64 entries, Size bytes)
 {
@@ -371,7 +430,7 @@ affordable(const CrmCustomers *customers, uint64 entries, Size bytes)
 
 	return bytes <= FREE_BYTES || entries <= FREE_CUSTOMERS ||
 		   customers->hash_shift >= MAX_HASH_SHIFT ||
-		   (query->used <= query->limit && bytes <= query->limit - query->used);
+		   query->used - own_bytes(customers) + bytes <= query->limit;
 }
 
 bool
@@ -384,7 +443,7 @@ crm_table_reserve(CrmCustomers *customers, uint64 entries)
 		return true;
 	if (!affordable(customers, entries, bytes))
 		return false;
-	rebuild(customers, capacity);
+	grow(customers, capacity);
 	return true;
 }
 
@@ -398,7 +457,8 @@ reserve_the_rest(CrmCustomers *customers, uint64 needed)
 
 	if (query->used >= query->limit)
 		return false;
-	slots = (query->limit - query->used) / customers->slot_size;
+	slots = (query->limit - query->used + own_bytes(customers)) /
+			customers->slot_size;
 	if (slots <= 512)
 		return false;
 	entries = (slots - 256) / 4 * 3 - 2;
@@ -422,7 +482,7 @@ make_room(CrmCustomers *customers, uint64 extra)
 	}
 	crm_spill_table(customers);
 	if (extra > customers->max)
-		rebuild(customers, 2 * extra);
+		grow(customers, 2 * extra);
 }
 
 uint32 *
@@ -444,7 +504,7 @@ crm_table_clear(CrmCustomers *customers, bool release)
 	customers->count = 0;
 	if (release && has_own_table(customers))
 	{
-		unaccount(customers, table_bytes(customers));
+		crm_customers_unaccount(customers, table_bytes(customers));
 		pfree(customers->slots);
 		use_inside(customers, inside_slots(customers->slot_size));
 	}
@@ -466,6 +526,88 @@ crm_table_visit(const CrmCustomers *customers, CrmVisitor visitor,
 		if ((++visited & 0xFFF) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
+}
+
+/* slots side by side, in the order of their keys */
+typedef struct Cluster
+{
+	int			 count;
+	int			 space;
+	const char **slot;
+} Cluster;
+
+static int
+compare_slots(const CrmCustomers *customers, const char *a, const char *b)
+{
+	CrmKey left = {.hash = crm_load64(a)};
+	CrmKey right = {.hash = crm_load64(b)};
+
+	if (left.hash != right.hash)
+		return left.hash < right.hash ? -1 : 1;
+	if (customers->query->key_kind == CRM_KEY_UUID)
+	{
+		left.rest = crm_load64(a + sizeof(uint64));
+		right.rest = crm_load64(b + sizeof(uint64));
+	}
+	else if (customers->query->key_kind == CRM_KEY_TEXT)
+	{
+		left.bytes = crm_slot_text(a)->bytes;
+		left.length = crm_slot_text(a)->length;
+		right.bytes = crm_slot_text(b)->bytes;
+		right.length = crm_slot_text(b)->length;
+	}
+	return crm_key_compare(customers->query->key_kind, &left, &right);
+}
+
+/* linear probing has left them nearly in order */
+static void
+cluster_insert(Cluster *cluster, const CrmCustomers *customers,
+			   const char *slot)
+{
+	int place = cluster->count++;
+
+	if (cluster->count > cluster->space)
+	{
+		cluster->space *= 2;
+		cluster->slot = repalloc_huge(cluster->slot, sizeof(cluster->slot[0]) *
+														 cluster->space);
+	}
+	while (place > 0 &&
+		   compare_slots(customers, cluster->slot[place - 1], slot) > 0)
+	{
+		cluster->slot[place] = cluster->slot[place - 1];
+		place--;
+	}
+	cluster->slot[place] = slot;
+}
+
+static void
+cluster_visit(Cluster *cluster, const CrmCustomers *customers,
+			  CrmVisitor visitor, void *argument)
+{
+	for (int i = 0; i < cluster->count; i++)
+		visitor(argument, customers, cluster->slot[i]);
+	cluster->count = 0;
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* no slot belongs to the other side of an empty one */
+void
+crm_table_visit_in_order(const CrmCustomers *customers, CrmVisitor visitor,
+						 void *argument)
+{
+	Cluster cluster = {.space = 256};
+
+	cluster.slot = palloc(sizeof(cluster.slot[0]) * cluster.space);
+	for (const char *slot = customers->slots; slot <= customers->last;
+		 slot += customers->slot_size)
+	{
+		if (*crm_slot_state(customers, slot) != 0)
+			cluster_insert(&cluster, customers, slot);
+		else if (cluster.count > 0)
+			cluster_visit(&cluster, customers, visitor, argument);
+	}
+	pfree(cluster.slot);
 }
 
 /* ---- rows ---------------------------------------------------------------- */

@@ -39,6 +39,7 @@ crm_slot_text(const char *slot)
 /* table.c */
 /* bytes more, or less: what all groups have together is limited */
 extern void crm_customers_account(CrmCustomers *customers, Size bytes);
+extern void crm_customers_unaccount(CrmCustomers *customers, Size bytes);
 /* the state of a customer, new or known; makes room if need be */
 extern uint32 *crm_table_reach(CrmCustomers *customers, const CrmKey *key);
 /* room for so many customers at once; false if the budget does not allow it */
@@ -47,13 +48,15 @@ extern bool crm_table_reserve(CrmCustomers *customers, uint64 entries);
 extern void crm_table_clear(CrmCustomers *customers, bool release);
 
 /*
- * A visit of every customer once, slot by slot, near the order of hashes; of a
- * log: one with slot NULL for all customers of it.
+ * A visit of every customer once, in the order of crm_key_compare or as slots
+ * lie; of a log: one with slot NULL for all customers of it.
  */
 typedef void (*CrmVisitor)(void *argument, const CrmCustomers *customers,
 						   const char *slot);
 extern void crm_table_visit(const CrmCustomers *customers, CrmVisitor visitor,
 							void *argument);
+extern void crm_table_visit_in_order(const CrmCustomers *customers,
+									 CrmVisitor visitor, void *argument);
 
 /* spill.c */
 /* write all customers to the partitions and clear the table */
@@ -62,9 +65,9 @@ extern void crm_spill_table(CrmCustomers *customers);
 extern void crm_spill_begin_run(CrmCustomers *customers, uint64 expected);
 extern void crm_spill_entry(CrmCustomers *customers, uint64 hash,
 							const char *entry, Size size);
-/* every customer once, pending keys and partitions included */
-extern void crm_customers_visit(CrmCustomers *customers, CrmVisitor visitor,
-								void *argument);
+/* every customer once, pending keys, runs and partitions included */
+extern void crm_customers_visit(CrmCustomers *customers, bool in_order,
+								CrmVisitor visitor, void *argument);
 
 /* entry.c: one customer as bytes */
 typedef struct CrmEntry
@@ -75,13 +78,18 @@ typedef struct CrmEntry
 	Size		size;
 } CrmEntry;
 
-/* a stretch of entries to read, near the order of hashes */
+/* a stretch of entries to read, in the order of crm_key_compare */
 typedef struct CrmEntries
 {
 	const char *at;
 	const char *end;
 } CrmEntries;
 
+/* the next entry; false at the end, an error where it reaches beyond */
+extern bool crm_entry_next(const CrmCustomers *customers, CrmEntries *entries,
+						   CrmEntry *entry);
+extern void crm_entry_state(uint32 *state, const CrmCustomers *customers,
+							const CrmEntry *entry);
 extern Size crm_entry_min_size(const CrmCustomers *customers);
 extern Size crm_entry_size(const CrmCustomers *customers, const char *slot);
 extern void
@@ -103,5 +111,17 @@ extern void
 crm_merge_begin(CrmMerge *merge, CrmCustomers *customers, uint64 expected);
 extern void crm_merge_entries(CrmMerge *merge, CrmCustomers *customers,
 							  CrmEntries *entries);
+
+/*
+ * runs.c: what came from other processes, kept as it came.  False if that is
+ * not worth it or not affordable, and then nothing is kept any longer: the runs
+ * so far are in the table or its partitions.
+ */
+extern bool
+crm_runs_keep(CrmCustomers *customers, const CrmEntries *entries, uint64 count);
+/* merge the runs into the table */
+extern void crm_runs_settle(CrmCustomers *customers);
+/* all customers, when every one of them is in the runs */
+extern void crm_runs_fold(CrmCustomers *customers, CrmTotals *totals);
 
 #endif /* CRM_TABLE_H */

@@ -3,7 +3,7 @@
  *		A group of customers as a bytea, from a parallel worker to the leader.
  *
  *		version 1 | key kind 1 | metric 1 | flags 1 | parameters 6 * 4 | count 8
- *		entries, in the order of hashes (entry.c), or records (log.c)
+ *		entries, each customer once and in order (entry.c), or records (log.c)
  *
  * Integers have their lowest byte first.
  *
@@ -21,7 +21,7 @@
 #include "customers/log.h"
 #include "customers/table.h"
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_TAG 0x43524d57
 #define FLAG_PARAMS_NULL 1
 #define PARAMS_AT 4
@@ -146,7 +146,7 @@ crm_customers_serialize(CrmCustomers *customers)
 						   WIRE_MAX_BYTES / 2));
 	buffer.used = VARHDRSZ + HEAD_BYTES;
 	if (!customers->params_null)
-		crm_customers_visit(customers, append_slot, &buffer);
+		crm_customers_visit(customers, true, append_slot, &buffer);
 	write_head(buffer.data + VARHDRSZ, customers, buffer.count);
 	SET_VARSIZE(buffer.data, buffer.used);
 	return (bytea *) buffer.data;
@@ -226,6 +226,9 @@ crm_customers_merge_wire(CrmCustomers *customers, CrmWire *wire)
 
 	if (wire->count > (uint64) (wire->entries.end - wire->entries.at) / least)
 		refuse_head("There are fewer entries than the head says.");
+	if (customers->log == NULL &&
+		crm_runs_keep(customers, &wire->entries, wire->count))
+		return;
 	if (customers->log != NULL)
 		merge.done =
 			crm_log_append(customers, wire->entries.at, wire->entries.end);
@@ -285,5 +288,5 @@ crm_customers_merge(CrmCustomers *customers, CrmCustomers *other)
 	crm_customers_flush(other);
 	if (customers->log == NULL)
 		crm_merge_begin(&state.merge, customers, Max(other->count, 1));
-	crm_customers_visit(other, merge_slot, &state);
+	crm_customers_visit(other, true, merge_slot, &state);
 }

@@ -40,17 +40,24 @@ random_below(int64 limit)
 	return (int64) (random_bits() % (uint64) limit);
 }
 
+/* bigint keys that all want the first or the last slot of the table */
+#define CROWDED 4
+
 /* one row of customer number `id`, whose key is made of the number */
 static void
-add_row(CrmCustomers *customers, int64 id, CrmDay day)
+add_row(CrmCustomers *customers, int kind, int64 id, CrmDay day)
 {
 	CrmKey	  key;
 	pg_uuid_t uuid;
 	char	  text[600];
 	int		  length;
 
-	switch (customers->query->key_kind)
+	switch (kind)
 	{
+		case CROWDED:
+			key = (CrmKey){.hash = id % 2 ? (uint64) id : ~(uint64) id};
+			crm_customers_add(customers, &key, day);
+			break;
 		case CRM_KEY_BIGINT:
 			key = crm_key_from_bigint(id % 2 ? id : -id);
 			crm_customers_add(customers, &key, day);
@@ -82,37 +89,62 @@ make_query(int key_kind, int metric, int64 budget)
 
 	if (found == NULL)
 		elog(ERROR, "no such metric");
-	query =
-		crm_customers_query(CurrentMemoryContext, found, (CrmKeyKind) key_kind);
+	query = crm_customers_query(CurrentMemoryContext, found,
+								key_kind == CROWDED ? CRM_KEY_BIGINT
+													: (CrmKeyKind) key_kind);
 	if (budget > 0)
 		query->limit = budget;
 	return query;
 }
 
-/* merge the others into the first by way of bytes, and close their files */
 static void
+merge_by_wire(CrmCustomers *into, CrmCustomers *from)
+{
+	bytea *bytes = crm_customers_serialize(from);
+	/* and again: serializing must not change it */
+	bytea	*again = crm_customers_serialize(from);
+	CrmWire *wire;
+
+	if (VARSIZE(bytes) != VARSIZE(again) ||
+		memcmp(bytes, again, VARSIZE(bytes)) != 0)
+		elog(ERROR, "serialized twice, the bytes differ");
+	wire = crm_wire_open(VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
+	if (!crm_is_wire(wire) || crm_is_wire(from))
+		elog(ERROR, "wire and table are mixed up");
+	crm_customers_merge_wire(into, wire);
+	crm_customers_close_files(from);
+	pfree(bytes);
+	pfree(again);
+}
+
+/* as a leader does: all of them into a new one */
+static CrmCustomers *
+merge_as_leader(CrmCustomersQuery *query, const CrmParams *params,
+				CrmCustomers **piece, int pieces)
+{
+	CrmCustomers *all =
+		crm_customers_create(query, params, false, CurrentMemoryContext);
+
+	for (int p = 0; p < pieces; p++)
+		merge_by_wire(all, piece[p]);
+	return all;
+}
+
+/* the others into the first, every second one without the detour over bytes */
+static CrmCustomers *
 merge_pieces(CrmCustomers **piece, int pieces)
 {
 	for (int p = 1; p < pieces; p++)
 	{
-		bytea *bytes = crm_customers_serialize(piece[p]);
-		/* and again: serializing must not change it */
-		bytea	*again = crm_customers_serialize(piece[p]);
-		CrmWire *wire;
-
-		if (VARSIZE(bytes) != VARSIZE(again) ||
-			memcmp(bytes, again, VARSIZE(bytes)) != 0)
-			elog(ERROR, "serialized twice, the bytes differ");
-		wire = crm_wire_open(VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
-		if (!crm_is_wire(wire) || crm_is_wire(piece[p]))
-			elog(ERROR, "wire and table are mixed up");
-		/* every other one without the detour over bytes */
 		if (p % 2 == 1)
-			crm_customers_merge_wire(piece[0], wire);
+			merge_by_wire(piece[0], piece[p]);
 		else
+		{
 			crm_customers_merge(piece[0], piece[p]);
-		crm_customers_close_files(piece[p]);
+			crm_customers_close_files(piece[p]);
+		}
 	}
+	return piece[0];
 }
 
 static Datum
@@ -141,6 +173,7 @@ customers_random(PG_FUNCTION_ARGS)
 				 CurrentMemoryContext, (Size) people * words * sizeof(uint32),
 				 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	CrmCustomers **piece = palloc(pieces * sizeof(CrmCustomers *));
+	CrmCustomers  *all;
 	CrmTotals	   expected;
 	bool		   spilled = false;
 	TupleDesc	   row;
@@ -159,19 +192,22 @@ customers_random(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		metric->add(states + id * words, &params, day);
-		add_row(piece[random_below(pieces)], id, day);
+		/* some pieces get many rows, some few */
+		add_row(piece[random_below(1 + random_below(pieces))],
+				PG_GETARG_INT32(0), id, day);
 	}
 	for (int id = 0; id < people; id++)
 	{
 		if (states[(Size) id * words] != 0)
 			metric->fold(states + (Size) id * words, &params, &expected);
 	}
-	merge_pieces(piece, pieces);
-	spilled = piece[0]->spill != NULL;
-	values[0] = counts(crm_customers_finish(piece[0]));
+	all = PG_GETARG_BOOL(8) ? merge_as_leader(query, &params, piece, pieces)
+							: merge_pieces(piece, pieces);
+	spilled = all->spill != NULL;
+	values[0] = counts(crm_customers_finish(all));
 	values[1] = counts(&expected);
 	values[2] = BoolGetDatum(spilled);
-	if (crm_customers_finish(piece[0]) != crm_customers_finish(piece[0]))
+	if (crm_customers_finish(all) != crm_customers_finish(all))
 		elog(ERROR, "finished twice");
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -275,7 +311,8 @@ customers_fuzz(PG_FUNCTION_ARGS)
 
 	random_state = PG_GETARG_INT32(4);
 	for (int id = 0; id < people; id++)
-		add_row(customers, id, 9000 + (CrmDay) random_below(300));
+		add_row(customers, PG_GETARG_INT32(0), id,
+				9000 + (CrmDay) random_below(300));
 	bytes = crm_customers_serialize(customers);
 	size = VARSIZE(bytes) - VARHDRSZ;
 	area_size = TYPEALIGN(page, size);

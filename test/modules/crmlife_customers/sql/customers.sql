@@ -5,20 +5,30 @@
 \pset format unaligned
 \pset tuples_only true
 SET client_min_messages = warning;
-SELECT plan(43);
+SELECT plan(96);
 
 -- a budget so small that partitions spill again, one that spills, one that does not
 SELECT is(totals, expected, format('%s keys, metric %s, n %s, %s customers, budget %s, %s pieces', key, metric, n, customers, budget, pieces))
 FROM (VALUES (1, 'bigint'), (2, 'uuid'), (3, 'text')) k (kind, key), (VALUES (1, 0), (2, 0), (3, 7), (3, 63)) m (metric, n),
      (VALUES (40000, 60000, 100000, 1), (30000, 50000, 300000, 4), (30000, 50000, 100000000, 3)) b (customers, rows, budget, pieces),
-     LATERAL customers_random(kind, metric, n, customers, rows, budget, pieces, kind * 100 + metric * 10 + pieces) r;
+     LATERAL customers_random(kind, metric, n, customers, rows, budget, pieces, kind * 100 + metric * 10 + pieces, false) r;
 -- the budgets are what they are meant to be
 SELECT is(spilled, budget < 10000000, format('a budget of %s', budget))
-FROM (VALUES (100000), (300000), (100000000)) b (budget), LATERAL customers_random(1, 3, 30, 30000, 50000, budget, 2, 1) r;
+FROM (VALUES (100000), (300000), (100000000)) b (budget), LATERAL customers_random(1, 3, 30, 30000, 50000, budget, 2, 1, false) r;
 -- few customers, in many pieces, of a few slots each
 SELECT is(totals, expected, format('%s customers in 20 pieces', customers)) FROM (VALUES (1), (3), (60)) c (customers),
-     LATERAL customers_random(3, 3, 30, customers, 500, 100000, 20, customers) r;
+     LATERAL customers_random(3, 3, 30, customers, 500, 100000, 20, customers, false) r;
+-- hashes crowded at both ends of the table, where growing has nowhere to begin a block and no tail is long enough
+SELECT is(totals, expected, format('crowded hashes, budget %s, %s pieces', budget, pieces))
+FROM (VALUES (100000000, 1, false), (100000000, 3, true), (100000, 2, true)) b (budget, pieces, leader), LATERAL customers_random(4, 3, 30, 8000, 12000, budget, pieces, 7, leader) r;
+-- as a leader merges: what it keeps as it came, what no longer fits, pieces large and tiny
+SELECT is(totals, expected, format('%s keys, metric %s, n %s, budget %s, %s pieces merged by a leader', key, metric, n, budget, pieces))
+FROM (VALUES (1, 'bigint'), (2, 'uuid'), (3, 'text')) k (kind, key), (VALUES (1, 0), (2, 0), (3, 7), (3, 63)) m (metric, n),
+     (VALUES (300000, 4), (2000000, 7), (100000000, 3), (100000000, 40)) b (budget, pieces),
+     LATERAL customers_random(kind, metric, n, 30000, 50000, budget, pieces, kind * 100 + metric * 10 + pieces, true) r;
 
 SELECT ok(refused > 500 AND accepted + refused = 3000, 'damaged bytes are refused or taken for others') FROM customers_fuzz(3, 3, 50, 3000, 1);
+SELECT ok(refused > 150 AND accepted + refused = 600, format('damaged runs of kind %s are refused or taken for others', kind))
+FROM (VALUES (1), (3)) k (kind), customers_fuzz(kind, 3, 2500, 600, 2);
 
 SELECT finish();

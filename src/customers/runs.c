@@ -1,0 +1,298 @@
+/*
+ * runs.c
+ *		Customers from other processes, kept as the sorted runs they came in.
+ *
+ * Each process of a parallel plan has seen nearly every customer, and the
+ * leader has to bring their states together by itself while the others wait
+ * or are gone.  It needs no table for that: the runs are in the same order, so
+ * the states of one customer meet at the front of a heap of runs, are merged
+ * there and folded at once.  All memory is read once, from front to end.
+ *
+ *		run 0   h1 .. h4 .. h5 ..            +-> h1       --fold--> totals
+ *		run 1   h1 .. h2 .. h5 ..   --heap-->|   h2
+ *		run 2   h3 .. h4 .. h9 ..            +-> h3 ...
+ *
+ * Runs count for the budget.  Where they do not fit they are merged into the
+ * table, which goes to temporary files when it is full.
+ *
+ * Invariant: the entries of a run ascend strictly, and are as many as were
+ * announced: bytes for which that is not so are refused when they are read.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "customers/table.h"
+
+/* a smaller one is not worth keeping beside the table */
+#define MIN_BYTES (32 * 1024)
+
+typedef struct Run
+{
+	char	  *bytes;
+	Size	   size;
+	uint64	   count;
+	uint64	   read;
+	CrmEntries left;
+	CrmEntry   entry; /* the one at hand */
+} Run;
+
+struct CrmRuns
+{
+	int	 count;
+	int	 space;
+	Run *run;
+};
+
+static void
+refuse_damaged(const char *detail)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("invalid serialized customers"),
+					errdetail_internal("%s", detail)));
+}
+
+/* ---- keep ---------------------------------------------------------------- */
+
+/* the bytes of a new run, to be filled */
+static char *
+add_run(CrmCustomers *customers, Size size, uint64 count)
+{
+	CrmRuns *runs = customers->runs;
+	Run		*run;
+
+	if (runs == NULL)
+	{
+		runs = MemoryContextAllocZero(customers->context, sizeof(*runs));
+		runs->space = 4;
+		runs->run =
+			MemoryContextAlloc(customers->context, sizeof(*run) * runs->space);
+		customers->runs = runs;
+	}
+	if (runs->count == runs->space)
+	{
+		runs->space *= 2;
+		runs->run = repalloc(runs->run, sizeof(*run) * runs->space);
+	}
+	run = &runs->run[runs->count];
+	memset(run, 0, sizeof(*run));
+	run->bytes = MemoryContextAllocHuge(customers->context, size);
+	run->size = size;
+	run->count = count;
+	run->left.at = run->bytes;
+	run->left.end = run->bytes + size;
+	runs->count++;
+	crm_customers_account(customers, size);
+	return run->bytes;
+}
+
+static void
+free_run(CrmCustomers *customers, Run *run)
+{
+	pfree(run->bytes);
+	run->bytes = NULL;
+	crm_customers_unaccount(customers, run->size);
+}
+
+static void
+forget(CrmRuns *runs)
+{
+	pfree(runs->run);
+	pfree(runs);
+}
+
+static void
+measure_slot(void *argument, const CrmCustomers *table, const char *slot)
+{
+	*(Size *) argument += crm_entry_size(table, slot);
+}
+
+static void
+write_slot(void *argument, const CrmCustomers *table, const char *slot)
+{
+	char **to = argument;
+
+	crm_entry_write(*to, table, slot);
+	*to += crm_entry_size(table, slot);
+}
+
+/* what few customers the table has become a run too */
+static void
+keep_table(CrmCustomers *customers)
+{
+	Size  size = 0;
+	char *to;
+
+	crm_table_visit(customers, measure_slot, &size);
+	to = add_run(customers, size, customers->count);
+	crm_table_visit_in_order(customers, write_slot, &to);
+	crm_table_clear(customers, true);
+}
+
+bool
+crm_runs_keep(CrmCustomers *customers, const CrmEntries *entries, uint64 count)
+{
+	const CrmCustomersQuery *query = customers->query;
+	Size					 size = entries->end - entries->at;
+
+	if (customers->runs == NULL &&
+		(size < MIN_BYTES || customers->spill != NULL))
+		return false;
+	if (query->used + size > query->limit)
+	{
+		crm_runs_settle(customers);
+		return false;
+	}
+	if (customers->count > 0)
+		keep_table(customers);
+	memcpy(add_run(customers, size, count), entries->at, size);
+	return true;
+}
+
+void
+crm_runs_settle(CrmCustomers *customers)
+{
+	CrmRuns *runs = customers->runs;
+
+	if (runs == NULL)
+		return;
+	customers->runs = NULL;
+	for (int i = 0; i < runs->count; i++)
+	{
+		Run		*run = &runs->run[i];
+		CrmMerge merge;
+
+		crm_merge_begin(&merge, customers, run->count);
+		crm_merge_entries(&merge, customers, &run->left);
+		if (merge.done != run->count)
+			refuse_damaged("There are not as many entries as the head says.");
+		free_run(customers, run);
+	}
+	forget(runs);
+}
+
+/* ---- merge and fold ------------------------------------------------------ */
+
+typedef struct Heap
+{
+	const CrmCustomers *customers;
+	CrmKeyKind			kind;
+	int					count;
+	Run				  **run; /* the first one has the least key */
+} Heap;
+
+/* the next entry of a run; false at its end */
+static bool
+advance(const Heap *heap, Run *run)
+{
+	CrmKey last = run->entry.key;
+
+	if (!crm_entry_next(heap->customers, &run->left, &run->entry))
+	{
+		if (run->read != run->count)
+			refuse_damaged("There are not as many entries as the head says.");
+		return false;
+	}
+	if (run->read++ > 0 &&
+		crm_key_compare(heap->kind, &last, &run->entry.key) >= 0)
+		refuse_damaged("The entries are not in order.");
+	return true;
+}
+
+/* the run at `place` has a greater key than before */
+static void
+sift_down(Heap *heap, int place)
+{
+	Run *run = heap->run[place];
+
+	for (;;)
+	{
+		int child = 2 * place + 1;
+
+		if (child >= heap->count)
+			break;
+		if (child + 1 < heap->count &&
+			crm_key_compare(heap->kind, &heap->run[child + 1]->entry.key,
+							&heap->run[child]->entry.key) < 0)
+			child++;
+		if (crm_key_compare(heap->kind, &run->entry.key,
+							&heap->run[child]->entry.key) <= 0)
+			break;
+		heap->run[place] = heap->run[child];
+		place = child;
+	}
+	heap->run[place] = run;
+}
+
+static void
+advance_first(Heap *heap)
+{
+	if (!advance(heap, heap->run[0]))
+	{
+		heap->run[0] = heap->run[--heap->count];
+		if (heap->count == 0)
+			return;
+	}
+	sift_down(heap, 0);
+}
+
+static void
+fill_heap(Heap *heap, CrmCustomers *customers)
+{
+	CrmRuns *runs = customers->runs;
+
+	heap->customers = customers;
+	heap->kind = customers->query->key_kind;
+	heap->count = 0;
+	heap->run = palloc(sizeof(heap->run[0]) * runs->count);
+	for (int i = 0; i < runs->count; i++)
+	{
+		if (advance(heap, &runs->run[i]))
+			heap->run[heap->count++] = &runs->run[i];
+	}
+	for (int place = heap->count / 2 - 1; place >= 0; place--)
+		sift_down(heap, place);
+}
+
+/* the customer in front, whole, and on to the next one */
+static void
+take_customer(Heap *heap, uint32 *state)
+{
+	const CrmCustomers *customers = heap->customers;
+	CrmKey				key = heap->run[0]->entry.key;
+	uint32				more[CRM_STATE_MAX_WORDS];
+
+	crm_entry_state(state, customers, &heap->run[0]->entry);
+	advance_first(heap);
+	while (heap->count > 0 &&
+		   crm_key_compare(heap->kind, &key, &heap->run[0]->entry.key) == 0)
+	{
+		crm_entry_state(more, customers, &heap->run[0]->entry);
+		customers->query->metric->merge(state, more, &customers->params);
+		advance_first(heap);
+	}
+}
+
+void
+crm_runs_fold(CrmCustomers *customers, CrmTotals *totals)
+{
+	const CrmMetric *metric = customers->query->metric;
+	CrmRuns			*runs = customers->runs;
+	uint32			 state[CRM_STATE_MAX_WORDS];
+	uint32			 folded = 0;
+	Heap			 heap;
+
+	fill_heap(&heap, customers);
+	while (heap.count > 0)
+	{
+		take_customer(&heap, state);
+		metric->fold(state, &customers->params, totals);
+		if ((++folded & 0xFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	pfree(heap.run);
+	customers->runs = NULL;
+	for (int i = 0; i < runs->count; i++)
+		free_run(customers, &runs->run[i]);
+	forget(runs);
+}
