@@ -39,6 +39,8 @@ typedef struct CrmKey
 
 #define CRM_MIX_A UINT64CONST(0x9E3779B97F4A7C15)
 #define CRM_MIX_B UINT64CONST(0xD6E8FEB86659FD93)
+#define CRM_UNMIX_A UINT64CONST(0xF1DE83E19937733D)
+#define CRM_UNMIX_B UINT64CONST(0xCFEE444D8B59A89B)
 
 /* a bijection: xor-shifts and odd multipliers can all be undone */
 static inline uint64
@@ -48,6 +50,18 @@ crm_mix(uint64 x)
 	x *= CRM_MIX_A;
 	x ^= x >> 29;
 	x *= CRM_MIX_B;
+	x ^= x >> 32;
+	return x;
+}
+
+/* the other way: by the multipliers' inverses modulo 2^64 */
+static inline uint64
+crm_unmix(uint64 x)
+{
+	x ^= x >> 32;
+	x *= CRM_UNMIX_B;
+	x ^= x >> 29 ^ x >> 58;
+	x *= CRM_UNMIX_A;
 	x ^= x >> 32;
 	return x;
 }
@@ -106,6 +120,28 @@ crm_key_from_uuid(const pg_uuid_t *uuid)
 	key.bytes = NULL;
 	key.length = 0;
 	return key;
+}
+
+static inline int64
+crm_key_bigint(const CrmKey *key)
+{
+	return (int64) crm_unmix(key->hash);
+}
+
+static inline void
+crm_key_uuid(const CrmKey *key, pg_uuid_t *uuid)
+{
+	uint64 high = crm_unmix(key->hash) ^ crm_mix(key->rest ^ CRM_MIX_A);
+
+#ifdef WORDS_BIGENDIAN
+	high = pg_bswap64(high);
+#endif
+	crm_store64((char *) uuid->data, high);
+#ifdef WORDS_BIGENDIAN
+	crm_store64((char *) uuid->data + sizeof(uint64), pg_bswap64(key->rest));
+#else
+	crm_store64((char *) uuid->data + sizeof(uint64), key->rest);
+#endif
 }
 
 static inline CrmKey

@@ -21,4 +21,7 @@ extern void crm_history_check_kind(bool list_times, bool times);
 /* the wide amounts of orders from `first` on, copied to CurrentMemoryContext */
 extern void crm_history_own_amounts(CrmPurchases *list, int first);
 
+/* is a text 'visit'? An error if it is not 'order' either */
+extern bool crm_history_is_visit(Datum kind);
+
 #endif /* CRM_FUNCTIONS_HISTORY_H */

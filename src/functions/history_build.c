@@ -78,8 +78,8 @@ unknown_kind(const text *kind)
 					 "left out.")));
 }
 
-static bool
-is_visit(Datum kind)
+bool
+crm_history_is_visit(Datum kind)
 {
 	text	   *word = DatumGetTextPP(kind);
 	CrmActivity activity;
@@ -118,7 +118,7 @@ accumulate(FunctionCallInfo fcinfo, CrmTimeKind kind)
 	if (PG_ARGISNULL(1) || (PG_NARGS() > 3 && PG_ARGISNULL(3)))
 		return state_result(fcinfo, state);
 	at = crm_local_from_datum(PG_GETARG_DATUM(1), kind);
-	visit = PG_NARGS() > 3 && is_visit(PG_GETARG_DATUM(3));
+	visit = PG_NARGS() > 3 && crm_history_is_visit(PG_GETARG_DATUM(3));
 	old = MemoryContextSwitchTo(context);
 	if (state == NULL)
 		state = new_state(kind != CRM_TIME_DATE);

@@ -1,0 +1,56 @@
+/*
+ * feed.h
+ *		The rows of an ordinary query, gathered by customer.
+ *
+ * The query runs through the executor with the rights of the current user, so
+ * privileges, row security and views hold; its rows go straight from there
+ * into a CrmGather, without a tuplestore or a sort between.
+ */
+#ifndef CRM_FEED_H
+#define CRM_FEED_H
+
+#include "postgres.h"
+#include "access/tupdesc.h"
+#include "tcop/dest.h"
+
+#include "customers/gather.h"
+#include "functions/localday.h"
+
+/*
+ * Which columns of the query say what, from 1; 0: none does.  Rows without a
+ * customer or a time are left out, where there is a column for that.
+ */
+typedef struct CrmFeedColumns
+{
+	int			customer;
+	int			at;
+	int			amount;	 /* numeric */
+	int			word;	 /* text: 'order' or 'visit'; NULL: left out */
+	int			extra;	 /* text, by its bytes */
+	uint8		kind;	 /* of rows without a word */
+	bool		undated; /* rows without a time have CRM_NO_TIME */
+	bool		whole;	 /* the row itself, as a minimal tuple, is the extra */
+	const char *hint;	 /* what to do about a time or an amount that is none */
+} CrmFeedColumns;
+
+typedef enum CrmFeedWord
+{
+	CRM_FEED_ORDER,
+	CRM_FEED_VISIT
+} CrmFeedWord;
+
+/* kind of the customers in a column; false: the type is no customer's */
+extern bool crm_feed_key_kind(Oid type, CrmKeyKind *kind);
+/*
+ * A receiver that adds what it gets to the gather; destroyed by its
+ * rDestroy.
+ */
+extern DestReceiver *
+crm_feed_create(CrmGather *gather, const CrmFeedColumns *columns);
+
+/* of a gathered customer: int8, uuid or text, palloc'd */
+extern Datum crm_feed_customer(CrmKeyKind kind, const CrmKey *key);
+/* the customer's key as the gather holds it; text: points into the value */
+extern CrmKey crm_feed_key(CrmKeyKind kind, Datum customer);
+
+#endif /* CRM_FEED_H */
