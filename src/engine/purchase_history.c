@@ -5,12 +5,13 @@
  * Writing goes over the list twice with the same code: once to count the
  * bytes, once to write them.  Reading goes column by column:
  *
- *		order times   t0   +d  +d  +d
+ *		order days    d0   +d  +d  +d
  *		visit days    v0   +d
  *		visit counts  c0   c1
  *		amounts       a0   a1  a2  a3
+ *		times of day  t0   t1  t2  t3
  *
- * so that who only wants days never looks at an amount.
+ * so that who only wants days looks at nothing else.
  *
  * Invariant: no byte outside [bytes, bytes + size) is read, whatever the
  * bytes are, and a number read is checked before it is used.
@@ -43,9 +44,19 @@
 #define TAG_WIDE 2
 
 /* from the coarsest: the flags hold an index */
-static const int64_t units[] = {CRM_USECS_PER_DAY, 60 * CRM_USECS_PER_SEC,
-								CRM_USECS_PER_SEC, 1000, 1};
+static const struct
+{
+	int64_t usecs;
+	int		bits; /* that a time of day takes */
+} units[] = {{CRM_USECS_PER_DAY, 0},
+			 {60 * CRM_USECS_PER_SEC, 11},
+			 {CRM_USECS_PER_SEC, 17},
+			 {1000, 27},
+			 {1, 37}};
 #define UNIT_COUNT ((int) (sizeof(units) / sizeof(units[0])))
+
+#define FIRST_LOCAL_DAY ((CrmDay) (CRM_LOCAL_MIN / CRM_USECS_PER_DAY))
+#define LAST_LOCAL_DAY ((CrmDay) (CRM_LOCAL_END / CRM_USECS_PER_DAY - 1))
 
 /* ---- the list ----------------------------------------------------------- */
 
@@ -252,7 +263,7 @@ layout_of(const CrmPurchases *list)
 
 	for (int i = 0; i < list->order_count; i++)
 	{
-		while (list->orders[i].at % units[layout.unit] != 0)
+		while (list->orders[i].at % units[layout.unit].usecs != 0)
 			layout.unit++;
 		look_at_amount(&layout, &list->orders[i]);
 	}
@@ -286,20 +297,39 @@ folded(crm_i128 value)
 }
 
 static void
-put_times(Writer *writer, const CrmPurchases *list, int64_t unit)
+put_days(Writer *writer, const CrmPurchases *list)
 {
-	int64_t before = REFERENCE_DAY * (CRM_USECS_PER_DAY / unit);
+	CrmDay before = REFERENCE_DAY;
 
 	for (int i = 0; i < list->order_count; i++)
 	{
-		int64_t time = list->orders[i].at / unit;
-		/* times lie further apart than 64 bits count only if corrupted */
-		crm_i128 difference = (crm_i128) time - before;
+		CrmDay	day = crm_day_of_local(list->orders[i].at);
+		int64_t difference = (int64_t) day - before;
 
 		put(writer,
 			i == 0 ? folded(difference) : (unsigned __int128) difference);
-		before = time;
+		before = day;
 	}
+}
+
+/* one after the other, the lowest bits first */
+static void
+put_times(Writer *writer, const CrmPurchases *list, int unit)
+{
+	uint64_t pending = 0;
+	int		 bits = 0;
+
+	for (int i = 0; i < list->order_count; i++)
+	{
+		int64_t at = list->orders[i].at;
+		int64_t time = at - crm_day_of_local(at) * CRM_USECS_PER_DAY;
+
+		pending |= (uint64_t) (time / units[unit].usecs) << bits;
+		for (bits += units[unit].bits; bits >= 8; bits -= 8, pending >>= 8)
+			put_byte(writer, (uint8_t) pending);
+	}
+	if (bits > 0)
+		put_byte(writer, (uint8_t) pending);
 }
 
 static void
@@ -380,11 +410,12 @@ crm_purchases_encode(CrmPurchases *list, uint8_t *to)
 	put(&writer, (unsigned) list->order_count);
 	if (list->order_count > 0 && !layout.general)
 		put(&writer, (unsigned) layout.scale);
-	put_times(&writer, list, units[layout.unit]);
+	put_days(&writer, list);
 	if (list->visit_count > 0)
 		put_visits(&writer, list);
 	for (int i = 0; i < list->order_count; i++)
 		put_amount(&writer, &layout, &list->orders[i]);
+	put_times(&writer, list, layout.unit);
 	return writer.size;
 }
 
@@ -396,8 +427,8 @@ corrupt(const char *detail)
 	crm_fail(CRM_ERROR_CORRUPT, "purchase_history is corrupted", detail, NULL);
 }
 
-static uint64_t __attribute__((noinline))
-take_long(const uint8_t **from, const uint8_t *end)
+uint64_t
+crm_take_long(const uint8_t **from, const uint8_t *end)
 {
 	uint64_t value = 0;
 
@@ -417,12 +448,12 @@ take_long(const uint8_t **from, const uint8_t *end)
 	corrupt("A number is too large.");
 }
 
-static inline uint64_t
-take(const uint8_t **from, const uint8_t *end)
+CrmDay
+crm_day_after(CrmDay day, uint64_t step)
 {
-	if (*from < end && **from < 0x80)
-		return *(*from)++;
-	return take_long(from, end);
+	if (step > (uint64_t) ((int64_t) LAST_LOCAL_DAY - day))
+		corrupt("A day is out of range.");
+	return day + (CrmDay) step;
 }
 
 static unsigned __int128
@@ -456,7 +487,7 @@ unfolded(uint64_t value)
 static int
 take_count(const uint8_t **from, const uint8_t *end)
 {
-	uint64_t count = take(from, end);
+	uint64_t count = crm_take_number(from, end);
 
 	if (count > (uint64_t) (end - *from) / 2 || count > INT32_MAX)
 		corrupt("It is shorter than its number of events.");
@@ -475,43 +506,83 @@ skip_numbers(const uint8_t *from, const uint8_t *end, int count)
 	return from;
 }
 
-void
-crm_purchases_open(CrmPurchaseView *view, const uint8_t *bytes, size_t size)
+/* the first of a column of days */
+static CrmDay
+take_first_day(const uint8_t **from, const uint8_t *end)
 {
-	const uint8_t *end = bytes + size;
-	unsigned	   flags;
-	unsigned	   unit;
+	int64_t since = unfolded(crm_take_number(from, end));
 
-	if (size < 3 || bytes[0] != VERSION)
-		corrupt("Its first byte is no version that is known.");
-	flags = bytes[1];
-	unit = flags >> FLAG_UNIT_SHIFT & FLAG_UNIT_MASK;
-	if (unit >= UNIT_COUNT || (unit != 0 && !(flags & FLAG_TIMES)))
-		corrupt("Its unit of time is unknown.");
+	if (since < (int64_t) FIRST_LOCAL_DAY - REFERENCE_DAY ||
+		since > (int64_t) LAST_LOCAL_DAY - REFERENCE_DAY)
+		corrupt("A day is out of range.");
+	return (CrmDay) (REFERENCE_DAY + since);
+}
+
+static void
+read_flags(CrmPurchaseView *view, unsigned flags)
+{
 	view->times = (flags & FLAG_TIMES) != 0;
 	view->nulls = (flags & FLAG_NULLS) != 0;
 	view->refunds = (flags & FLAG_REFUNDS) != 0;
 	view->general = (flags & FLAG_GENERAL) != 0;
-	view->unit = units[unit];
-	view->end = end;
-	bytes += 2;
-	view->order_count = take_count(&bytes, end);
-	view->scale = 0;
-	if (view->order_count > 0 && !view->general)
-	{
-		uint64_t scale = take(&bytes, end);
+	view->unit = (int) (flags >> FLAG_UNIT_SHIFT & FLAG_UNIT_MASK);
+	if (view->unit >= UNIT_COUNT || (view->unit != 0 && !view->times))
+		corrupt("Its unit of time is unknown.");
+}
 
-		if (scale > MAX_SCALE)
-			corrupt("A scale is too large.");
-		view->scale = (int) scale;
-	}
-	view->order_times = bytes;
-	view->visit_count = 0;
-	view->visit_days = NULL;
-	if (flags & FLAG_VISITS)
+static int
+take_scale(const uint8_t **from, const uint8_t *end)
+{
+	uint64_t scale = crm_take_number(from, end);
+
+	if (scale > MAX_SCALE)
+		corrupt("A scale is too large.");
+	return (int) scale;
+}
+
+static inline int64_t
+times_size(int64_t count, int unit)
+{
+	return (count * units[unit].bits + 7) / 8;
+}
+
+/* the column of times is found from the end */
+static void
+leave_times(CrmPurchaseView *view, const uint8_t *from)
+{
+	int64_t size = times_size(view->order_count, view->unit);
+
+	if (size > view->end - from)
+		corrupt("It is shorter than its number of events.");
+	view->end -= size;
+	view->day_times = view->end;
+}
+
+void
+crm_purchases_open(CrmPurchaseView *view, const uint8_t *bytes, size_t size)
+{
+	view->end = bytes + size;
+	if (size < 3 || bytes[0] != VERSION)
+		corrupt("Its first byte is no version that is known.");
+	read_flags(view, bytes[1]);
+	bytes += 2;
+	view->visit_count = bytes[-1] & FLAG_VISITS;
+	view->order_count = take_count(&bytes, view->end);
+	view->scale = 0;
+	view->first_day = 0;
+	if (view->order_count > 0)
 	{
-		bytes = skip_numbers(bytes, end, view->order_count);
-		view->visit_count = take_count(&bytes, end);
+		if (!view->general)
+			view->scale = take_scale(&bytes, view->end);
+		leave_times(view, bytes);
+		view->first_day = take_first_day(&bytes, view->end);
+	}
+	view->order_days = bytes;
+	view->visit_days = NULL;
+	if (view->visit_count != 0)
+	{
+		bytes = skip_numbers(bytes, view->end, view->order_count - 1);
+		view->visit_count = take_count(&bytes, view->end);
 		view->visit_days = bytes;
 	}
 }
@@ -521,7 +592,7 @@ amounts_of(const CrmPurchaseView *view)
 {
 	if (view->visit_days)
 		return skip_numbers(view->visit_days, view->end, 2 * view->visit_count);
-	return skip_numbers(view->order_times, view->end, view->order_count);
+	return skip_numbers(view->order_days, view->end, view->order_count - 1);
 }
 
 void
@@ -529,10 +600,10 @@ crm_orders_start(CrmOrderCursor *cursor, const CrmPurchaseView *view,
 				 bool amounts)
 {
 	cursor->view = view;
-	cursor->next_time = view->order_times;
+	cursor->next_day = view->order_days;
 	cursor->next_amount = amounts || view->refunds ? amounts_of(view) : NULL;
 	cursor->left = view->order_count;
-	cursor->units = REFERENCE_DAY * (CRM_USECS_PER_DAY / view->unit);
+	cursor->day = view->first_day;
 	cursor->refund = false;
 	cursor->has_amount = false;
 	cursor->amount = crm_money_from_int64(0);
@@ -542,24 +613,22 @@ static void
 next_general_amount(CrmOrderCursor *cursor)
 {
 	const uint8_t *end = cursor->view->end;
-	uint64_t	   tag = take(&cursor->next_amount, end);
+	uint64_t	   tag = crm_take_number(&cursor->next_amount, end);
 
 	cursor->amount = crm_money_from_int64(0);
 	cursor->has_amount = tag != TAG_NULL;
 	if (tag == TAG_NARROW)
 	{
-		uint64_t		  scale = take(&cursor->next_amount, end);
+		int				  scale = take_scale(&cursor->next_amount, end);
 		unsigned __int128 value = take_wide(&cursor->next_amount, end);
 
-		if (scale > MAX_SCALE)
-			corrupt("A scale is too large.");
-		cursor->amount.scale = (int32_t) scale;
+		cursor->amount.scale = scale;
 		cursor->amount.mantissa =
 			(crm_i128) (value >> 1) ^ -(crm_i128) (value & 1);
 	}
 	else if (tag == TAG_WIDE)
 	{
-		uint64_t length = take(&cursor->next_amount, end);
+		uint64_t length = crm_take_number(&cursor->next_amount, end);
 
 		if (length > (uint64_t) (end - cursor->next_amount))
 			corrupt("It ends inside an amount.");
@@ -573,8 +642,8 @@ next_general_amount(CrmOrderCursor *cursor)
 	cursor->refund = crm_money_sign(cursor->amount) < 0;
 }
 
-static inline void
-next_amount(CrmOrderCursor *cursor)
+void
+crm_order_amount(CrmOrderCursor *cursor)
 {
 	const CrmPurchaseView *view = cursor->view;
 	uint64_t			   value;
@@ -584,7 +653,7 @@ next_amount(CrmOrderCursor *cursor)
 		next_general_amount(cursor);
 		return;
 	}
-	value = take(&cursor->next_amount, view->end);
+	value = crm_take_number(&cursor->next_amount, view->end);
 	cursor->has_amount = !view->nulls || value > 0;
 	cursor->amount.mantissa = 0;
 	cursor->amount.scale = cursor->has_amount ? view->scale : 0;
@@ -597,31 +666,21 @@ next_amount(CrmOrderCursor *cursor)
 	cursor->refund = cursor->amount.mantissa < 0;
 }
 
-bool
-crm_orders_next(CrmOrderCursor *cursor)
+int64_t
+crm_order_time(const CrmOrderCursor *cursor)
 {
 	const CrmPurchaseView *view = cursor->view;
-	uint64_t			   step;
+	int					   width = units[view->unit].bits;
+	int64_t bit = (int64_t) (view->order_count - cursor->left - 1) * width;
+	const uint8_t *byte = view->day_times + bit / 8;
+	int64_t		   time = 0;
 
-	if (cursor->left == 0)
-		return false;
-	step = take(&cursor->next_time, view->end);
-	if (__builtin_add_overflow(
-			cursor->units,
-			cursor->left == view->order_count
-				? unfolded(step)
-				: (int64_t) (step > INT64_MAX ? INT64_MAX : step),
-			&cursor->units) ||
-		__builtin_mul_overflow(cursor->units, view->unit, &cursor->at) ||
-		cursor->at < CRM_LOCAL_MIN || cursor->at >= CRM_LOCAL_END)
-		corrupt("A time is out of range.");
-	cursor->day = view->unit == CRM_USECS_PER_DAY
-					  ? (CrmDay) cursor->units
-					  : crm_day_of_local(cursor->at);
-	cursor->left--;
-	if (cursor->next_amount)
-		next_amount(cursor);
-	return true;
+	for (int have = -(int) (bit % 8); have < width; have += 8, byte++)
+		time |= have < 0 ? *byte >> -have : (int64_t) *byte << have;
+	time = (time & ((INT64_C(1) << width) - 1)) * units[view->unit].usecs;
+	if (time >= CRM_USECS_PER_DAY)
+		corrupt("A time of day is out of range.");
+	return cursor->day * CRM_USECS_PER_DAY + time;
 }
 
 void
@@ -640,26 +699,18 @@ bool
 crm_visits_next(CrmVisitCursor *cursor)
 {
 	const CrmPurchaseView *view = cursor->view;
-	bool				   first = cursor->left == view->visit_count;
-	int64_t				   day;
-	uint64_t			   step;
 	uint64_t			   count;
 
 	if (cursor->left == 0)
 		return false;
-	step = take(&cursor->next_day, view->end);
-	count = take(&cursor->next_count, view->end);
+	if (cursor->left == view->visit_count)
+		cursor->day = take_first_day(&cursor->next_day, view->end);
+	else
+		cursor->day = crm_day_after(
+			crm_take_day(&cursor->next_day, view->end, cursor->day), 1);
+	count = crm_take_number(&cursor->next_count, view->end);
 	if (count >= CRM_MAX_VISITS)
 		corrupt("A number of visits is too large.");
-	if (__builtin_add_overflow(
-			first ? REFERENCE_DAY : (int64_t) cursor->day + 1,
-			first ? unfolded(step)
-				  : (int64_t) (step > INT64_MAX ? INT64_MAX : step),
-			&day) ||
-		day < CRM_LOCAL_MIN / CRM_USECS_PER_DAY ||
-		day >= CRM_LOCAL_END / CRM_USECS_PER_DAY)
-		corrupt("A day is out of range.");
-	cursor->day = (CrmDay) day;
 	cursor->count = (int64_t) count + 1;
 	cursor->left--;
 	return true;
@@ -673,7 +724,7 @@ crm_purchases_add_view(CrmPurchases *list, const CrmPurchaseView *view)
 
 	crm_orders_start(&orders, view, true);
 	while (crm_orders_next(&orders))
-		crm_purchases_add_order(list, orders.at,
+		crm_purchases_add_order(list, crm_order_time(&orders),
 								orders.has_amount ? &orders.amount : NULL);
 	crm_visits_start(&visits, view);
 	while (crm_visits_next(&visits))

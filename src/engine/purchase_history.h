@@ -15,17 +15,24 @@
  *
  *		version | flags | order count n
  *		scale                                       where n > 0, not general
- *		first time, n - 1 differences               in units of the flags
+ *		first day, n - 1 differences
  *		visit days v, first day, v - 1 differences less 1,
  *		v counts less 1                             where there are visits
  *		n amounts
+ *		n times of day                              in units of the flags
  *
- * All are unsigned LEB128 numbers but for the first two, which are bytes;
- * signed ones are folded to 0, -1, 1, -2 ...  Times count from the start of
- * 2015.  An amount is its number of units of the last decimal place; where an
- * order lacks its amount 0 stands for that and all others are one more.  In a
- * general history (amounts of several scales, or large ones) every amount says
- * what it is: 0 none; 1, scale, number; 2, length, decimal digits as text.
+ * All are unsigned LEB128 numbers but for the first two, which are bytes, and
+ * the times of day; signed ones are folded to 0, -1, 1, -2 ...  Days count from
+ * the start of 2015.  An amount is its number of units of the last decimal
+ * place; where an order lacks its amount 0 stands for that and all others are
+ * one more.  In a general history (amounts of several scales, or large ones)
+ * every amount says what it is: 0 none; 1, scale, number; 2, length, decimal
+ * digits as text.  A time of day has a fixed number of bits, none where all are
+ * midnight, 11 in minutes, 17 in seconds, 27 and 37 in milli- and microseconds;
+ * they fill bytes from the lowest bit on.
+ *
+ * Most questions are about days.  So days stand first and apart, nearly always
+ * one byte each, and times last, where nobody has to step over them.
  *
  * Invariant: a list of the same orders and visits, in whatever order they
  * came, has the same bytes: the smallest flags that hold them all.  Amounts
@@ -96,13 +103,15 @@ typedef struct CrmPurchaseView
 	bool		   nulls;	/* an order lacks its amount */
 	bool		   refunds; /* an amount is negative */
 	bool		   general; /* amounts say what they are */
-	int64_t		   unit;	/* microseconds of a unit of time */
+	int			   unit;	/* of a time of day: which one, from the coarsest */
 	int			   scale;
 	int			   order_count; /* refunds included */
+	CrmDay		   first_day;	/* of the orders, if there are any */
 	int			   visit_count; /* days */
-	const uint8_t *order_times;
-	const uint8_t *visit_days;
-	const uint8_t *end;
+	const uint8_t *order_days;	/* the differences */
+	const uint8_t *visit_days;	/* NULL: none */
+	const uint8_t *day_times;
+	const uint8_t *end; /* of all columns but that */
 } CrmPurchaseView;
 
 /*
@@ -115,25 +124,69 @@ crm_purchases_open(CrmPurchaseView *view, const uint8_t *bytes, size_t size);
 extern void
 crm_purchases_add_view(CrmPurchases *list, const CrmPurchaseView *view);
 
+/* the slow half of crm_take_number */
+extern uint64_t crm_take_long(const uint8_t **from, const uint8_t *end);
+
+/* the number at *from, which is moved behind it */
+static inline uint64_t
+crm_take_number(const uint8_t **from, const uint8_t *end)
+{
+	if (*from < end && **from < 0x80)
+		return *(*from)++;
+	return crm_take_long(from, end);
+}
+
+/* a day after so many more; fails where that is none */
+extern CrmDay crm_day_after(CrmDay day, uint64_t step);
+
+/* the next day of a column, from its difference */
+static inline CrmDay
+crm_take_day(const uint8_t **from, const uint8_t *end, CrmDay day)
+{
+	uint64_t step = crm_take_number(from, end);
+
+	/* so no sum overflows; all days that are in use are far below */
+	if (__builtin_expect(step < 0x10000 && day < (1 << 24), 1))
+		return day + (CrmDay) step;
+	return crm_day_after(day, step);
+}
+
 /* one order after the other, as they are sorted */
 typedef struct CrmOrderCursor
 {
 	const CrmPurchaseView *view;
-	const uint8_t		  *next_time;
+	const uint8_t		  *next_day;
 	const uint8_t		  *next_amount; /* NULL: amounts are not read */
 	int					   left;
-	int64_t				   units;
-	int64_t				   at;
 	CrmDay				   day;
 	bool				   refund;
 	bool				   has_amount; /* this and amount: only if read */
 	CrmMoney			   amount;
 } CrmOrderCursor;
 
-/* without amounts only the times and who is a refund are told */
+/* without amounts only the days and who is a refund are told */
 extern void crm_orders_start(CrmOrderCursor		   *cursor,
 							 const CrmPurchaseView *view, bool amounts);
-extern bool crm_orders_next(CrmOrderCursor *cursor);
+/* the slow half of crm_orders_next */
+extern void crm_order_amount(CrmOrderCursor *cursor);
+
+static inline bool
+crm_orders_next(CrmOrderCursor *cursor)
+{
+	const CrmPurchaseView *view = cursor->view;
+
+	if (cursor->left == 0)
+		return false;
+	if (cursor->left < view->order_count)
+		cursor->day = crm_take_day(&cursor->next_day, view->end, cursor->day);
+	if (cursor->next_amount)
+		crm_order_amount(cursor);
+	cursor->left--;
+	return true;
+}
+
+/* the order's local time */
+extern int64_t crm_order_time(const CrmOrderCursor *cursor);
 
 typedef struct CrmVisitCursor
 {

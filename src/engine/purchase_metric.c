@@ -50,12 +50,10 @@ next_visit_day(CrmActiveDays *days)
 }
 
 void
-crm_active_days_start(CrmActiveDays *days, const CrmPurchaseView *view,
-					  CrmActivity activity, CrmDay as_of)
+crm_active_days_begin(CrmActiveDays *days, const CrmPurchaseView *view,
+					  CrmActivity activity)
 {
 	days->order_day = CRM_LAST_DAY;
-	days->visit_day = CRM_LAST_DAY;
-	days->as_of = as_of;
 	if (activity != CRM_ACTIVITY_VISIT)
 	{
 		crm_orders_start(&days->orders, view, false);
@@ -68,20 +66,13 @@ crm_active_days_start(CrmActiveDays *days, const CrmPurchaseView *view,
 	}
 }
 
-bool
-crm_active_days_next(CrmActiveDays *days, CrmDay *day)
+void
+crm_active_days_advance(CrmActiveDays *days, CrmDay day)
 {
-	CrmDay next =
-		days->order_day < days->visit_day ? days->order_day : days->visit_day;
-
-	if (next == CRM_LAST_DAY || next > days->as_of)
-		return false;
-	if (days->order_day == next)
-		next_order_day(days, next);
-	if (days->visit_day == next)
+	if (days->order_day == day)
+		next_order_day(days, day);
+	if (days->visit_day == day)
 		next_visit_day(days);
-	*day = next;
-	return true;
 }
 
 /* ---- facts -------------------------------------------------------------- */
@@ -141,7 +132,7 @@ crm_purchase_replay(CrmHistory *history, const CrmPurchaseView *view,
 
 	crm_orders_start(&orders, view, true);
 	while (crm_orders_next(&orders))
-		crm_history_add_order(history, orders.at,
+		crm_history_add_order(history, crm_order_time(&orders),
 							  orders.has_amount ? &orders.amount : NULL, false);
 	crm_visits_start(&visits, view);
 	while (crm_visits_next(&visits))
@@ -181,8 +172,10 @@ crm_purchase_nth(const CrmPurchaseView *view, int64_t k, int64_t *at)
 	{
 		if (orders.refund)
 			continue;
-		*at = orders.at;
-		if (++count == k)
+		count++;
+		if (count == k || k == 0)
+			*at = crm_order_time(&orders);
+		if (count == k)
 			return true;
 	}
 	return k == 0 && count > 0;

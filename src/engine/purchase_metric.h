@@ -30,20 +30,74 @@ typedef enum CrmActivity
 extern bool
 crm_activity_from_name(const char *name, size_t length, CrmActivity *activity);
 
-/* the days on which a customer was active, each once, ascending */
+/*
+ * The days on which a customer was active, each once, ascending.  Orders
+ * without a refund among them, the common case, are read from their bytes; the
+ * cursors are for all others.
+ */
 typedef struct CrmActiveDays
 {
-	CrmOrderCursor orders;
-	CrmVisitCursor visits;
+	bool		   plain;
+	const uint8_t *next; /* if it is plain: the differences */
+	const uint8_t *end;
+	int			   left;
 	CrmDay		   order_day; /* the next one; CRM_LAST_DAY: none */
 	CrmDay		   visit_day;
 	CrmDay		   as_of;
+	CrmOrderCursor orders;
+	CrmVisitCursor visits;
 } CrmActiveDays;
 
+/* the slow halves of the two below */
 extern void
+crm_active_days_begin(CrmActiveDays *days, const CrmPurchaseView *view,
+					  CrmActivity activity);
+extern void crm_active_days_advance(CrmActiveDays *days, CrmDay day);
+
+static inline void
 crm_active_days_start(CrmActiveDays *days, const CrmPurchaseView *view,
-					  CrmActivity activity, CrmDay as_of);
-extern bool crm_active_days_next(CrmActiveDays *days, CrmDay *day);
+					  CrmActivity activity, CrmDay as_of)
+{
+	days->as_of = as_of < CRM_LAST_DAY ? as_of : CRM_LAST_DAY - 1;
+	days->plain = activity == CRM_ACTIVITY_ORDER && !view->refunds;
+	days->visit_day = CRM_LAST_DAY;
+	if (days->plain)
+	{
+		days->next = view->order_days;
+		days->end = view->end;
+		days->left = view->order_count - 1;
+		days->order_day =
+			view->order_count > 0 ? view->first_day : CRM_LAST_DAY;
+	}
+	else
+		crm_active_days_begin(days, view, activity);
+}
+
+static inline bool
+crm_active_days_next(CrmActiveDays *days, CrmDay *day)
+{
+	CrmDay next =
+		days->order_day < days->visit_day ? days->order_day : days->visit_day;
+
+	if (next > days->as_of)
+		return false;
+	*day = next;
+	if (!days->plain)
+	{
+		crm_active_days_advance(days, next);
+		return true;
+	}
+	do
+	{
+		if (days->left-- <= 0)
+		{
+			days->order_day = CRM_LAST_DAY;
+			break;
+		}
+		days->order_day = crm_take_day(&days->next, days->end, next);
+	} while (days->order_day == next);
+	return true;
+}
 
 /*
  * The facts of a stage model; false when the customer is not known on that

@@ -231,7 +231,8 @@ check_content(Bytes bytes, const Events *events)
 	{
 		const Event *event = &orders.event[count];
 
-		CHECK(order.at == event->at && order.has_amount == event->has_amount,
+		CHECK(crm_order_time(&order) == event->at &&
+				  order.has_amount == event->has_amount,
 			  "order %d", count);
 		CHECK(!event->has_amount ||
 				  crm_money_identical(order.amount, money(event->amount)),
@@ -433,6 +434,107 @@ check_retained(Bytes bytes, const Events *events)
 		  "days %d to %d, as of %lld", from, to, (long long) as_of);
 }
 
+static bool
+is_order(const Event *event)
+{
+	return !event->visit &&
+		   !(event->has_amount && crm_money_sign(money(event->amount)) < 0);
+}
+
+static void
+check_nth(const CrmPurchaseView *view, const Events *orders)
+{
+	int		count = 0;
+	int64_t at = 0;
+	int64_t last = 0;
+
+	for (int i = 0; i < orders->count; i++)
+	{
+		if (!is_order(&orders->event[i]))
+			continue;
+		last = orders->event[i].at;
+		count++;
+		CHECK(crm_purchase_nth(view, count, &at) && at == last, "order %d",
+			  count);
+	}
+	CHECK(!crm_purchase_nth(view, count + 1, &at), "order %d", count + 1);
+	CHECK(crm_purchase_nth(view, 0, &at) == (count > 0) &&
+			  (count == 0 || at == last),
+		  "the last order");
+}
+
+static void
+check_window(const CrmPurchaseView *view, const Events *orders)
+{
+	CrmDay first =
+		orders->count > 0 ? crm_day_of_local(orders->event[0].at) : 0;
+	CrmDay	 after = first + (CrmDay) random_between(-5, 30);
+	CrmDay	 as_of = after + (CrmDay) random_between(0, 60);
+	int64_t	 count = 0;
+	CrmMoney sum = crm_money_from_int64(0);
+	int64_t	 window_count;
+	CrmMoney window_sum;
+
+	for (int i = 0; i < orders->count; i++)
+	{
+		const Event *event = &orders->event[i];
+		CrmDay		 day = crm_day_of_local(event->at);
+
+		if (day <= after || day > as_of)
+			continue;
+		count += is_order(event);
+		if (event->has_amount)
+			sum = crm_money_add(sum, money(event->amount));
+	}
+	crm_purchase_window(view, after, as_of, &window_count, &window_sum);
+	CHECK(count == window_count, "orders of days %d to %d", after + 1, as_of);
+	CHECK(crm_money_identical(sum, window_sum), "revenue of days %d to %d",
+		  after + 1, as_of);
+}
+
+static void
+check_active_days(const CrmPurchaseView *view, const Events *events)
+{
+	CrmActivity	  activity = (CrmActivity) random_between(0, 2);
+	int64_t		  first = first_active(events, activity);
+	CrmDay		  day = CRM_NO_DAY;
+	CrmDay		  before = CRM_NO_DAY;
+	CrmActiveDays days;
+	int			  count = 0;
+	int			  expected = 0;
+	int64_t		  seen[MAX_EVENTS];
+
+	for (int i = 0; i < events->count; i++)
+	{
+		int64_t at = crm_day_of_local(events->event[i].at);
+		bool	again = false;
+
+		for (int j = 0; j < expected; j++)
+			again |= seen[j] == at;
+		if (!again && active_on(events, activity, at))
+			seen[expected++] = at;
+	}
+	crm_active_days_start(&days, view, activity, CRM_LAST_DAY);
+	for (; crm_active_days_next(&days, &day); before = day, count++)
+	{
+		CHECK(count > 0 ? day > before : day == first, "day %d", day);
+		CHECK(active_on(events, activity, day), "active on %d", day);
+	}
+	CHECK(count == expected, "%d of %d active days", count, expected);
+}
+
+static void
+check_asked(Bytes bytes, const Events *events)
+{
+	Events			orders = sorted_orders(events);
+	CrmPurchaseView view;
+
+	crm_purchases_open(&view, bytes.data, bytes.size);
+	check_nth(&view, &orders);
+	check_window(&view, &orders);
+	check_active_days(&view, events);
+}
+
 /* ---- damage ------------------------------------------------------------- */
 
 static void
@@ -591,6 +693,13 @@ main(void)
 		Events events = random_events();
 
 		check_retained(built(&events), &events);
+	}
+	PROPERTY("n-th order, windows and active days are those of the list")
+	for (int i = 0; i < ROUNDS; i++)
+	{
+		Events events = random_events();
+
+		check_asked(built(&events), &events);
 	}
 	PROPERTY("damaged bytes are refused or taken, never followed")
 	{

@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 SET search_path = pg_temp, public;
 SET TimeZone = 'Asia/Shanghai';
 SET DateStyle = 'German, DMY';
-SELECT plan(93);
+SELECT plan(95);
 
 CREATE FUNCTION pg_temp.problem(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text; detail text; hint text;
@@ -59,15 +59,15 @@ SELECT is(crmlife.purchase_history_send(i::crmlife.purchase_history), b, 'bytes 
   ('days: 2015-01-01 0', '\x010001000000'),
   ('days: 2015-01-01 19.99, 2015-01-11 5.00', '\x01000202000acf0ff403'),
   ('days: 2014-12-31 -0.01, 2014-12-31 null', '\x0130020201000002'),
-  ('times: 2015-01-01 00:01:00 1; visits: 2015-01-02 x3, 2015-01-05', '\x0183010002020202020001')
+  ('times: 2015-01-01 00:01:00 1; visits: 2015-01-02 x3, 2015-01-05', '\x01830100000202020200010100')
 ) v (i, b);
 SELECT is(pg_temp.received(crmlife.purchase_history_send(i::crmlife.purchase_history)), i, 'received: ' || i) FROM (VALUES
   ('days:'), ('times: 2025-01-01 10:00:00.000001 null, 2025-01-01 10:00:00.000002 -1.50; visits: 2025-01-01 x3, 2025-02-01'),
   ('days: 2025-01-01 1.0, 2025-01-02 1.00, 2025-01-03 ' || repeat('7', 60))) v (i);
 SELECT is(left(pg_temp.received(b), 5), e, 'refused: ' || b::text) FROM (VALUES
   (''::bytea, 'XX001'), ('\x020000', 'XX001'), ('\x0100', 'XX001'), ('\x010200', 'XX001'), ('\x010b00', 'XX001'), ('\x010001', 'XX001'), ('\x01000100', 'XX001'), ('\x0100ffffffff0f00', 'XX001'),
-  -- too long a number, an unused flag, minutes for days, seconds for minutes, bytes after the end
-  ('\x01000180000000', '22P03'), ('\x012000', '22P03'), ('\x010301000000', '22P03'), ('\x010501007800', '22P03'), ('\x01000000', '22P03')) v (b, e);
+  -- too long a number, an unused flag, minutes for days, seconds for minutes, bits after the last time, minute 1440, bytes after the end
+  ('\x01000180000000', '22P03'), ('\x012000', '22P03'), ('\x0103010000000000', '22P03'), ('\x0105010000003c0000', '22P03'), ('\x0103010000000108', '22P03'), ('\x010301000000a005', 'XX001'), ('\x01000000', '22P03')) v (b, e);
 
 -- comparison
 SELECT ok('days: 2025-01-01 1'::crmlife.purchase_history = 'days: 2025-01-01 1', 'equal');
