@@ -27,6 +27,15 @@ COMMENT ON COLUMN crmlife.cohort_point.customers IS 'all customers of the cohort
 COMMENT ON COLUMN crmlife.cohort_point.retained IS 'of these, active in the period (so far, while it is not over)';
 COMMENT ON COLUMN crmlife.cohort_point.rate IS 'retained / customers; NULL while the period is not over';
 
+CREATE TYPE crmlife.repurchase_point AS (
+  period date, customers bigint, repeated bigint, rate float8);
+COMMENT ON TYPE crmlife.repurchase_point IS
+  'a period: of the customers with an order in it, those with two or more';
+COMMENT ON COLUMN crmlife.repurchase_point.period IS 'its first day';
+COMMENT ON COLUMN crmlife.repurchase_point.customers IS 'customers with an order in it';
+COMMENT ON COLUMN crmlife.repurchase_point.repeated IS 'of these, with two or more orders in it (so far, while it is not over)';
+COMMENT ON COLUMN crmlife.repurchase_point.rate IS 'repeated / customers; NULL while the period is not over';
+
 CREATE TYPE crmlife.funnel_step AS (
   k int, reached bigint, converted bigint, rate float8, is_largest_gap boolean);
 COMMENT ON TYPE crmlife.funnel_step IS

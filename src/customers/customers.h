@@ -26,7 +26,9 @@
  * of entries, and merged while the totals are worked out (runs.c).
  *
  * A metric that wants the customers' events has a log of all rows instead of
- * the table (log.c); budget, partitions and wire are the same.
+ * the table (log.c); budget, partitions and wire are the same.  Some have a
+ * table, and beside it a log of the rows their states have no room for, or a
+ * sum of all amounts (beside.c).
  *
  * Invariants: a slot is empty exactly if word 0 of its state is zero; slots
  * are found by linear probing upwards from their hash's place, never around
@@ -50,8 +52,10 @@ typedef struct CrmCustomersQuery
 {
 	const CrmMetric *metric;
 	CrmKeyKind		 key_kind;
-	Size			 limit; /* bytes that all groups may use together */
-	Size			 used;
+	/* of the older rows beside the tables, once there are any (beside.c) */
+	struct CrmCustomersQuery *older;
+	Size limit; /* bytes that all groups may use together */
+	Size used;
 } CrmCustomersQuery;
 
 /* rows whose slots are on their way into the cache */
@@ -70,10 +74,11 @@ typedef struct CrmPending
 	char   text[FLEXIBLE_ARRAY_MEMBER]; /* CRM_BATCH_TEXT, for text keys */
 } CrmPending;
 
-typedef struct CrmArena CrmArena;
-typedef struct CrmSpill CrmSpill;
-typedef struct CrmLog	CrmLog;
-typedef struct CrmRuns	CrmRuns;
+typedef struct CrmArena	 CrmArena;
+typedef struct CrmSpill	 CrmSpill;
+typedef struct CrmLog	 CrmLog;
+typedef struct CrmRuns	 CrmRuns;
+typedef struct CrmBeside CrmBeside;
 
 typedef struct CrmCustomers
 {
@@ -96,6 +101,7 @@ typedef struct CrmCustomers
 	CrmPending		  *pending;
 	CrmArena		  *arena;
 	CrmLog			  *log; /* of metrics with events, instead of the table */
+	CrmBeside		  *beside; /* what some metrics have besides the table */
 	CrmSpill		  *spill;
 	CrmRuns			  *runs;
 	CrmTotals		  *totals; /* once finished */

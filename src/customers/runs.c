@@ -22,6 +22,7 @@
 
 #include "miscadmin.h"
 
+#include "customers/beside.h"
 #include "customers/table.h"
 
 /* a smaller one is not worth keeping beside the table */
@@ -255,7 +256,7 @@ fill_heap(Heap *heap, CrmCustomers *customers)
 }
 
 /* the customer in front, whole, and on to the next one */
-static void
+static CrmKey
 take_customer(Heap *heap, uint32 *state)
 {
 	const CrmCustomers *customers = heap->customers;
@@ -271,22 +272,23 @@ take_customer(Heap *heap, uint32 *state)
 		customers->query->metric->merge(state, more, &customers->params);
 		advance_first(heap);
 	}
+	return key;
 }
 
 void
 crm_runs_fold(CrmCustomers *customers, CrmTotals *totals)
 {
-	const CrmMetric *metric = customers->query->metric;
-	CrmRuns			*runs = customers->runs;
-	uint32			 state[CRM_STATE_MAX_WORDS];
-	uint32			 folded = 0;
-	Heap			 heap;
+	CrmRuns *runs = customers->runs;
+	uint32	 state[CRM_STATE_MAX_WORDS];
+	uint32	 folded = 0;
+	Heap	 heap;
 
 	fill_heap(&heap, customers);
 	while (heap.count > 0)
 	{
-		take_customer(&heap, state);
-		metric->fold(state, &customers->params, totals);
+		CrmKey key = take_customer(&heap, state);
+
+		crm_beside_fold(customers, &key, state, totals);
 		if ((++folded & 0xFFF) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}

@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "customers/beside.h"
 #include "customers/log.h"
 #include "customers/table.h"
 
@@ -296,21 +297,34 @@ crm_customers_visit(CrmCustomers *customers, bool in_order, CrmVisitor visitor,
 
 /* ---- finish -------------------------------------------------------------- */
 
+typedef struct Fold
+{
+	CrmCustomers
+			  *customers; /* the group; what is visited may be a part of it */
+	CrmTotals *totals;
+} Fold;
+
 static void
 fold_slot(void *argument, const CrmCustomers *table, const char *slot)
 {
-	const CrmMetric *metric = table->query->metric;
+	Fold  *fold = argument;
+	CrmKey key;
 
 	if (table->log != NULL)
-		crm_log_fold(table, argument);
-	else
-		metric->fold(crm_slot_state(table, slot), &table->params, argument);
+	{
+		crm_log_fold(table, fold->totals);
+		return;
+	}
+	key = crm_slot_key(table, slot);
+	crm_beside_fold(fold->customers, &key, crm_slot_state(table, slot),
+					fold->totals);
 }
 
 const CrmTotals *
 crm_customers_finish(CrmCustomers *customers)
 {
 	const CrmMetric *metric = customers->query->metric;
+	Fold			 fold = {.customers = customers};
 	CrmTotals		*totals;
 	MemoryContext	 old;
 
@@ -319,11 +333,13 @@ crm_customers_finish(CrmCustomers *customers)
 	old = MemoryContextSwitchTo(customers->context);
 	totals = palloc(sizeof(*totals));
 	crm_totals_init(totals, metric->cell_counts, metric->cell_sums);
+	fold.totals = totals;
 	if (customers->runs != NULL && customers->count == 0 &&
 		customers->spill == NULL)
 		crm_runs_fold(customers, totals);
 	else
-		crm_customers_visit(customers, false, fold_slot, totals);
+		crm_customers_visit(customers, false, fold_slot, &fold);
+	crm_beside_finish(customers, totals);
 	if (metric->close != NULL)
 		metric->close(&customers->params, totals);
 	crm_totals_sort(totals);

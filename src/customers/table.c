@@ -124,6 +124,7 @@ crm_customers_query(MemoryContext context, const CrmMetric *metric,
 
 	query->metric = metric;
 	query->key_kind = key_kind;
+	query->older = NULL;
 	query->limit = get_hash_memory_limit();
 	query->used = 0;
 	return query;

@@ -36,6 +36,22 @@ crm_slot_text(const char *slot)
 	return key;
 }
 
+/* the key in a slot of the table */
+static inline CrmKey
+crm_slot_key(const CrmCustomers *customers, const char *slot)
+{
+	CrmKey key = {.hash = crm_load64(slot)};
+
+	if (customers->query->key_kind == CRM_KEY_UUID)
+		key.rest = crm_load64(slot + sizeof(uint64));
+	if (customers->query->key_kind == CRM_KEY_TEXT)
+	{
+		key.bytes = crm_slot_text(slot)->bytes;
+		key.length = crm_slot_text(slot)->length;
+	}
+	return key;
+}
+
 /* table.c */
 /* bytes more, or less: what all groups have together is limited */
 extern void crm_customers_account(CrmCustomers *customers, Size bytes);

@@ -1,6 +1,6 @@
 /*
  * cohorts.c
- *		The table of cohorts.
+ *		The table of cohorts, from maps of periods or from events.
  *
  *		              period 0     1     2     3
  *		cohort  Jan       all    act   act  (not over)
@@ -13,6 +13,10 @@
  * counts them all.
  */
 #include "engine/cohorts.h"
+
+#include "engine/periods.h"
+
+/* ---- events -------------------------------------------------------------- */
 
 static size_t
 first_start(const CrmLogEvent *event, size_t count)
@@ -52,16 +56,95 @@ cohorts_walk(const CrmLogEvent *event, size_t count, const CrmParams *params,
 	}
 }
 
+#define COHORTS_PARAMS                          \
+	.param = {[CRM_PARAM_AS_OF] = "as_of",      \
+			  [CRM_PARAM_FROM] = "cohort_from", \
+			  [CRM_PARAM_TO] = "cohort_to",     \
+			  [CRM_PARAM_OPTION] = "unit"},     \
+	.absent = {.from = CRM_DAY_MIN, .to = CRM_DAY_MAX}, .cell_counts = 1
+
+const CrmMetric crm_retention_cohorts_of_events = {
+	.name = "retention cohorts of events",
+	.code = 27,
+	COHORTS_PARAMS,
+	.walk = cohorts_walk,
+};
+
+/* ---- maps ---------------------------------------------------------------- */
+
+/* the map and, if it is asked for, the first day as a word of its own */
+static inline bool
+first_day_matters(const CrmParams *params)
+{
+	return params->from != CRM_DAY_MIN || params->to != CRM_DAY_MAX;
+}
+
+static int
+cohorts_words(const CrmParams *params)
+{
+	return crm_periods_words(params) + first_day_matters(params);
+}
+
+static inline void
+see_first(uint32_t *first, uint32_t word)
+{
+	if (*first == 0 || word < *first)
+		*first = word;
+}
+
+static void
+cohorts_add(uint32_t *state, const CrmParams *params, CrmDay day)
+{
+	crm_periods_add(state, params, day);
+	if (first_day_matters(params))
+		see_first(&state[crm_periods_words(params)], crm_word_from_day(day));
+}
+
+static void
+cohorts_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
+{
+	int words = crm_periods_words(params);
+
+	crm_periods_merge(state, other, words);
+	if (first_day_matters(params) && other[words] != 0)
+		see_first(&state[words], other[words]);
+}
+
+static void
+cohorts_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
+{
+	int		words = crm_periods_words(params);
+	int32_t first = crm_periods_next(state, words, CRM_PERIODS_ALL);
+	int32_t cohort;
+
+	if (first < 0)
+		return;
+	if (first_day_matters(params))
+	{
+		CrmDay day = crm_day_from_word(state[words]);
+
+		if (day < params->from || day > params->to)
+			return;
+	}
+	cohort = crm_period_index(params->as_of, (CrmUnit) params->option) - first;
+	totals->count[CRM_COHORTS_CUSTOMERS]++;
+	for (int32_t age = first; age >= 0;
+		 age = crm_periods_next(state, words, age))
+		crm_totals_cell(totals, cohort, first - age)
+			->count[CRM_COHORT_ACTIVE]++;
+}
+
 const CrmMetric crm_retention_cohorts = {
 	.name = "retention cohorts",
 	.code = 14,
-	.param = {[CRM_PARAM_AS_OF] = "as_of",
-			  [CRM_PARAM_FROM] = "cohort_from",
-			  [CRM_PARAM_TO] = "cohort_to",
-			  [CRM_PARAM_OPTION] = "unit"},
-	.absent = {.from = CRM_DAY_MIN, .to = CRM_DAY_MAX},
-	.cell_counts = 1,
-	.walk = cohorts_walk,
+	COHORTS_PARAMS,
+	.words = cohorts_words,
+	.add = cohorts_add,
+	.merge = cohorts_merge,
+	.fold = cohorts_fold,
+	.since = crm_periods_since,
+	.older = &crm_retention_cohorts_of_events,
+	.days = crm_periods_days,
 };
 
 /* ---- reading ------------------------------------------------------------- */

@@ -20,6 +20,8 @@ enum
 
 /* option is a CrmUnit; first days in [from, to] */
 extern const CrmMetric crm_retention_cohorts;
+/* the same where some events start and others return */
+extern const CrmMetric crm_retention_cohorts_of_events;
 
 typedef struct CrmCohortPoint
 {

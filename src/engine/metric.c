@@ -10,6 +10,7 @@
 #include "engine/keep.h"
 #include "engine/metric.h"
 #include "engine/repurchase.h"
+#include "engine/repurchase_periods.h"
 #include "engine/retention.h"
 #include "engine/returns.h"
 #include "engine/second.h"
@@ -39,6 +40,10 @@ static const CrmMetric *const metrics[] = {
 	&crm_aov_by_order_index,
 	&crm_arpu,
 	&crm_return_curve,
+	&crm_retention_cohorts_of_events,
+	&crm_growth_of_events,
+	&crm_repurchase_periods,
+	&crm_repurchase_periods_of_rows,
 };
 
 const CrmMetric *

@@ -17,6 +17,15 @@
  *
  *		rows of a customer --------------> events --walk--> totals of the group
  *
+ * And some have a state that answers for nearly all customers, and events for
+ * the rest.  Rows before the first day the state has room for go to a metric
+ * with events, and when all rows have come, so do the days in the states of
+ * the customers who have such rows:
+ *
+ *		rows since then --add--> state ----------fold--> totals of the group
+ *		                           | days                    ^
+ *		older rows -----------------------> events --walk----+
+ *
  * Invariants: a state of zeros has seen nothing, and once it has seen a row
  * its word 0 is never zero.  add and merge commute: the state depends on the
  * set of rows, not on their order or on how they were split.  fold and walk
@@ -68,6 +77,9 @@ typedef enum CrmMethod
 /* no state is larger */
 #define CRM_STATE_MAX_WORDS 1200
 
+/* no state has more days */
+#define CRM_METRIC_MAX_DAYS 256
+
 /* a customer's row, or several that came to the same */
 typedef struct CrmLogEvent
 {
@@ -104,6 +116,18 @@ typedef struct CrmMetric
 				  const CrmParams *params);
 	void (*fold)(const uint32_t *state, const CrmParams *params,
 				 CrmTotals *totals);
+	/* ... with room for rows since a day, CRM_DAY_MAX: for none at all ... */
+	CrmDay (*since)(const CrmParams *params);
+	/* ... those before it are kept for this one, with the same parameters, ... */
+	const struct CrmMetric *older;
+	/*
+	 * ... and it gets these days too: none of a customer without older rows.
+	 * NULL if it can do without, as what older rows say stands alone; then add
+	 * does not get them.
+	 */
+	size_t (*days)(const uint32_t *state, const CrmParams *params, CrmDay *day);
+	/* ... and the sum of all amounts, in the cell (0, 0) ... */
+	bool revenue;
 	/* ... or its events: by day, and if it wants amounts, in their order */
 	bool amounts;
 	void (*walk)(const CrmLogEvent *event, size_t count,

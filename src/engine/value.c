@@ -1,11 +1,13 @@
 /*
  * value.c
- *		Metrics over events with amounts, and growth.
+ *		Metrics over events with amounts, growth, and revenue per customer.
  *
  * Invariant: the sums of a customer's rows end up in cells whatever the class
  * of the customer, so that sales of all classes add up to all revenue.
  */
 #include "engine/value.h"
+
+#include "engine/periods.h"
 
 static inline bool
 is_order(const CrmLogEvent *event)
@@ -40,32 +42,74 @@ add_amount(CrmMoney *sum, const CrmLogEvent *event)
  *		         new   returning  dormant       resurrected  dormant
  */
 static void
+growth_step(CrmTotals *totals, int32_t last, int32_t period)
+{
+	if (period == last + 1)
+		crm_totals_cell(totals, period, 0)->count[CRM_GROWTH_RETURNING]++;
+	else
+	{
+		crm_totals_cell(totals, last + 1, 0)->count[CRM_GROWTH_DORMANT]++;
+		crm_totals_cell(totals, period, 0)->count[CRM_GROWTH_RESURRECTED]++;
+	}
+}
+
+static void
+growth_begin(CrmTotals *totals, int32_t first)
+{
+	totals->count[CRM_VALUE_CUSTOMERS]++;
+	crm_totals_cell(totals, first, 0)->count[CRM_GROWTH_NEW]++;
+}
+
+static void
+growth_end(CrmTotals *totals, int32_t last, int32_t now)
+{
+	if (last < now)
+		crm_totals_cell(totals, last + 1, 0)->count[CRM_GROWTH_DORMANT]++;
+}
+
+static void
 growth_walk(const CrmLogEvent *event, size_t count, const CrmParams *params,
 			CrmTotals *totals)
 {
 	CrmUnit unit = (CrmUnit) params->option;
-	int32_t now = crm_period_index(params->as_of, unit);
 	int32_t last = crm_period_index(event[0].day, unit);
 
-	totals->count[CRM_VALUE_CUSTOMERS]++;
-	crm_totals_cell(totals, last, 0)->count[CRM_GROWTH_NEW]++;
+	growth_begin(totals, last);
 	for (size_t i = 1; i < count; i++)
 	{
 		int32_t period = crm_period_index(event[i].day, unit);
 
 		if (period == last)
 			continue;
-		if (period == last + 1)
-			crm_totals_cell(totals, period, 0)->count[CRM_GROWTH_RETURNING]++;
-		else
-		{
-			crm_totals_cell(totals, last + 1, 0)->count[CRM_GROWTH_DORMANT]++;
-			crm_totals_cell(totals, period, 0)->count[CRM_GROWTH_RESURRECTED]++;
-		}
+		growth_step(totals, last, period);
 		last = period;
 	}
-	if (last < now)
-		crm_totals_cell(totals, last + 1, 0)->count[CRM_GROWTH_DORMANT]++;
+	growth_end(totals, last, crm_period_index(params->as_of, unit));
+}
+
+static void
+growth_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
+{
+	crm_periods_merge(state, other, crm_periods_words(params));
+}
+
+static void
+growth_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
+{
+	int		words = crm_periods_words(params);
+	int32_t now = crm_period_index(params->as_of, (CrmUnit) params->option);
+	int32_t last = crm_periods_next(state, words, CRM_PERIODS_ALL);
+	int32_t age;
+
+	if (last < 0)
+		return;
+	growth_begin(totals, now - last);
+	while ((age = crm_periods_next(state, words, last)) >= 0)
+	{
+		growth_step(totals, now - last, now - age);
+		last = age;
+	}
+	growth_end(totals, now - last, now);
 }
 
 /* periods in which nothing happened are there too */
@@ -92,12 +136,27 @@ growth_close(const CrmParams *params, CrmTotals *totals)
 		(void) crm_totals_cell(totals, period, 0);
 }
 
+const CrmMetric crm_growth_of_events = {
+	.name = "growth accounting of events",
+	.code = 24,
+	.param = {[CRM_PARAM_AS_OF] = "as_of", [CRM_PARAM_OPTION] = "unit"},
+	.cell_counts = 4,
+	.walk = growth_walk,
+	.close = growth_close,
+};
+
 const CrmMetric crm_growth = {
 	.name = "growth accounting",
 	.code = 18,
 	.param = {[CRM_PARAM_AS_OF] = "as_of", [CRM_PARAM_OPTION] = "unit"},
 	.cell_counts = 4,
-	.walk = growth_walk,
+	.words = crm_periods_words,
+	.add = crm_periods_add,
+	.merge = growth_merge,
+	.fold = growth_fold,
+	.since = crm_periods_since,
+	.older = &crm_growth_of_events,
+	.days = crm_periods_days,
 	.close = growth_close,
 };
 
@@ -220,22 +279,44 @@ const CrmMetric crm_aov_by_order_index = {
 
 /* ---- revenue per customer ------------------------------------------------ */
 
-static void
-arpu_walk(const CrmLogEvent *event, size_t count, const CrmParams *params,
-		  CrmTotals *totals)
+static int
+arpu_words(const CrmParams *params)
 {
-	CrmMoney *sum = crm_cell_sum(totals, crm_totals_cell(totals, 0, 0));
-
 	(void) params;
-	totals->count[CRM_VALUE_CUSTOMERS] += first_order(event, count) < count;
-	for (size_t i = 0; i < count; i++)
-		add_amount(sum, &event[i]);
+	return 1;
 }
 
+static void
+arpu_add(uint32_t *state, const CrmParams *params, CrmDay day)
+{
+	(void) params;
+	(void) day;
+	state[0] = 1;
+}
+
+static void
+arpu_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
+{
+	(void) params;
+	state[0] |= other[0];
+}
+
+static void
+arpu_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
+{
+	(void) state;
+	(void) params;
+	totals->count[CRM_VALUE_CUSTOMERS]++;
+}
+
+/* only the customers are kept one by one: revenue is the group's sum */
 const CrmMetric crm_arpu = {
 	.name = "average revenue per user",
 	.code = 22,
 	.cell_sums = 1,
-	.amounts = true,
-	.walk = arpu_walk,
+	.words = arpu_words,
+	.add = arpu_add,
+	.merge = arpu_merge,
+	.fold = arpu_fold,
+	.revenue = true,
 };

@@ -27,6 +27,7 @@ enum
 };
 
 extern const CrmMetric crm_growth;
+extern const CrmMetric crm_growth_of_events;
 
 /* counts and the one sum, revenue, of the cells of the two below */
 enum

@@ -27,6 +27,7 @@
 #include "utils/typcache.h"
 
 #include "compat.h"
+#include "customers/beside.h"
 #include "engine/rate.h"
 #include "functions/agg.h"
 
@@ -193,6 +194,17 @@ crm_agg_watch_files(FunctionCallInfo fcinfo, CrmCustomers *customers)
 	AggRegisterCallback(fcinfo, close_files, PointerGetDatum(customers));
 }
 
+/* its own and those beside it */
+static void
+watch_all_files(FunctionCallInfo fcinfo, CrmCustomers *customers)
+{
+	if (customers->files_open)
+		crm_agg_watch_files(fcinfo, customers);
+	if (customers->beside != NULL && customers->beside->older != NULL &&
+		customers->beside->older->files_open)
+		crm_agg_watch_files(fcinfo, customers->beside->older);
+}
+
 void
 crm_agg_add_text(CrmCustomers *customers, Datum value, CrmDay day)
 {
@@ -226,8 +238,9 @@ start_from_wire(FunctionCallInfo fcinfo, const CrmWire *wire)
 }
 
 static void
-combine_wire(FunctionCallInfo fcinfo, CrmCustomers *state, CrmWire *wire)
+combine_parcel(CrmCustomers *state, const CrmParcel *parcel)
 {
+	const CrmWire	*wire = crm_parcel_wire(parcel);
 	bool			 params_null;
 	const CrmParams *params = crm_wire_params(wire, &params_null);
 
@@ -236,7 +249,7 @@ combine_wire(FunctionCallInfo fcinfo, CrmCustomers *state, CrmWire *wire)
 		crm_wire_key_kind(wire) != state->query->key_kind)
 		elog(ERROR, "states of different aggregates cannot be combined");
 	if (!params_null)
-		crm_customers_merge_wire(state, wire);
+		crm_parcel_merge(state, parcel);
 }
 
 static CrmCustomers *
@@ -254,7 +267,10 @@ combine_customers(FunctionCallInfo fcinfo, CrmCustomers *state,
 	}
 	crm_agg_compare_params(state, &other->params, other->params_null);
 	if (!other->params_null)
+	{
 		crm_customers_merge(state, other);
+		crm_beside_merge(state, other);
+	}
 	return state;
 }
 
@@ -271,19 +287,18 @@ crm_customers_combine(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(state);
 	}
-	if (crm_is_wire(PG_GETARG_POINTER(1)))
+	if (crm_is_parcel(PG_GETARG_POINTER(1)))
 	{
-		CrmWire *wire = (CrmWire *) PG_GETARG_POINTER(1);
+		CrmParcel *parcel = (CrmParcel *) PG_GETARG_POINTER(1);
 
 		if (state == NULL)
-			state = start_from_wire(fcinfo, wire);
-		combine_wire(fcinfo, state, wire);
+			state = start_from_wire(fcinfo, crm_parcel_wire(parcel));
+		combine_parcel(state, parcel);
 	}
 	else
 		state = combine_customers(fcinfo, state,
 								  (CrmCustomers *) PG_GETARG_POINTER(1));
-	if (state->files_open)
-		crm_agg_watch_files(fcinfo, state);
+	watch_all_files(fcinfo, state);
 	PG_RETURN_POINTER(state);
 }
 
@@ -295,9 +310,8 @@ crm_customers_serial(PG_FUNCTION_ARGS)
 
 	(void) aggregate_context(fcinfo);
 	state = (CrmCustomers *) PG_GETARG_POINTER(0);
-	bytes = crm_customers_serialize(state);
-	if (state->files_open)
-		crm_agg_watch_files(fcinfo, state);
+	bytes = crm_parcel_serialize(state);
+	watch_all_files(fcinfo, state);
 	PG_RETURN_BYTEA_P(bytes);
 }
 
@@ -309,7 +323,7 @@ crm_customers_deserial(PG_FUNCTION_ARGS)
 	(void) aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
 	PG_RETURN_POINTER(
-		crm_wire_open(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
+		crm_parcel_open(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
 }
 
 /* ---- rates --------------------------------------------------------------- */

@@ -16,7 +16,7 @@
 #include "utils/date.h"
 
 #include "compat.h"
-#include "customers/log.h"
+#include "customers/beside.h"
 #include "functions/agg.h"
 #include "functions/numeric_money.h"
 
@@ -292,13 +292,15 @@ event_kind(FunctionCallInfo fcinfo, const CrmAgg *agg)
 	return kind;
 }
 
+/* to the group's log, or to that of the older rows beside its table */
 static inline void
 add_to_log(FunctionCallInfo fcinfo, const CrmAgg *agg, CrmCustomers *customers,
 		   const CrmLogRow *row)
 {
-	Datum  value = PG_GETARG_DATUM(1);
-	text  *plain = NULL;
-	CrmKey key;
+	CrmCustomers *owner = customers;
+	Datum		  value = PG_GETARG_DATUM(1);
+	text		 *plain = NULL;
+	CrmKey		  key;
 
 	if (agg->key_kind == CRM_KEY_BIGINT)
 		key = crm_key_from_bigint(DatumGetInt64(value));
@@ -313,11 +315,41 @@ add_to_log(FunctionCallInfo fcinfo, const CrmAgg *agg, CrmCustomers *customers,
 		plain = DatumGetTextPP(value);
 		key = crm_key_from_text(VARDATA_ANY(plain), VARSIZE_ANY_EXHDR(plain));
 	}
-	crm_log_add(customers, &key, row);
+	if (customers->log != NULL)
+		crm_log_add(customers, &key, row);
+	else
+	{
+		crm_beside_add_older(customers, &key, row);
+		owner = customers->beside->older;
+	}
 	if (plain != NULL && plain != (text *) DatumGetPointer(value))
 		pfree(plain);
-	if (unlikely(customers->files_open))
-		crm_agg_watch_files(fcinfo, customers);
+	if (unlikely(owner->files_open))
+		crm_agg_watch_files(fcinfo, owner);
+}
+
+/* false if the table needs to know nothing of it */
+static bool
+add_older(FunctionCallInfo fcinfo, const CrmAgg *agg, const CrmMetric *metric,
+		  CrmCustomers *customers, CrmDay day)
+{
+	CrmLogRow row = {.day = day, .kind = CRM_LOG_START | CRM_LOG_RETURN};
+
+	add_to_log(fcinfo, agg, customers, &row);
+	return metric->days != NULL && crm_beside(customers)->since != CRM_DAY_MAX;
+}
+
+/* false if it is a refund, which makes nobody a customer */
+static inline bool
+add_amount(FunctionCallInfo fcinfo, const CrmAgg *agg, CrmCustomers *customers)
+{
+	CrmMoney amount;
+
+	if (PG_ARGISNULL(agg->amount))
+		return true;
+	amount = crm_money_from_numeric_datum(PG_GETARG_DATUM(agg->amount));
+	crm_beside_add_amount(customers, amount);
+	return crm_money_sign(amount) >= 0;
 }
 
 static inline void
@@ -328,6 +360,12 @@ add_row(FunctionCallInfo fcinfo, const CrmAgg *agg, const CrmMetric *metric,
 
 	if (metric->walk == NULL)
 	{
+		if (crm_wants_beside(metric) &&
+			unlikely(day < crm_beside(customers)->since) &&
+			!add_older(fcinfo, agg, metric, customers, day))
+			return;
+		if (metric->revenue && !add_amount(fcinfo, agg, customers))
+			return;
 		crm_agg_add(fcinfo, agg, customers, day);
 		return;
 	}

@@ -38,6 +38,7 @@ CRM_AGG_ACCUM(retention_curve, crm_retention_curve);
 CRM_AGG_ACCUM(retention_curve_kinds, crm_retention_curve_of_kinds);
 CRM_AGG_ACCUM(retention_cohorts, crm_retention_cohorts);
 CRM_AGG_ACCUM(return_curve, crm_return_curve);
+CRM_AGG_ACCUM(retention_cohorts_kinds, crm_retention_cohorts_of_events);
 
 /* crmlife.retention_point[]: n, eligible, retained, rate */
 Datum

@@ -388,7 +388,7 @@ check_cohorts(void)
 		int64_t		   points = 0, customers = 0;
 
 		random_group(true);
-		run(&crm_retention_cohorts);
+		run(&crm_retention_cohorts_of_events);
 		for (; crm_cohort_next(&totals, &params, &walk, &point); points++)
 		{
 			check_cohort_point(&point);

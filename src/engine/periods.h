@@ -1,0 +1,62 @@
+/*
+ * periods.h
+ *		The periods in which a customer was active, as a map of bits.
+ *
+ * The map ends with the period of as_of and goes back as far as it has bits:
+ *
+ *		word 0                                word 1
+ *		seen | older | age 0, 1, 2 ... 29 |   age 30, 31 ... 61   | ...
+ *
+ *		age = period of as_of - period of the row
+ *
+ * How many words there are depends on the unit alone: some eight years of
+ * months.  A row before the map's first day sets "older" and no more, so it
+ * has to be kept elsewhere (CrmMetric.older).  Days have no map: three years
+ * of them would take more memory than the rows themselves.
+ *
+ * Invariant: of rows since the map's first day, the map holds exactly the
+ * periods; it depends on no other customer and no other row, so that maps of
+ * the same customer merge by OR.
+ */
+#ifndef CRM_PERIODS_H
+#define CRM_PERIODS_H
+
+#include "metric.h"
+
+#define CRM_PERIODS_SEEN UINT32_C(1)
+#define CRM_PERIODS_OLDER UINT32_C(2)
+#define CRM_PERIODS_FLAGS 2
+#define CRM_PERIODS_WORD_BITS 32
+/* below this age are all */
+#define CRM_PERIODS_ALL (INT32_MAX - CRM_PERIODS_FLAGS)
+
+/* words of a map and the number of its periods, 0 for days */
+extern int crm_periods_words(const CrmParams *params);
+extern int crm_periods_count(const CrmParams *params);
+/* the map's first day; CRM_DAY_MAX if no row goes into it */
+extern CrmDay crm_periods_since(const CrmParams *params);
+
+/* periods from the row's to that of as_of */
+static inline int32_t
+crm_periods_age(const CrmParams *params, CrmDay day)
+{
+	CrmUnit unit = (CrmUnit) params->option;
+
+	return crm_period_index(params->as_of, unit) - crm_period_index(day, unit);
+}
+
+static inline bool
+crm_periods_older(const uint32_t *map)
+{
+	return (map[0] & CRM_PERIODS_OLDER) != 0;
+}
+
+extern void crm_periods_add(uint32_t *map, const CrmParams *params, CrmDay day);
+extern void crm_periods_merge(uint32_t *map, const uint32_t *other, int words);
+/* the largest age below `below`, -1 if there is none: from the first one on */
+extern int32_t crm_periods_next(const uint32_t *map, int words, int32_t below);
+/* the first day of each period, if the customer has older rows, else none */
+extern size_t
+crm_periods_days(const uint32_t *map, const CrmParams *params, CrmDay *day);
+
+#endif /* CRM_PERIODS_H */

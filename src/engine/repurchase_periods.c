@@ -1,0 +1,124 @@
+/*
+ * repurchase_periods.c
+ *		Two maps of periods: those in which an order was seen, and those in
+ *		which another one was.
+ *
+ *		word 0 .. words - 1         once
+ *		word words .. 2 * words - 1 again
+ *
+ * Invariant: what is set in the second map is set in the first.  A period
+ * stands alone, so the rows before the maps are counted by themselves.
+ */
+#include "engine/repurchase_periods.h"
+
+#include "engine/periods.h"
+
+static void
+count_customer(CrmTotals *totals, int32_t period, bool again)
+{
+	CrmCell *cell = crm_totals_cell(totals, period, 0);
+
+	cell->count[CRM_REPURCHASE_PERIOD_CUSTOMERS]++;
+	cell->count[CRM_REPURCHASE_PERIOD_REPEATED] += again;
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+static void
+rows_walk(const CrmLogEvent *event, size_t count, const CrmParams *params,
+		  CrmTotals *totals)
+{
+	CrmUnit unit = (CrmUnit) params->option;
+	size_t	i = 0;
+
+	while (i < count)
+	{
+		int32_t period = crm_period_index(event[i].day, unit);
+		size_t	first = i;
+
+		while (i < count && crm_period_index(event[i].day, unit) == period)
+			i++;
+		count_customer(totals, period, i - first >= 2);
+	}
+}
+
+/* amounts: none are given, but where there are, no row is left out */
+const CrmMetric crm_repurchase_periods_of_rows = {
+	.name = "repurchase by periods of rows",
+	.code = 26,
+	.param = {[CRM_PARAM_AS_OF] = "as_of", [CRM_PARAM_OPTION] = "unit"},
+	.cell_counts = 2,
+	.amounts = true,
+	.walk = rows_walk,
+};
+
+/* ---- maps ---------------------------------------------------------------- */
+
+static int
+maps_words(const CrmParams *params)
+{
+	return 2 * crm_periods_words(params);
+}
+
+static void
+maps_add(uint32_t *state, const CrmParams *params, CrmDay day)
+{
+	uint32_t  bit = (uint32_t) crm_periods_age(params, day) + CRM_PERIODS_FLAGS;
+	uint32_t  words = (uint32_t) crm_periods_words(params);
+	uint32_t  mask = UINT32_C(1) << bit % CRM_PERIODS_WORD_BITS;
+	uint32_t *once;
+
+	state[0] |= CRM_PERIODS_SEEN;
+	if (bit / CRM_PERIODS_WORD_BITS >= words)
+		return;
+	once = &state[bit / CRM_PERIODS_WORD_BITS];
+	once[words] |= *once & mask;
+	*once |= mask;
+}
+
+static void
+maps_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
+{
+	int words = crm_periods_words(params);
+
+	for (int word = 0; word < words; word++)
+	{
+		uint32_t both = state[word] & other[word];
+
+		if (word == 0)
+			both &= ~CRM_PERIODS_SEEN;
+		state[words + word] |= other[words + word] | both;
+		state[word] |= other[word];
+	}
+}
+
+static void
+maps_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
+{
+	int		words = crm_periods_words(params);
+	int32_t now = crm_period_index(params->as_of, (CrmUnit) params->option);
+	int32_t age = CRM_PERIODS_ALL;
+
+	while ((age = crm_periods_next(state, words, age)) >= 0)
+	{
+		uint32_t bit = (uint32_t) age + CRM_PERIODS_FLAGS;
+
+		count_customer(totals, now - age,
+					   state[words + bit / CRM_PERIODS_WORD_BITS] >>
+							   bit % CRM_PERIODS_WORD_BITS &
+						   1);
+	}
+}
+
+const CrmMetric crm_repurchase_periods = {
+	.name = "repurchase by periods",
+	.code = 25,
+	.param = {[CRM_PARAM_AS_OF] = "as_of", [CRM_PARAM_OPTION] = "unit"},
+	.cell_counts = 2,
+	.words = maps_words,
+	.add = maps_add,
+	.merge = maps_merge,
+	.fold = maps_fold,
+	.since = crm_periods_since,
+	.older = &crm_repurchase_periods_of_rows,
+};
