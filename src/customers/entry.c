@@ -222,8 +222,13 @@ look_ahead(CrmMerge *merge, CrmCustomers *customers, uint64 hash)
 	double in_the_end = merge->before + added / share * 1.02 + LOOK_AHEAD_EVERY;
 
 	CHECK_FOR_INTERRUPTS();
-	if (in_the_end <= customers->max ||
-		(in_the_end < 0x1p40 &&
+	if (in_the_end <= customers->max)
+		return;
+	/* a little at a time would be a move of all for every little */
+	if (in_the_end < 0x1p40 &&
+		(crm_table_reserve(
+			 customers,
+			 Max((uint64) in_the_end, customers->max + customers->max / 2)) ||
 		 crm_table_reserve(customers, (uint64) in_the_end)))
 		return;
 	crm_spill_table(customers);
