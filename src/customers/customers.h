@@ -5,8 +5,8 @@
  * One CrmCustomers is one group of one aggregate: a hash table whose slots lie
  * in the order of the customers' hashes, and what stands around it:
  *
- *		add --> pending (32 keys, hashed and prefetched)
- *		           |  flush
+ *		add --> pending: rows by the part of the table they belong to
+ *		           |  part full
  *		           v
  *		        slots: [hash | rest | state] ...   <-- merge (another process)
  *		           |  budget full                       or a partition's entries
@@ -44,9 +44,6 @@
 #include "customers/key.h"
 #include "engine/metric.h"
 
-#define CRM_BATCH 32
-#define CRM_BATCH_TEXT 2048
-
 /* what all groups of one aggregate in one query share */
 typedef struct CrmCustomersQuery
 {
@@ -58,20 +55,15 @@ typedef struct CrmCustomersQuery
 	Size used;
 } CrmCustomersQuery;
 
-/* rows whose slots are on their way into the cache */
+/* rows on their way into the table, by the part of it they belong to (pending.c) */
+#define CRM_PENDING_BYTES 8192
+
 typedef struct CrmPending
 {
-	int	   count;
-	int	   text_used;
-	uint64 hash[CRM_BATCH];
-	union
-	{
-		uint64		rest[CRM_BATCH];
-		const char *bytes[CRM_BATCH];
-	};
-	uint32 length[CRM_BATCH];
-	CrmDay day[CRM_BATCH];
-	char   text[FLEXIBLE_ARRAY_MEMBER]; /* CRM_BATCH_TEXT, for text keys */
+	int	   parts;
+	int	   shift;  /* a hash's part is what this leaves of it */
+	char  *rows;   /* CRM_PENDING_BYTES for each part */
+	uint32 used[]; /* of each part */
 } CrmPending;
 
 typedef struct CrmArena	 CrmArena;
@@ -142,8 +134,14 @@ extern void crm_customers_merge(CrmCustomers *customers, CrmCustomers *other);
 extern void
 crm_customers_put(CrmCustomers *customers, const CrmKey *key, CrmDay day);
 extern void crm_customers_flush(CrmCustomers *customers);
+extern void crm_customers_flush_part(CrmCustomers *customers, int part);
 extern void crm_customers_add_text(CrmCustomers *customers, const char *bytes,
 								   uint32 length, CrmDay day);
+
+/* a pending row: hash, day, and the rest of a uuid, or a text's length */
+#define CRM_KEY_ROW_BYTES(kind)        \
+	(sizeof(uint64) + sizeof(CrmDay) + \
+	 ((kind) == CRM_KEY_UUID ? sizeof(uint64) : 0))
 
 /* where the search for a hash starts */
 static inline char *
@@ -156,25 +154,38 @@ crm_customers_place(const CrmCustomers *customers, uint64 hash)
 	return customers->slots + index * customers->slot_size;
 }
 
+static inline int
+crm_pending_part(const CrmCustomers *customers, uint64 hash)
+{
+	/* in two steps: with a single part all 64 bits are to go */
+	return (int) (hash << customers->hash_shift >> 1 >>
+				  customers->pending->shift);
+}
+
 /* one row of a bigint or uuid customer */
-static inline void
-crm_customers_add(CrmCustomers *customers, const CrmKey *key, CrmDay day)
+static pg_attribute_always_inline void
+crm_customers_add(CrmCustomers *customers, CrmKeyKind kind, const CrmKey *key,
+				  CrmDay day)
 {
 	CrmPending *pending = customers->pending;
-	int			i;
+	uint32		size = CRM_KEY_ROW_BYTES(kind);
+	int			part;
+	char	   *to;
 
 	if (pending == NULL)
 	{
 		crm_customers_put(customers, key, day);
 		return;
 	}
-	i = pending->count++;
-	pending->hash[i] = key->hash;
-	pending->rest[i] = key->rest;
-	pending->day[i] = day;
-	__builtin_prefetch(crm_customers_place(customers, key->hash), 1);
-	if (i == CRM_BATCH - 1)
-		crm_customers_flush(customers);
+	part = crm_pending_part(customers, key->hash);
+	to = pending->rows + part * CRM_PENDING_BYTES + pending->used[part];
+	crm_store64(to, key->hash);
+	memcpy(to + sizeof(uint64), &day, sizeof(day));
+	if (kind == CRM_KEY_UUID)
+		crm_store64(to + sizeof(uint64) + sizeof(day), key->rest);
+	pending->used[part] += size;
+	if (pending->used[part] > CRM_PENDING_BYTES - size)
+		crm_customers_flush_part(customers, part);
 }
 
 #endif /* CRM_CUSTOMERS_H */

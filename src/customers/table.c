@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "customers/find.h"
 #include "customers/log.h"
 #include "customers/table.h"
 
@@ -31,8 +32,6 @@
 #define INSIDE_MIN_SLOTS 3
 #define INSIDE_MAX_SLOTS 9
 
-/* from this size on, memory is slower than hashing: batch and prefetch */
-#define PENDING_MIN_BYTES (64 * 1024)
 /* a table up to this size, or this count, may grow whatever the budget */
 #define FREE_BYTES (64 * 1024)
 #define FREE_CUSTOMERS 64
@@ -197,8 +196,8 @@ arena_extend(CrmCustomers *customers, Size needed)
 							customers->hash_shift < MAX_HASH_SHIFT;
 }
 
-static const CrmArenaKey *
-arena_copy(CrmCustomers *customers, const CrmKey *key)
+const CrmArenaKey *
+crm_arena_copy(CrmCustomers *customers, const CrmKey *key)
 {
 	Size		 size = offsetof(CrmArenaKey, bytes) + key->length;
 	CrmArenaKey *copy;
@@ -231,75 +230,19 @@ arena_free(CrmCustomers *customers)
 
 /* ---- find ---------------------------------------------------------------- */
 
-static pg_attribute_always_inline bool
-same_key(CrmKeyKind kind, const char *slot, const CrmKey *key)
-{
-	if (crm_load64(slot) != key->hash)
-		return false;
-	if (kind == CRM_KEY_UUID)
-		return crm_load64(slot + sizeof(uint64)) == key->rest;
-	if (kind == CRM_KEY_TEXT)
-	{
-		const CrmArenaKey *text = crm_slot_text(slot);
-
-		return text->length == key->length &&
-			   memcmp(text->bytes, key->bytes, key->length) == 0;
-	}
-	return true;
-}
-
-static pg_attribute_always_inline void
-write_key(CrmCustomers *customers, CrmKeyKind kind, char *slot,
-		  const CrmKey *key)
-{
-	crm_store64(slot, key->hash);
-	if (kind == CRM_KEY_UUID)
-		crm_store64(slot + sizeof(uint64), key->rest);
-	if (kind == CRM_KEY_TEXT)
-	{
-		const CrmArenaKey *text = arena_copy(customers, key);
-
-		memcpy(slot + sizeof(uint64), &text, sizeof(text));
-	}
-}
-
-/* NULL when a new customer would need the last slot */
-static pg_attribute_always_inline uint32 *
-find(CrmCustomers *customers, CrmKeyKind kind, const CrmKey *key)
-{
-	char  *slot = crm_customers_place(customers, key->hash);
-	uint32 slot_size = customers->slot_size;
-
-	for (;; slot += slot_size)
-	{
-		uint32 *state = crm_slot_state(customers, slot);
-
-		if (*state == 0)
-		{
-			if (unlikely(slot == customers->last))
-				return NULL;
-			write_key(customers, kind, slot, key);
-			customers->count++;
-			return state;
-		}
-		if (same_key(kind, slot, key))
-			return state;
-	}
-}
-
 static uint32 *
 find_any(CrmCustomers *customers, const CrmKey *key)
 {
 	switch (customers->query->key_kind)
 	{
 		case CRM_KEY_BIGINT:
-			return find(customers, CRM_KEY_BIGINT, key);
+			return crm_find(customers, CRM_KEY_BIGINT, key);
 		case CRM_KEY_UUID:
-			return find(customers, CRM_KEY_UUID, key);
+			return crm_find(customers, CRM_KEY_UUID, key);
 		case CRM_KEY_TEXT:
 			break;
 	}
-	return find(customers, CRM_KEY_TEXT, key);
+	return crm_find(customers, CRM_KEY_TEXT, key);
 }
 
 /* ---- grow ---------------------------------------------------------------- */
@@ -393,19 +336,6 @@ move_all(CrmCustomers *customers, uint64 end)
 	pfree(block);
 }
 
-static void
-start_pending(CrmCustomers *customers)
-{
-	Size bytes = offsetof(CrmPending, text);
-
-	if (customers->query->key_kind == CRM_KEY_TEXT)
-		bytes += CRM_BATCH_TEXT;
-	customers->pending = MemoryContextAlloc(customers->context, bytes);
-	customers->pending->count = 0;
-	customers->pending->text_used = 0;
-	crm_customers_account(customers, bytes);
-}
-
 /* give the table this capacity, larger than it has */
 static void
 grow(CrmCustomers *customers, uint64 capacity)
@@ -418,9 +348,7 @@ grow(CrmCustomers *customers, uint64 capacity)
 	customers->max = capacity - capacity / 4;
 	if (customers->count > 0)
 		move_all(customers, end);
-	if (customers->pending == NULL &&
-		table_bytes(customers) >= PENDING_MIN_BYTES)
-		start_pending(customers);
+	crm_pending_fit(customers, table_bytes(customers));
 }
 
 /* may the table be of so many bytes, for so many entries? */
@@ -468,8 +396,8 @@ reserve_the_rest(CrmCustomers *customers, uint64 needed)
 	return crm_table_reserve(customers, entries);
 }
 
-static void
-make_room(CrmCustomers *customers, uint64 extra)
+void
+crm_table_make_room(CrmCustomers *customers, uint64 extra)
 {
 	uint64 needed = customers->count + extra;
 	uint64 more = table_bytes(customers) < DOUBLE_BYTES ? customers->max
@@ -492,9 +420,9 @@ crm_table_reach(CrmCustomers *customers, const CrmKey *key)
 	uint32 *state;
 
 	if (unlikely(customers->count >= customers->max || customers->arena_full))
-		make_room(customers, 1);
+		crm_table_make_room(customers, 1);
 	while ((state = find_any(customers, key)) == NULL)
-		make_room(customers, 1);
+		crm_table_make_room(customers, 1);
 	return state;
 }
 
@@ -609,118 +537,4 @@ crm_table_visit_in_order(const CrmCustomers *customers, CrmVisitor visitor,
 			cluster_visit(&cluster, customers, visitor, argument);
 	}
 	pfree(cluster.slot);
-}
-
-/* ---- rows ---------------------------------------------------------------- */
-
-void
-crm_customers_put(CrmCustomers *customers, const CrmKey *key, CrmDay day)
-{
-	uint32 *state = crm_table_reach(customers, key);
-
-	customers->query->metric->add(state, &customers->params, day);
-}
-
-/*
- * Bring the keys that are compared into the cache too: those of the first
- * slot with the same hash, nearly always the customer's own.
- */
-static void
-prefetch_texts(CrmCustomers *customers)
-{
-	CrmPending *pending = customers->pending;
-
-	for (int i = 0; i < pending->count; i++)
-	{
-		char *slot = crm_customers_place(customers, pending->hash[i]);
-
-		while (*crm_slot_state(customers, slot) != 0 &&
-			   crm_load64(slot) != pending->hash[i])
-			slot += customers->slot_size;
-		if (*crm_slot_state(customers, slot) != 0)
-			__builtin_prefetch(crm_slot_text(slot));
-	}
-}
-
-static pg_attribute_always_inline void
-flush_keys(CrmCustomers *customers, CrmKeyKind kind)
-{
-	CrmPending *pending = customers->pending;
-	void (*add)(uint32_t *, const CrmParams *, CrmDay) =
-		customers->query->metric->add;
-
-	for (int i = 0; i < pending->count; i++)
-	{
-		CrmKey	key = {.hash = pending->hash[i]};
-		uint32 *state;
-
-		if (kind == CRM_KEY_UUID)
-			key.rest = pending->rest[i];
-		if (kind == CRM_KEY_TEXT)
-		{
-			key.bytes = pending->bytes[i];
-			key.length = pending->length[i];
-		}
-		state = find(customers, kind, &key);
-		if (unlikely(state == NULL))
-			state = crm_table_reach(customers, &key);
-		add(state, &customers->params, pending->day[i]);
-	}
-}
-
-void
-crm_customers_flush(CrmCustomers *customers)
-{
-	CrmPending *pending = customers->pending;
-
-	if (pending == NULL || pending->count == 0)
-		return;
-	if (unlikely(customers->count + CRM_BATCH > customers->max ||
-				 customers->arena_full))
-		make_room(customers, CRM_BATCH);
-	switch (customers->query->key_kind)
-	{
-		case CRM_KEY_BIGINT:
-			flush_keys(customers, CRM_KEY_BIGINT);
-			break;
-		case CRM_KEY_UUID:
-			flush_keys(customers, CRM_KEY_UUID);
-			break;
-		case CRM_KEY_TEXT:
-			prefetch_texts(customers);
-			flush_keys(customers, CRM_KEY_TEXT);
-			break;
-	}
-	pending->count = 0;
-	pending->text_used = 0;
-}
-
-/* a key's bytes may be gone when the batch is flushed, so they are copied */
-void
-crm_customers_add_text(CrmCustomers *customers, const char *bytes,
-					   uint32 length, CrmDay day)
-{
-	CrmKey		key = crm_key_from_text(bytes, length);
-	CrmPending *pending = customers->pending;
-	char	   *copy;
-	int			i;
-
-	if (pending != NULL && length > CRM_BATCH_TEXT - pending->text_used)
-		crm_customers_flush(customers);
-	if (pending == NULL || length > CRM_BATCH_TEXT)
-	{
-		crm_customers_put(customers, &key, day);
-		return;
-	}
-	copy = pending->text + pending->text_used;
-	memcpy(copy, bytes, length);
-	pending->text_used += length;
-	i = pending->count++;
-	pending->hash[i] = key.hash;
-	pending->bytes[i] = copy;
-	pending->length[i] = length;
-	pending->day[i] = day;
-	__builtin_prefetch(crm_customers_place(customers, key.hash), 1);
-	if (i == CRM_BATCH - 1)
-		crm_customers_flush(customers);
 }

@@ -56,6 +56,10 @@ crm_slot_key(const CrmCustomers *customers, const char *slot)
 /* bytes more, or less: what all groups have together is limited */
 extern void crm_customers_account(CrmCustomers *customers, Size bytes);
 extern void crm_customers_unaccount(CrmCustomers *customers, Size bytes);
+extern const CrmArenaKey *
+crm_arena_copy(CrmCustomers *customers, const CrmKey *key);
+/* room for so many more; the table may be written to the partitions for that */
+extern void crm_table_make_room(CrmCustomers *customers, uint64 extra);
 /* the state of a customer, new or known; makes room if need be */
 extern uint32 *crm_table_reach(CrmCustomers *customers, const CrmKey *key);
 /* room for so many customers at once; false if the budget does not allow it */
@@ -73,6 +77,9 @@ extern void crm_table_visit(const CrmCustomers *customers, CrmVisitor visitor,
 							void *argument);
 extern void crm_table_visit_in_order(const CrmCustomers *customers,
 									 CrmVisitor visitor, void *argument);
+
+/* pending.c: the rows' buffers as a table of so many bytes wants them */
+extern void crm_pending_fit(CrmCustomers *customers, Size table_bytes);
 
 /* spill.c */
 /* write all customers to the partitions and clear the table */

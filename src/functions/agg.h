@@ -96,12 +96,12 @@ crm_agg_add(FunctionCallInfo fcinfo, const CrmAgg *agg, CrmCustomers *customers,
 	if (agg->key_kind == CRM_KEY_BIGINT)
 	{
 		key = crm_key_from_bigint(DatumGetInt64(value));
-		crm_customers_add(customers, &key, day);
+		crm_customers_add(customers, CRM_KEY_BIGINT, &key, day);
 	}
 	else if (agg->key_kind == CRM_KEY_UUID)
 	{
 		key = crm_key_from_uuid(DatumGetUUIDP(value));
-		crm_customers_add(customers, &key, day);
+		crm_customers_add(customers, CRM_KEY_UUID, &key, day);
 	}
 	else
 		crm_agg_add_text(customers, value, day);

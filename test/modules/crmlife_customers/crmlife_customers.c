@@ -56,17 +56,17 @@ add_row(CrmCustomers *customers, int kind, int64 id, CrmDay day)
 	{
 		case CROWDED:
 			key = (CrmKey){.hash = id % 2 ? (uint64) id : ~(uint64) id};
-			crm_customers_add(customers, &key, day);
+			crm_customers_add(customers, CRM_KEY_BIGINT, &key, day);
 			break;
 		case CRM_KEY_BIGINT:
 			key = crm_key_from_bigint(id % 2 ? id : -id);
-			crm_customers_add(customers, &key, day);
+			crm_customers_add(customers, CRM_KEY_BIGINT, &key, day);
 			break;
 		case CRM_KEY_UUID:
 			memset(&uuid, 0, sizeof(uuid));
 			memcpy(uuid.data + (id % 2) * 8, &id, sizeof(id));
 			key = crm_key_from_uuid(&uuid);
-			crm_customers_add(customers, &key, day);
+			crm_customers_add(customers, CRM_KEY_UUID, &key, day);
 			break;
 		case CRM_KEY_TEXT:
 			length = snprintf(text, sizeof(text), "%lld", (long long) id);
