@@ -54,4 +54,13 @@ crm_primary_key_index(Relation relation)
 #endif
 }
 
+/* catalog/index.h is included where this is used */
+#if PG_VERSION_NUM >= 170000
+#define crm_reindex_relation(relation, flags, params) \
+	reindex_relation(NULL, relation, flags, params)
+#else
+#define crm_reindex_relation(relation, flags, params) \
+	reindex_relation(relation, flags, params)
+#endif
+
 #endif /* CRM_COMPAT_H */

@@ -116,7 +116,7 @@ typedef struct CrmGatherItem
 {
 	uint64		hash;
 	const Head *row;
-} Item;
+} CrmGatherItem;
 
 struct CrmGather
 {
@@ -133,16 +133,16 @@ struct CrmGather
 	BufFile		 *file;
 
 	/* the walk */
-	int			  partition; /* at hand; -1: none yet */
-	MemoryContext walk;		 /* what one partition needs */
-	Item		 *item;
-	uint64		  items;
-	uint64		  next;
-	uint32		 *begin; /* of each place */
-	uint64		  places;
-	int			  place_shift; /* less one */
-	uint64		  sorted;	   /* places that are */
-	CrmGather	 *child;	   /* what a large partition is gathered in */
+	int			   partition; /* at hand; -1: none yet */
+	MemoryContext  walk;	  /* what one partition needs */
+	CrmGatherItem *item;
+	uint64		   items;
+	uint64		   next;
+	uint32		  *begin; /* of each place */
+	uint64		   places;
+	int			   place_shift; /* less one */
+	uint64		   sorted;		/* places that are */
+	CrmGather	  *child;		/* what a large partition is gathered in */
 
 	Partition part[PARTITIONS];
 };
@@ -602,7 +602,7 @@ compare_keys(const Head *a, const Head *b)
 }
 
 static inline int
-compare_items(const Item *a, const Item *b, const bool *keys)
+compare_items(const CrmGatherItem *a, const CrmGatherItem *b, const bool *keys)
 {
 	if (a->hash != b->hash)
 		return a->hash < b->hash ? -1 : 1;
@@ -610,7 +610,7 @@ compare_items(const Item *a, const Item *b, const bool *keys)
 }
 
 #define ST_SORT sort_items
-#define ST_ELEMENT_TYPE Item
+#define ST_ELEMENT_TYPE CrmGatherItem
 #define ST_COMPARE_ARG_TYPE const bool
 #define ST_COMPARE(a, b, keys) compare_items(a, b, keys)
 #define ST_SCOPE static
@@ -626,7 +626,7 @@ keys_beside_hash(const CrmGather *gather)
 }
 
 static void
-sort_place(const CrmGather *gather, Item *item, uint64 count)
+sort_place(const CrmGather *gather, CrmGatherItem *item, uint64 count)
 {
 	bool keys = keys_beside_hash(gather);
 
@@ -637,8 +637,8 @@ sort_place(const CrmGather *gather, Item *item, uint64 count)
 	}
 	for (uint64 i = 1; i < count; i++)
 	{
-		Item   moved = item[i];
-		uint64 to = i;
+		CrmGatherItem moved = item[i];
+		uint64		  to = i;
 
 		for (; to > 0 && compare_items(&item[to - 1], &moved, &keys) > 0; to--)
 			item[to] = item[to - 1];
@@ -669,8 +669,9 @@ place_rows(CrmGather *gather, const char *at, const char *end)
 {
 	for (; at < end; at += ((const Head *) at)->size)
 	{
-		const Head *row = (const Head *) at;
-		Item *to = &gather->item[gather->begin[place_of(gather, row->hash)]++];
+		const Head	  *row = (const Head *) at;
+		CrmGatherItem *to =
+			&gather->item[gather->begin[place_of(gather, row->hash)]++];
 
 		to->hash = row->hash;
 		to->row = row;
@@ -762,8 +763,8 @@ put_together(CrmGather *gather, const Partition *part)
 	gather->items = part->count;
 	gather->places = choose_places(part->count);
 	gather->place_shift = 63 - pg_leftmost_one_pos64(gather->places);
-	gather->item =
-		MemoryContextAllocHuge(gather->walk, sizeof(Item) * part->count);
+	gather->item = MemoryContextAllocHuge(gather->walk,
+										  sizeof(CrmGatherItem) * part->count);
 	gather->begin = MemoryContextAllocZero(
 		gather->walk, sizeof(uint32) * (gather->places + 2));
 	/* counted one place up: placing moves each begin to the next one's */
@@ -787,7 +788,7 @@ static bool
 too_large(const CrmGather *gather, const Partition *part)
 {
 	return gather->file != NULL && part->differ != 0 &&
-		   part->bytes + part->count * sizeof(Item) > gather->limit &&
+		   part->bytes + part->count * sizeof(CrmGatherItem) > gather->limit &&
 		   part->bytes > FIRST_BYTES && gather->hash_shift < MAX_HASH_SHIFT;
 }
 
@@ -873,8 +874,8 @@ sort_on(CrmGather *gather)
 bool
 crm_gather_next(CrmGather *gather, CrmGathered *customer)
 {
-	const Item *first;
-	uint64		end;
+	const CrmGatherItem *first;
+	uint64				 end;
 
 	for (;;)
 	{

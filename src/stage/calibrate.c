@@ -89,7 +89,8 @@ sample_customer(const CrmStageDefinition *definition, CrmPair *pair, CrmDay day,
 	MemoryContextSwitchTo(old);
 }
 
-static void
+/* the walk, which may go over the same customers once more */
+static CrmScan *
 sample_all(const CrmStageDefinition *definition, CrmDay day, Samples *samples)
 {
 	MemoryContext into = CurrentMemoryContext;
@@ -107,8 +108,8 @@ sample_all(const CrmStageDefinition *definition, CrmDay day, Samples *samples)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
-	crm_scan_end(scan);
 	MemoryContextDelete(context);
+	return scan;
 }
 
 /* quantile cuts of the sample's amounts; no customer, no cut */
@@ -302,9 +303,11 @@ store_moved(Oid stage_table, int64 moved)
 	crm_revert_identity(&saved);
 }
 
-static void
+/* the walk over everybody that it took, as of the day it took the cuts for */
+static CrmScan *
 calibrate(Oid stage_table, Wish *wish)
 {
+	CrmScan			   *scan;
 	CrmStageDefinition *definition = crm_load_newest_definition(stage_table);
 	Samples				samples;
 	CrmIdentity			saved;
@@ -318,18 +321,19 @@ calibrate(Oid stage_table, Wish *wish)
 	crm_rfm_sample_init(&samples.revenues, 1024);
 	crm_become_table_owner(definition, &saved);
 	day = definition->refreshed ? definition->refreshed_day : crm_today();
-	sample_all(definition, day, &samples);
+	scan = sample_all(definition, day, &samples);
 	crm_revert_identity(&saved);
 	store_cuts(stage_table, wish, &samples, day);
 	CommandCounterIncrement();
+	return scan;
 }
 
-void
+CrmScan *
 crm_calibrate_first(Oid stage_table)
 {
 	Wish wish = {0};
 
-	calibrate(stage_table, &wish);
+	return calibrate(stage_table, &wish);
 }
 
 static Datum
@@ -363,7 +367,7 @@ crm_calibrate(PG_FUNCTION_ARGS)
 	crm_require_stage_owner(stage_table);
 	crm_stage_lock(stage_table);
 	SPI_connect();
-	calibrate(stage_table, &wish);
+	crm_scan_end(calibrate(stage_table, &wish));
 	crm_stage_rebuild(stage_table, false, &result);
 	store_moved(stage_table, result.rescored);
 	SPI_finish();

@@ -5,9 +5,12 @@
 #ifndef CRM_CALIBRATE_H
 #define CRM_CALIBRATE_H
 
-#include "postgres.h"
+#include "stage/scan.h"
 
-/* the first cuts of a new stage table, with the default settings */
-extern void crm_calibrate_first(Oid stage_table);
+/*
+ * The first cuts of a new stage table, with the default settings; and the walk
+ * over everybody that they were taken from.
+ */
+extern CrmScan *crm_calibrate_first(Oid stage_table);
 
 #endif /* CRM_CALIBRATE_H */

@@ -558,8 +558,8 @@ fill(Oid stage_table, bool by_trigger)
 		crm_capture_install(definition);
 		crm_revert_identity(&saved);
 	}
-	crm_calibrate_first(stage_table);
-	crm_stage_fill(stage_table);
+	/* the sources are read once for both */
+	crm_stage_fill(stage_table, crm_calibrate_first(stage_table));
 }
 
 PG_FUNCTION_INFO_V1(crm_create_stage_table);

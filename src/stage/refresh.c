@@ -64,7 +64,7 @@ typedef struct Run
 	CrmWriter		   *writer;
 	CrmDay				day;
 	bool				remodel; /* only the model has changed */
-	bool				filling; /* the table is being created */
+	CrmScan			   *filling; /* the table is being created from this */
 	/* of the customer at hand */
 	Datum key;
 } Run;
@@ -96,8 +96,8 @@ add_key(Keys *keys, Datum key)
 static int
 compare_keys(const void *a, const void *b, void *kind)
 {
-	return crm_key_compare(*(CrmStageKey *) kind, *(const Datum *) a,
-						   *(const Datum *) b);
+	return crm_stage_key_compare(*(CrmStageKey *) kind, *(const Datum *) a,
+								 *(const Datum *) b);
 }
 
 static void
@@ -108,8 +108,8 @@ sort_unique_keys(Keys *keys)
 	qsort_arg(keys->keys, keys->count, sizeof(Datum), compare_keys,
 			  &keys->kind);
 	for (int i = 0; i < keys->count; i++)
-		if (kept == 0 || crm_key_compare(keys->kind, keys->keys[kept - 1],
-										 keys->keys[i]) != 0)
+		if (kept == 0 || crm_stage_key_compare(keys->kind, keys->keys[kept - 1],
+											   keys->keys[i]) != 0)
 			keys->keys[kept++] = keys->keys[i];
 	keys->count = kept;
 }
@@ -141,7 +141,7 @@ take_queue(const Run *run, Keys *keys, MemoryContext into)
 			continue;
 		}
 		old = MemoryContextSwitchTo(into);
-		add_key(keys, crm_key_from_text(keys->kind, text));
+		add_key(keys, crm_stage_key_from_text(keys->kind, text));
 		MemoryContextSwitchTo(old);
 	}
 	SPI_freetuptable(SPI_tuptable);
@@ -367,12 +367,11 @@ refresh_customer(Run *run, CrmPair *pair)
 }
 
 static void
-walk(Run *run, Datum keys)
+walk(Run *run, CrmScan *scan)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife refresh", ALLOCSET_DEFAULT_SIZES);
-	CrmScan *scan = crm_scan_begin(run->definition, keys, false);
-	CrmPair	 pair;
+	CrmPair pair;
 
 	while (crm_scan_next(scan, &pair))
 	{
@@ -422,7 +421,10 @@ refresh_some(Run *run, Keys *keys)
 		int count = Min(CRM_KEYS_AT_ONCE, keys->count - first);
 
 		drop_deferred(run, keys, first, count);
-		walk(run, crm_key_array(keys->kind, keys->keys + first, count));
+		walk(run,
+			 crm_scan_begin(
+				 run->definition,
+				 crm_key_array(keys->kind, keys->keys + first, count), false));
 	}
 }
 
@@ -431,7 +433,10 @@ refresh_all(Run *run, Keys *keys)
 {
 	keys->everybody = true;
 	drop_deferred(run, keys, 0, 0);
-	walk(run, (Datum) 0);
+	if (run->filling)
+		crm_scan_rewind(run->filling);
+	walk(run, run->filling ? run->filling
+						   : crm_scan_begin(run->definition, (Datum) 0, false));
 }
 
 /* ----- a run ----- */
@@ -506,7 +511,7 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		full = true;
 	run->result->full = gather_keys(run, &keys, full);
 	run->result->day = run->day;
-	run->writer = crm_writer_begin(run->definition, run->filling);
+	run->writer = crm_writer_begin(run->definition, run->filling != NULL);
 	/* a dump does not hold the tie between the two */
 	if (!run->definition->refreshed && !run->filling)
 		crm_link_changes(run->definition->stage_table,
@@ -589,14 +594,14 @@ crm_stage_rebuild(Oid stage_table, bool remodel, CrmRefreshResult *result)
 }
 
 void
-crm_stage_fill(Oid stage_table)
+crm_stage_fill(Oid stage_table, CrmScan *scan)
 {
 	Run				 run = {0};
 	CrmRefreshResult result = {0};
 
 	run.definition = crm_load_newest_definition(stage_table);
 	run.result = &result;
-	run.filling = true;
+	run.filling = scan;
 	run_refresh(&run, GetCurrentTransactionStartTimestamp(), CRM_NO_DAY, true);
 }
 

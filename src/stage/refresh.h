@@ -5,6 +5,7 @@
 #ifndef CRM_REFRESH_H
 #define CRM_REFRESH_H
 
+#include "stage/scan.h"
 #include "stage/stage.h"
 
 /*
@@ -14,7 +15,10 @@
 extern void
 crm_stage_rebuild(Oid stage_table, bool remodel, CrmRefreshResult *result);
 
-/* the first run of a stage table just created, empty and without indexes */
-extern void crm_stage_fill(Oid stage_table);
+/*
+ * The first run of a stage table just created, empty and without indexes.  The
+ * customers are those of a walk over everybody, which ends here.
+ */
+extern void crm_stage_fill(Oid stage_table, CrmScan *scan);
 
 #endif /* CRM_REFRESH_H */

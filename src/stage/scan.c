@@ -3,62 +3,74 @@
  *		Walking through customers: the sources' rows of each, beside the row
  *		that the stage table holds.
  *
- * Two ordered streams are merged by customer:
+ *		orders  --+
+ *		visits  --+-- gather --> pairs: history, stored row
+ *		members --+
+ *		stage table, whole rows
  *
- *		orders + visits + members  ORDER BY customer   k1 k1 k1 k3 k4 k4 ...
- *		stage table                ORDER BY customer   k1 k2 k3 ...
- *		                                                |  |  |  |
- *		pairs                                          k1 k2 k3 k4 ...
+ * The relations are read by ordinary queries, unsorted, so that rights, row
+ * security and views hold; src/customers puts the rows of each customer
+ * together.  Local times are worked out in the session's zone, which the
+ * caller has set to the stage table's.
  *
- * The sources are read by ordinary queries, so that rights, row security and
- * views hold.  Local times come out of the query in the session's zone, which
- * the caller has set to the stage table's.
- *
- * Invariant: both streams ascend strictly in crm_key_compare's order, which is
- * SQL's for bigint and uuid and that of collation "C" for text.
+ * Invariant: all relations are read in one snapshot, which stays active until
+ * the walk ends: what a stored row keeps out of line is still there.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/params.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
 #include "utils/uuid.h"
 
 #include "compat.h"
-#include "functions/numeric_money.h"
+#include "functions/feed.h"
 #include "stage/row.h"
 #include "stage/scan.h"
 
-#define CRM_FETCH 2000
-
-/* columns of the source stream */
+/* columns of a source's query */
 #define SOURCE_KEY 1
-#define SOURCE_KIND 2
-#define SOURCE_AT 3
-#define SOURCE_AMOUNT 4
-#define SOURCE_ORDER_KEY 5
+#define SOURCE_AT 2
+#define SOURCE_AMOUNT 3
+#define SOURCE_ORDER_KEY 4
 
-typedef struct Stream
+/* beside those of CrmEventKind: the row the stage table holds */
+#define KIND_STORED 15
+
+/* a row of an order that has a key */
+typedef struct KeyedRow
 {
-	Portal		   portal;
-	SPITupleTable *rows; /* the batch at hand */
-	uint64		   count;
-	uint64		   next;
-} Stream;
+	const char *key;
+	uint32		length;
+	int64		at;
+	bool		known;
+	CrmMoney	amount;
+} KeyedRow;
+
+/* arrays up to this size are kept from customer to customer */
+#define CRM_KEPT_BYTES (256 * 1024)
 
 struct CrmScan
 {
 	const CrmStageDefinition *definition;
-	Stream					  sources;
-	Stream					  stored;
+	CrmKeyKind				  kind;
+	CrmGather				 *gather;
+	bool					  pushed;	  /* a snapshot of our own */
+	TupleDesc				  descriptor; /* of stored rows */
+	HeapTupleData			  stored;
 	MemoryContext			  customer; /* what lives until the next customer */
+	MemoryContext			  arrays;	/* of histories, kept between them */
+	bool					  started;
 };
 
 /* ----- keys ----- */
@@ -94,7 +106,7 @@ crm_key_array_type(CrmStageKey key)
 }
 
 int
-crm_key_compare(CrmStageKey key, Datum a, Datum b)
+crm_stage_key_compare(CrmStageKey key, Datum a, Datum b)
 {
 	if (key == CRM_STAGE_KEY_BIGINT)
 	{
@@ -131,7 +143,7 @@ crm_key_text(CrmStageKey key, Datum value)
 }
 
 Datum
-crm_key_from_text(CrmStageKey key, const char *text)
+crm_stage_key_from_text(CrmStageKey key, const char *text)
 {
 	Oid input;
 	Oid parameter;
@@ -153,31 +165,25 @@ crm_key_array(CrmStageKey key, Datum *keys, int count)
 		construct_array(keys, count, type, length, by_value, align));
 }
 
-static Datum
-copy_key(CrmStageKey key, Datum value)
-{
-	int16 length;
-	bool  by_value;
-
-	get_typlenbyval(crm_key_type(key), &length, &by_value);
-	return datumCopy(value, by_value, length);
-}
-
 /* ----- the queries ----- */
 
+/* nothing where the column is of a type that the gather takes as it is */
 static const char *
-key_cast(CrmStageKey key)
+key_cast(Oid relation, const char *column)
 {
-	switch (key)
+	switch (getBaseType(get_atttype(relation, get_attnum(relation, column))))
 	{
-		case CRM_STAGE_KEY_BIGINT:
-			return "::bigint";
-		case CRM_STAGE_KEY_UUID:
-			return "::uuid";
-		case CRM_STAGE_KEY_TEXT:
-			break;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case UUIDOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+			return "";
+		default:
+			return "::text";
 	}
-	return "::text COLLATE \"C\"";
 }
 
 /*
@@ -211,65 +217,40 @@ append_key_filter(StringInfo sql, Oid relation, const char *column)
 	}
 }
 
-static void
-append_from(StringInfo sql, const CrmSource *source, bool some, bool needs_time)
-{
-	appendStringInfo(sql, " FROM %s WHERE %s IS NOT NULL",
-					 crm_quote_relation(source->relation),
-					 quote_identifier(source->customer));
-	if (needs_time)
-		appendStringInfo(sql, " AND (%s) IS NOT NULL", source->at);
-	if (source->filter)
-		appendStringInfo(sql, " AND (%s)", source->filter);
-	if (some)
-	{
-		appendStringInfoString(sql, " AND ");
-		append_key_filter(sql, source->relation, source->customer);
-	}
-}
-
-static void
-append_branch(StringInfo sql, const CrmStageDefinition *definition,
-			  const CrmSource *source, CrmEventKind kind, bool some)
-{
-	appendStringInfo(
-		sql,
-		"SELECT (%s)%s AS k, %d AS kind, %s%s%s::timestamp AS at, "
-		"%s%s%s::numeric AS amount",
-		quote_identifier(source->customer), key_cast(definition->key), kind,
-		source->at ? "(" : "", source->at ? source->at : "NULL",
-		source->at ? ")" : "", source->amount ? "(" : "",
-		source->amount ? source->amount : "NULL", source->amount ? ")" : "");
-	if (definition->orders.order_key)
-		appendStringInfo(sql, ", %s%s%s::text COLLATE \"C\" AS order_key",
-						 source->order_key ? "(" : "",
-						 source->order_key ? source->order_key : "NULL",
-						 source->order_key ? ")" : "");
-	append_from(sql, source, some, kind != CRM_EVENT_REGISTRATION);
-}
-
+/*
+ * Customers and times that are NULL are left out as the rows come: a filter
+ * may be what keeps the other expressions from failing.
+ */
 static char *
-source_query(const CrmStageDefinition *definition, bool some)
+source_query(const CrmStageDefinition *definition, const CrmSource *source,
+			 bool some)
 {
 	StringInfoData sql;
+	const char	  *link = " WHERE ";
 
 	initStringInfo(&sql);
-	append_branch(&sql, definition, &definition->orders, CRM_EVENT_ORDER, some);
-	if (OidIsValid(definition->visits.relation))
+	appendStringInfo(&sql, "SELECT (%s)%s, ",
+					 quote_identifier(source->customer),
+					 key_cast(source->relation, source->customer));
+	if (source->at)
+		appendStringInfo(&sql, "(%s)", source->at);
+	else
+		appendStringInfoString(&sql, "NULL::timestamp");
+	if (source->amount)
+		appendStringInfo(&sql, ", (%s)::numeric", source->amount);
+	if (source->order_key)
+		appendStringInfo(&sql, ", (%s)::text", source->order_key);
+	appendStringInfo(&sql, " FROM %s", crm_quote_relation(source->relation));
+	if (source->filter)
 	{
-		appendStringInfoString(&sql, " UNION ALL ");
-		append_branch(&sql, definition, &definition->visits, CRM_EVENT_VISIT,
-					  some);
+		appendStringInfo(&sql, "%s(%s)", link, source->filter);
+		link = " AND ";
 	}
-	if (OidIsValid(definition->members.relation))
+	if (some)
 	{
-		appendStringInfoString(&sql, " UNION ALL ");
-		append_branch(&sql, definition, &definition->members,
-					  CRM_EVENT_REGISTRATION, some);
+		appendStringInfoString(&sql, link);
+		append_key_filter(&sql, source->relation, source->customer);
 	}
-	appendStringInfoString(&sql, " ORDER BY k");
-	if (definition->orders.order_key)
-		appendStringInfoString(&sql, ", kind, order_key");
 	return sql.data;
 }
 
@@ -279,9 +260,9 @@ stored_query(const CrmStageDefinition *definition, bool some)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT (%s)%s AS k",
-					 quote_identifier(definition->customer_column),
-					 key_cast(definition->key));
+	appendStringInfo(
+		&sql, "SELECT (%s)%s", quote_identifier(definition->customer_column),
+		key_cast(definition->stage_table, definition->customer_column));
 	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
 		appendStringInfo(&sql, ", %s", crm_stage_columns[i].name);
 	appendStringInfo(&sql, " FROM %s", definition->table_name);
@@ -291,272 +272,281 @@ stored_query(const CrmStageDefinition *definition, bool some)
 		append_key_filter(&sql, definition->stage_table,
 						  definition->customer_column);
 	}
-	appendStringInfoString(&sql, " ORDER BY k");
 	return sql.data;
 }
 
-/* ----- the streams ----- */
+/* ----- reading ----- */
 
+static SPIPlanPtr
+prepare(const CrmStageDefinition *definition, const char *query, bool some)
+{
+	Oid		   types[1] = {crm_key_array_type(definition->key)};
+	SPIPlanPtr plan = SPI_prepare(query, some ? 1 : 0, types);
+
+	if (plan == NULL)
+		elog(ERROR, "SPI could not prepare \"%s\": %s", query,
+			 SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+static TupleDesc
+result_of(SPIPlanPtr plan)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+
+	return source->resultDesc;
+}
+
+/* the query's rows, into the gather */
 static void
-open_stream(Stream *stream, const char *query, CrmStageKey key, Datum keys,
-			bool read_only)
+run(CrmScan *scan, SPIPlanPtr plan, Datum keys, const CrmFeedColumns *columns)
 {
-	Oid	  types[1] = {crm_key_array_type(key)};
-	Datum values[1] = {keys};
-	int	  nargs = keys ? 1 : 0;
+	SPIExecuteOptions options = {.read_only = true};
+	int				  result;
 
-	memset(stream, 0, sizeof(*stream));
-	stream->portal =
-		SPI_cursor_open_with_args(NULL, query, nargs, types, values, NULL,
-								  read_only, CURSOR_OPT_NO_SCROLL);
-}
-
-/* the row at hand, or NULL at the end */
-static HeapTuple
-current_row(Stream *stream)
-{
-	if (stream->next < stream->count)
-		return stream->rows->vals[stream->next];
-	if (stream->portal == NULL)
-		return NULL;
-	CHECK_FOR_INTERRUPTS();
-	if (stream->rows)
-		SPI_freetuptable(stream->rows);
-	SPI_cursor_fetch(stream->portal, true, CRM_FETCH);
-	stream->rows = SPI_tuptable;
-	stream->count = SPI_processed;
-	stream->next = 0;
-	if (stream->count > 0)
-		return stream->rows->vals[0];
-	SPI_cursor_close(stream->portal);
-	stream->portal = NULL;
-	return NULL;
-}
-
-static void
-close_stream(Stream *stream)
-{
-	if (stream->rows)
-		SPI_freetuptable(stream->rows);
-	if (stream->portal)
-		SPI_cursor_close(stream->portal);
-	memset(stream, 0, sizeof(*stream));
-}
-
-static Datum
-column(const Stream *stream, int number, bool *isnull)
-{
-	return SPI_getbinval(stream->rows->vals[stream->next],
-						 stream->rows->tupdesc, number, isnull);
+	if (keys)
+	{
+		options.params = makeParamList(1);
+		options.params->params[0] = (ParamExternData){
+			.value = keys,
+			.pflags = PARAM_FLAG_CONST,
+			.ptype = crm_key_array_type(scan->definition->key)};
+	}
+	options.dest = crm_feed_create(scan->gather, columns);
+	result = SPI_execute_plan_extended(plan, &options);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "SPI returned %s for customers' rows",
+			 SPI_result_code_string(result));
+	options.dest->rDestroy(options.dest);
+	SPI_freeplan(plan);
 }
 
 static void
-set_local(const char *name, const char *value)
+read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
+			Datum keys)
 {
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	CrmFeedColumns columns = {
+		.customer = SOURCE_KEY,
+		.at = SOURCE_AT,
+		.kind = (uint8) kind,
+		.undated = kind == CRM_EVENT_REGISTRATION,
+		.hint = "Correct the row, or leave such rows out with a filter."};
+
+	if (!OidIsValid(source->relation))
+		return;
+	if (source->amount)
+		columns.amount = SOURCE_AMOUNT;
+	if (source->order_key)
+		columns.extra = SOURCE_ORDER_KEY;
+	run(scan,
+		prepare(scan->definition,
+				source_query(scan->definition, source, keys != 0), keys != 0),
+		keys, &columns);
 }
 
-/*
- * A walk over everybody sorts, in the memory that builds may take.  Fetching
- * the heap in index order instead costs a cache miss for each row; a covering
- * index is still welcome.  The caller's identity puts the settings back.
- */
 static void
-prepare_full_walk(void)
+read_stored(CrmScan *scan, Datum keys)
 {
-	set_local("enable_indexscan", "off");
-	if (maintenance_work_mem > work_mem)
-		set_local("work_mem", psprintf("%dkB", maintenance_work_mem));
+	CrmFeedColumns columns = {
+		.customer = 1, .kind = KIND_STORED, .whole = true};
+	SPIPlanPtr plan = prepare(
+		scan->definition, stored_query(scan->definition, keys != 0), keys != 0);
+
+	scan->descriptor = CreateTupleDescCopy(result_of(plan));
+	run(scan, plan, keys, &columns);
+}
+
+/* a walk over everybody may take the memory that builds may */
+static Size
+memory_limit(bool some)
+{
+	Size limit = get_hash_memory_limit();
+
+	return some ? limit : Max(limit, (Size) maintenance_work_mem * 1024);
 }
 
 CrmScan *
 crm_scan_begin(const CrmStageDefinition *definition, Datum keys, bool read_only)
 {
-	CrmScan *scan = palloc0(sizeof(CrmScan));
+	static const CrmKeyKind kinds[] = {[CRM_STAGE_KEY_BIGINT] = CRM_KEY_BIGINT,
+									   [CRM_STAGE_KEY_UUID] = CRM_KEY_UUID,
+									   [CRM_STAGE_KEY_TEXT] = CRM_KEY_TEXT};
+	CrmScan				   *scan = palloc0(sizeof(CrmScan));
 
-	if (keys == 0)
-		prepare_full_walk();
 	scan->definition = definition;
+	scan->kind = kinds[definition->key];
+	scan->gather = crm_gather_begin(scan->kind, memory_limit(keys != 0));
 	scan->customer = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife customer", ALLOCSET_DEFAULT_SIZES);
-	open_stream(&scan->sources, source_query(definition, keys != 0),
-				definition->key, keys, read_only);
-	open_stream(&scan->stored, stored_query(definition, keys != 0),
-				definition->key, keys, read_only);
+	scan->arrays = AllocSetContextCreate(
+		CurrentMemoryContext, "crmlife history", ALLOCSET_DEFAULT_SIZES);
+	if (!read_only)
+	{
+		CommandCounterIncrement();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		UpdateActiveSnapshotCommandId();
+		scan->pushed = true;
+	}
+	read_source(scan, &definition->orders, CRM_EVENT_ORDER, keys);
+	read_source(scan, &definition->visits, CRM_EVENT_VISIT, keys);
+	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, keys);
+	read_stored(scan, keys);
+	crm_gather_rewind(scan->gather);
 	return scan;
 }
 
 void
 crm_scan_check(const CrmStageDefinition *definition)
 {
-	SPIPlanPtr plan = SPI_prepare(source_query(definition, false), 0, NULL);
+	const CrmSource *sources[] = {&definition->orders, &definition->visits,
+								  &definition->members};
 
-	if (plan == NULL)
-		elog(ERROR, "SPI could not prepare the sources' query: %s",
-			 SPI_result_code_string(SPI_result));
-	SPI_freeplan(plan);
+	for (int i = 0; i < lengthof(sources); i++)
+		if (OidIsValid(sources[i]->relation))
+			SPI_freeplan(prepare(definition,
+								 source_query(definition, sources[i], false),
+								 false));
+}
+
+void
+crm_scan_rewind(CrmScan *scan)
+{
+	crm_gather_rewind(scan->gather);
+	scan->started = false;
 }
 
 void
 crm_scan_end(CrmScan *scan)
 {
-	close_stream(&scan->sources);
-	close_stream(&scan->stored);
+	crm_gather_end(scan->gather);
+	if (scan->pushed)
+		PopActiveSnapshot();
 	MemoryContextDelete(scan->customer);
+	MemoryContextDelete(scan->arrays);
 	pfree(scan);
 }
 
 /* ----- one customer ----- */
 
-static int64
-finite_time(CrmScan *scan, const CrmPair *pair, Datum value)
+static int
+compare_keyed(const void *left, const void *right)
 {
-	Timestamp at = DatumGetTimestamp(value);
+	const KeyedRow *a = left;
+	const KeyedRow *b = right;
 
-	if (TIMESTAMP_NOT_FINITE(at))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("time of a row of customer \"%s\" is infinite",
-						crm_key_text(scan->definition->key, pair->key)),
-				 errhint("Correct the row, or leave such rows out with a "
-						 "filter.")));
-	return at;
+	if (a->length != b->length)
+		return a->length < b->length ? -1 : 1;
+	return memcmp(a->key, b->key, a->length);
 }
 
-static CrmMoney
-finite_amount(CrmScan *scan, const CrmPair *pair, Datum value)
+/* rows that name the same order are one */
+static void
+add_keyed(CrmHistory *history, KeyedRow *row, int count)
 {
-	Numeric amount = DatumGetNumeric(value);
-
-	if (numeric_is_nan(amount) || numeric_is_inf(amount))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("amount of a row of customer \"%s\" is %s",
-						crm_key_text(scan->definition->key, pair->key),
-						numeric_is_nan(amount) ? "NaN" : "infinite"),
-				 errhint("Correct the row, or leave such rows out with a "
-						 "filter.")));
-	return crm_money_from_numeric_datum(value);
+	qsort(row, count, sizeof(KeyedRow), compare_keyed);
+	for (int i = 0; i < count; i++)
+		crm_history_add_order(
+			history, row[i].at, row[i].known ? &row[i].amount : NULL,
+			i > 0 && compare_keyed(&row[i - 1], &row[i]) == 0);
 }
 
-static bool
-same_text(Datum a, Datum b)
+/* the row as it was read, without a copy */
+static void
+set_stored(CrmScan *scan, CrmPair *pair, const CrmGatherRow *row)
 {
-	text *left = DatumGetTextPP(a);
-	text *right = DatumGetTextPP(b);
+	MinimalTuple tuple = (MinimalTuple) unconstify(char *, row->extra);
 
-	return VARSIZE_ANY_EXHDR(left) == VARSIZE_ANY_EXHDR(right) &&
-		   memcmp(VARDATA_ANY(left), VARDATA_ANY(right),
-				  VARSIZE_ANY_EXHDR(left)) == 0;
-}
-
-/* does the row belong to the order of the row before? */
-static bool
-same_order(CrmScan *scan, Datum *order_key)
-{
-	Stream *stream = &scan->sources;
-	bool	isnull;
-	Datum	value;
-	bool	same;
-
-	if (scan->definition->orders.order_key == NULL)
-		return false;
-	value = column(stream, SOURCE_ORDER_KEY, &isnull);
-	if (isnull)
-	{
-		*order_key = (Datum) 0;
-		return false;
-	}
-	same = *order_key != 0 && same_text(value, *order_key);
-	if (!same)
-		*order_key = PointerGetDatum(DatumGetTextPCopy(value));
-	return same;
+	scan->stored.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+	scan->stored.t_data =
+		(HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
+	ItemPointerSetInvalid(&scan->stored.t_self);
+	scan->stored.t_tableOid = InvalidOid;
+	pair->stored = &scan->stored;
+	pair->descriptor = scan->descriptor;
 }
 
 static void
-add_row(CrmScan *scan, CrmPair *pair, Datum *order_key)
+add_rows(CrmScan *scan, CrmPair *pair, const CrmGathered *customer)
 {
-	Stream *stream = &scan->sources;
-	bool	isnull;
-	int		kind = DatumGetInt32(column(stream, SOURCE_KIND, &isnull));
-	Datum	value = column(stream, SOURCE_AT, &isnull);
-	int64	at = isnull ? CRM_NO_TIME : finite_time(scan, pair, value);
+	KeyedRow *keyed = NULL;
+	int		  keyed_count = 0;
 
-	switch (kind)
+	if (customer->count > INT_MAX / 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("customer \"%s\" has too many rows",
+						crm_key_text(scan->definition->key, pair->key))));
+	if (scan->definition->orders.order_key)
+		keyed = MemoryContextAllocHuge(scan->customer,
+									   sizeof(KeyedRow) * customer->count);
+	for (uint64 i = 0; i < customer->count; i++)
 	{
-		case CRM_EVENT_ORDER:
+		CrmGatherRow row;
+
+		crm_gathered_row(customer, i, &row);
+		switch (row.kind)
 		{
-			bool	 same = same_order(scan, order_key);
-			CrmMoney amount;
-
-			value = column(stream, SOURCE_AMOUNT, &isnull);
-			if (!isnull)
-				amount = finite_amount(scan, pair, value);
-			crm_history_add_order(&pair->history, at, isnull ? NULL : &amount,
-								  same);
-			break;
+			case CRM_EVENT_ORDER:
+				if (row.extra)
+					keyed[keyed_count++] =
+						(KeyedRow){.key = row.extra,
+								   .length = row.extra_length,
+								   .at = row.at,
+								   .known = row.known,
+								   .amount = row.amount};
+				else
+					crm_history_add_order(&pair->history, row.at,
+										  row.known ? &row.amount : NULL,
+										  false);
+				break;
+			case CRM_EVENT_VISIT:
+				crm_history_add_visit(&pair->history, row.at);
+				break;
+			case CRM_EVENT_REGISTRATION:
+				crm_history_add_registration(&pair->history, row.at);
+				break;
+			default:
+				set_stored(scan, pair, &row);
+				break;
 		}
-		case CRM_EVENT_VISIT:
-			crm_history_add_visit(&pair->history, at);
-			break;
-		default:
-			crm_history_add_registration(&pair->history, at);
-			break;
+		if ((i & 0xFFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
 	}
+	if (keyed_count > 0)
+		add_keyed(&pair->history, keyed, keyed_count);
 }
 
+/* the arrays are used again, unless a customer has made them large */
 static void
-collect_history(CrmScan *scan, CrmPair *pair)
+empty_history(CrmScan *scan, CrmPair *pair)
 {
-	CrmStageKey key = scan->definition->key;
-	Datum		order_key = (Datum) 0;
-	bool		isnull;
-
-	while (current_row(&scan->sources) != NULL &&
-		   crm_key_compare(key, column(&scan->sources, SOURCE_KEY, &isnull),
-						   pair->key) == 0)
+	if (scan->started &&
+		MemoryContextMemAllocated(scan->arrays, false) <= CRM_KEPT_BYTES)
 	{
-		add_row(scan, pair, &order_key);
-		scan->sources.next++;
+		crm_history_reset(&pair->history);
+		return;
 	}
-	crm_history_finish(&pair->history);
+	MemoryContextReset(scan->arrays);
+	crm_history_init(&pair->history);
+	scan->started = true;
 }
 
 bool
 crm_scan_next(CrmScan *scan, CrmPair *pair)
 {
-	CrmStageKey	  key = scan->definition->key;
-	bool		  sources;
-	bool		  stored;
-	int			  order = 0;
-	bool		  isnull;
+	CrmGathered	  customer;
 	MemoryContext old;
 
-	MemoryContextReset(scan->customer);
-	sources = current_row(&scan->sources) != NULL;
-	stored = current_row(&scan->stored) != NULL;
-	if (!sources && !stored)
+	if (!crm_gather_next(scan->gather, &customer))
 		return false;
-	if (sources && stored)
-		order = crm_key_compare(key, column(&scan->sources, 1, &isnull),
-								column(&scan->stored, 1, &isnull));
-	else
-		order = sources ? -1 : 1;
-
+	MemoryContextReset(scan->customer);
 	old = MemoryContextSwitchTo(scan->customer);
-	pair->key = copy_key(
-		key, column(order <= 0 ? &scan->sources : &scan->stored, 1, &isnull));
-	crm_history_init(&pair->history);
+	pair->key = crm_feed_customer(scan->kind, &customer.key);
 	pair->stored = NULL;
-	if (order >= 0)
-	{
-		pair->stored = heap_copytuple(current_row(&scan->stored));
-		pair->descriptor = scan->stored.rows->tupdesc;
-		scan->stored.next++;
-	}
-	if (order <= 0)
-		collect_history(scan, pair);
+	MemoryContextSwitchTo(scan->arrays);
+	empty_history(scan, pair);
+	add_rows(scan, pair, &customer);
+	crm_history_finish(&pair->history);
 	MemoryContextSwitchTo(old);
 	return true;
 }

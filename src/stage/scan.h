@@ -15,7 +15,10 @@
 
 typedef struct CrmScan CrmScan;
 
-/* one customer; valid until the next call of crm_scan_next */
+/*
+ * One customer; valid until the next call of crm_scan_next, which is given the
+ * same pair each time.
+ */
 typedef struct CrmPair
 {
 	Datum	   key;		   /* int8, uuid or text */
@@ -27,21 +30,24 @@ typedef struct CrmPair
 /*
  * keys: an array of int8, uuid or text, or 0 for every customer.  With
  * read_only the walk sees the active snapshot, else one of its own.  The
- * caller is connected to SPI, as the stage table's owner.
+ * caller is connected to SPI, as the stage table's owner.  The customers come
+ * in no order that means anything.
  */
 extern CrmScan *crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
 							   bool read_only);
 /* an error where the sources have lost what the definition names */
 extern void crm_scan_check(const CrmStageDefinition *definition);
 extern bool crm_scan_next(CrmScan *scan, CrmPair *pair);
+/* from the first customer on once more */
+extern void crm_scan_rewind(CrmScan *scan);
 extern void crm_scan_end(CrmScan *scan);
 
 extern Oid crm_key_type(CrmStageKey key);
 extern Oid crm_key_array_type(CrmStageKey key);
-extern int crm_key_compare(CrmStageKey key, Datum a, Datum b);
+extern int crm_stage_key_compare(CrmStageKey key, Datum a, Datum b);
 /* as text, the way the queue holds it */
 extern char *crm_key_text(CrmStageKey key, Datum value);
-extern Datum crm_key_from_text(CrmStageKey key, const char *text);
+extern Datum crm_stage_key_from_text(CrmStageKey key, const char *text);
 extern Datum crm_key_array(CrmStageKey key, Datum *keys, int count);
 
 #endif /* CRM_SCAN_H */

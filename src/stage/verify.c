@@ -35,7 +35,6 @@ typedef struct Verification
 	ReturnSetInfo	   *result;
 	Datum			   *pending; /* ascending */
 	uint64				pending_count;
-	uint64				pending_next;
 } Verification;
 
 #define VERIFY_COLUMNS 4
@@ -89,17 +88,23 @@ compare_rows(Verification *verification, const CrmPair *pair,
 }
 
 static bool
-is_pending(Verification *verification, Datum key)
+is_pending(const Verification *verification, Datum key)
 {
-	while (verification->pending_next < verification->pending_count)
-	{
-		int order = crm_key_compare(
-			verification->definition->key,
-			verification->pending[verification->pending_next], key);
+	uint64 low = 0;
+	uint64 high = verification->pending_count;
 
-		if (order >= 0)
-			return order == 0;
-		verification->pending_next++;
+	while (low < high)
+	{
+		uint64 middle = low + (high - low) / 2;
+		int	   order = crm_stage_key_compare(verification->definition->key,
+											 verification->pending[middle], key);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return false;
 }

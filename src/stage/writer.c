@@ -7,6 +7,7 @@
  * stage table are PostgreSQL's business.  ON CONFLICT finds each stored row by
  * the primary key, whatever the planner thinks.  A row travels as one value of
  * the stage table's own row type: an array for each column costs twice as much.
+ * Rows of a table that nobody can see yet are loaded instead (load.c).
  *
  * Invariant: statements are run in the order removal, rows, log, deferral,
  * and everything given is written when crm_writer_end returns.
@@ -27,6 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "stage/load.h"
 #include "stage/scan.h"
 #include "stage/writer.h"
 
@@ -67,6 +69,7 @@ struct CrmWriter
 {
 	const CrmStageDefinition *definition;
 	MemoryContext			  context; /* what the batches at hand hold */
+	CrmLoad					 *load; /* of a table nobody sees yet, else NULL */
 	Oid						  row_type;
 	TupleDesc				  descriptor;
 	AttrNumber				  numbers[CRM_STAGE_COLUMNS];
@@ -282,6 +285,7 @@ crm_writer_begin(const CrmStageDefinition *definition, bool empty)
 		CurrentMemoryContext, "crmlife rows to write", ALLOCSET_DEFAULT_SIZES);
 	begin_rows(writer, definition, empty);
 	begin_log(writer, definition);
+	writer->load = crm_load_begin(definition);
 	return writer;
 }
 
@@ -306,9 +310,14 @@ row_value(const CrmWriter *writer, const CrmStageRow *row)
 void
 crm_writer_put(CrmWriter *writer, Datum key, const CrmStageRow *row)
 {
+	writer->rows_written++;
+	if (writer->load)
+	{
+		crm_load_put(writer->load, key, row);
+		return;
+	}
 	set_column(writer, &writer->rows, 0, key, false);
 	set_column(writer, &writer->rows, 1, row_value(writer, row), false);
-	writer->rows_written++;
 	finish_row(writer, &writer->rows);
 }
 
@@ -357,6 +366,8 @@ void
 crm_writer_end(CrmWriter *writer)
 {
 	flush(writer);
+	if (writer->load)
+		crm_load_end(writer->load);
 	MemoryContextDelete(writer->context);
 }
 
