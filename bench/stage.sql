@@ -1,5 +1,6 @@
 -- The stage table against a materialized view of the same content, and its
--- refreshes against its own full build.  Run by bench/run after the queries.
+-- refreshes against its own full build.  Run by bench/run after the queries;
+-- variable values names the file for the figures that are goals.
 \set ON_ERROR_STOP on
 \set QUIET on
 SET client_min_messages = warning;
@@ -112,6 +113,12 @@ CALL news_come(', covering index');
 CALL measure('full build, covering index', $$TRUNCATE stages; SELECT crmlife.refresh('stages', '2024-01-02', "full" => true)$$, 1);
 VACUUM ANALYZE stages;
 CALL measure('a day passes', $$SELECT crmlife.refresh('stages', date '2024-01-02' + {i})$$, 5);
+SELECT rows_changed AS changed FROM crmlife.status WHERE stage_table = 'stages'::regclass \gset
+-- a time at which about one customer in a thousand is due each day
+SELECT crmlife.refresh('stages', '2024-07-01', "full" => true) \g /dev/null
+VACUUM ANALYZE stages;
+CALL measure('a quiet day passes', $$SELECT crmlife.refresh('stages', date '2024-07-01' + {i})$$, 5);
+SELECT rows_changed AS quietly_changed FROM crmlife.status WHERE stage_table = 'stages'::regclass \gset
 
 -- the writers' side
 CREATE TABLE plain (LIKE shop);
@@ -149,7 +156,8 @@ FROM (VALUES
   (1, 'full build', 'by hand', 'by hand', '0.35'),
   (2, '10,000 new orders', 'full build', 'full build', '0.10'),
   (3, '10,000 new orders, covering index', 'full build', 'full build', '0.10'),
-  (4, 'a day passes', 'full build', 'full build', '0.01 for 0.1 % of customers'),
+  (4, 'a quiet day passes', 'full build', 'full build', '0.01 for 0.1 % of customers'),
+  (4.5, 'a day passes', 'full build', 'full build', NULL),
   (5, 'nothing to do', 'full build', 'full build', NULL),
   (6, 'full build, covering index', 'full build', 'full build', NULL),
   (7, 'verify', 'full build', 'full build', '1.0'),
@@ -157,8 +165,18 @@ FROM (VALUES
   (9, 'captured 10000', 'plain 10000', 'plain 10000', '1.25')) t(n, what, against, base, must),
   LATERAL (SELECT median(what) AS a, median(base) AS b) m
 ORDER BY n;
-SELECT count(*) AS "customers", (SELECT rows_changed FROM crmlife.status WHERE stage_table = 'stages'::regclass) AS "rows the last day changed",
+SELECT count(*) AS "customers", :changed AS "rows a day changed", :quietly_changed AS "rows a quiet day changed",
        pg_size_pretty(pg_total_relation_size('stages')) AS "size of the stage table"
 FROM stages;
+\if :{?values}
+\pset tuples_only on
+\pset format unaligned
+\o :values
+SELECT 'stage_table.' || name || ' ' || median(what) / median(base)
+FROM (VALUES ('full_build', 'full build', 'by hand'), ('new_orders', '10,000 new orders', 'full build'),
+             ('new_orders_covering', '10,000 new orders, covering index', 'full build'), ('due', 'a quiet day passes', 'full build'), ('verify', 'verify', 'full build'),
+             ('insert_1', 'captured 1', 'plain 1'), ('insert_10000', 'captured 10000', 'plain 10000')) v (name, what, base);
+\o
+\endif
 SELECT count(crmlife.drop_stage_table(t)) FROM unnest(ARRAY['stages', 'captured_stages']::regclass[]) t \g /dev/null
 DROP SCHEMA bench_stage CASCADE;
