@@ -46,6 +46,45 @@ COMMENT ON TABLE crmlife.threshold_override IS
   'thresholds set by crmlife.set_threshold; they win over the model''s defaults';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_override', '');
 
+-- What was learned, both by the method in force and by the other one.
+CREATE TABLE crmlife.learned_threshold (
+  stage_table regclass NOT NULL,
+  segment text NOT NULL DEFAULT '',
+  threshold text NOT NULL,
+  method text NOT NULL,
+  chosen boolean NOT NULL,
+  value numeric,
+  reliable boolean NOT NULL CHECK (value IS NOT NULL OR NOT reliable),
+  reason text CHECK (reliable OR reason IS NOT NULL),
+  customers bigint NOT NULL,
+  low numeric,
+  high numeric,
+  curve crmlife.return_point[],
+  learned_on date NOT NULL,
+  learned_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  PRIMARY KEY (stage_table, segment, threshold, method)
+);
+COMMENT ON TABLE crmlife.learned_threshold IS
+  'what crmlife.learn found; in force is what is chosen and reliable, unless it was set by hand';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.learned_threshold', '');
+
+-- Each change of a threshold in force.
+CREATE TABLE crmlife.threshold_change (
+  stage_table regclass NOT NULL,
+  segment text NOT NULL DEFAULT '',
+  changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  threshold text NOT NULL,
+  old_value numeric,
+  new_value numeric,
+  cause text NOT NULL CHECK (cause IN ('override', 'restored', 'learned', 'model')),
+  model_version integer NOT NULL,
+  moved bigint NOT NULL
+);
+CREATE INDEX ON crmlife.threshold_change (stage_table, changed_at);
+COMMENT ON TABLE crmlife.threshold_change IS
+  'changes of the thresholds in force; read it through the view crmlife.threshold_changes';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_change', '');
+
 -- The frozen cuts that rfm_score and value_tier of a stage table use.
 CREATE TABLE crmlife.stage_cuts (
   stage_table regclass NOT NULL,
@@ -125,10 +164,12 @@ COMMENT ON TABLE crmlife.capture_source IS
   'which relations feed which stage table through capture triggers';
 
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
+  crmlife.learned_threshold, crmlife.threshold_change,
   crmlife.stage_cuts, crmlife.model_version, crmlife.stage_state,
   crmlife.queue, crmlife.capture_source FROM PUBLIC;
 -- without a superuser's rights too, who owns a database can dump it
 GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
+  crmlife.learned_threshold, crmlife.threshold_change,
   crmlife.stage_cuts, crmlife.model_version TO pg_database_owner;
 
 CREATE FUNCTION crmlife.effective_model(stage_table regclass)
@@ -148,17 +189,83 @@ COMMENT ON VIEW crmlife.rfm_cuts IS
 
 CREATE VIEW crmlife.threshold WITH (security_barrier) AS
 SELECT t.stage_table, m.name AS threshold, m.value,
-       o.value IS NOT NULL AS overridden, o.set_at
+       o.value IS NOT NULL AS overridden, o.set_at,
+       CASE WHEN o.value IS NOT NULL THEN 'override'
+            WHEN l.value OPERATOR(pg_catalog.=) m.value THEN 'learned'
+            ELSE 'default' END AS source,
+       l.value AS learned_value, l.learned_on
 FROM crmlife.stage_table t
 CROSS JOIN LATERAL @extschema@.model_thresholds(crmlife.effective_model(
   CASE WHEN pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT')
        THEN t.stage_table END)) m
 LEFT JOIN crmlife.threshold_override o
   ON o.stage_table::oid OPERATOR(pg_catalog.=) t.stage_table::oid
- AND o.threshold OPERATOR(pg_catalog.=) m.name;
+ AND o.threshold OPERATOR(pg_catalog.=) m.name
+LEFT JOIN crmlife.learned_threshold l
+  ON l.stage_table::oid OPERATOR(pg_catalog.=) t.stage_table::oid
+ AND l.threshold OPERATOR(pg_catalog.=) m.name
+ AND l.chosen AND l.reliable;
 GRANT SELECT ON crmlife.threshold TO PUBLIC;
 COMMENT ON VIEW crmlife.threshold IS
-  'the thresholds in force of the stage tables you may read, and which of them were set by hand';
+  'the thresholds in force of the stage tables you may read, and where each value comes from';
+COMMENT ON COLUMN crmlife.threshold.value IS
+  'the value in force; NULL: its comparisons are unknown';
+COMMENT ON COLUMN crmlife.threshold.overridden IS
+  'set by hand, with crmlife.set_threshold';
+COMMENT ON COLUMN crmlife.threshold.set_at IS 'when it was set by hand';
+COMMENT ON COLUMN crmlife.threshold.source IS
+  'override: set by hand; learned: by crmlife.learn; default: the model''s own value';
+COMMENT ON COLUMN crmlife.threshold.learned_value IS
+  'the reliable value of the chosen method; in force when nothing is set by hand';
+COMMENT ON COLUMN crmlife.threshold.learned_on IS
+  'the local day as of which it was learned';
+
+CREATE VIEW crmlife.learned_thresholds WITH (security_barrier) AS
+SELECT * FROM crmlife.learned_threshold l
+WHERE pg_catalog.has_table_privilege(l.stage_table::oid, 'SELECT');
+GRANT SELECT ON crmlife.learned_thresholds TO PUBLIC;
+COMMENT ON VIEW crmlife.learned_thresholds IS
+  'what was learned from the stage tables you may read, by each method, with what speaks for and against it';
+COMMENT ON COLUMN crmlife.learned_thresholds.segment IS
+  'customers it was learned from; empty: all of them';
+COMMENT ON COLUMN crmlife.learned_thresholds.method IS
+  'mean; hazard: Kaplan-Meier over closed and open gaps; smartpush: the return curve, of repurchase_period_q80 the closed gaps alone';
+COMMENT ON COLUMN crmlife.learned_thresholds.chosen IS
+  'the method asked for: its value is in force if it is reliable';
+COMMENT ON COLUMN crmlife.learned_thresholds.value IS
+  'days, or money for order_value; NULL: there is nothing to learn it from';
+COMMENT ON COLUMN crmlife.learned_thresholds.reliable IS
+  'the value is not chance: see reason where it may be';
+COMMENT ON COLUMN crmlife.learned_thresholds.reason IS
+  'why it is not reliable; NULL if it is';
+COMMENT ON COLUMN crmlife.learned_thresholds.customers IS
+  'customers whose days or orders went into it';
+COMMENT ON COLUMN crmlife.learned_thresholds.low IS
+  '10 % quantile of the values in 200 resamples of the customers';
+COMMENT ON COLUMN crmlife.learned_thresholds.high IS
+  '90 % quantile of these';
+COMMENT ON COLUMN crmlife.learned_thresholds.curve IS
+  'hazard: eligible = gaps that lasted to day n, returned = of these, ended on day n; smartpush: the return curve; rate NULL below min_eligible';
+COMMENT ON COLUMN crmlife.learned_thresholds.learned_on IS
+  'the local day as of which it was learned';
+COMMENT ON COLUMN crmlife.learned_thresholds.learned_at IS 'when';
+
+CREATE VIEW crmlife.threshold_changes WITH (security_barrier) AS
+SELECT * FROM crmlife.threshold_change c
+WHERE pg_catalog.has_table_privilege(c.stage_table::oid, 'SELECT');
+GRANT SELECT ON crmlife.threshold_changes TO PUBLIC;
+COMMENT ON VIEW crmlife.threshold_changes IS
+  'which thresholds in force changed, why, and how many customers it moved, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.threshold_changes.old_value IS
+  'NULL: there was none';
+COMMENT ON COLUMN crmlife.threshold_changes.new_value IS
+  'NULL: there is none any more';
+COMMENT ON COLUMN crmlife.threshold_changes.cause IS
+  'override: set by hand; restored: the override was removed; learned: by crmlife.learn; model: with another model';
+COMMENT ON COLUMN crmlife.threshold_changes.model_version IS
+  'version of the model in force since, in crmlife.model_version';
+COMMENT ON COLUMN crmlife.threshold_changes.moved IS
+  'customers whose stage changed in that step, in which several thresholds may have changed';
 
 CREATE VIEW crmlife.status WITH (security_barrier) AS
 SELECT t.stage_table,
@@ -262,6 +369,17 @@ RETURNS void
 AS 'MODULE_PATHNAME', 'crm_set_threshold' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION crmlife.set_threshold(regclass, text, numeric, text) IS
   'override a threshold of a stage table''s model and apply it at once; NULL brings the model''s own value back';
+
+CREATE FUNCTION crmlife.learn(
+  stage_table regclass, apply text DEFAULT 'hazard',
+  min_eligible integer DEFAULT 100, smoothing integer DEFAULT 7,
+  OUT threshold text, OUT value numeric, OUT reliable boolean,
+  OUT customers bigint, OUT low numeric, OUT high numeric, OUT method text,
+  OUT curve crmlife.return_point[], OUT learned_on date, OUT reason text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'crm_learn' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.learn(regclass, text, integer, integer) IS
+  'learn the thresholds of a stage table from its data, record them, and apply those that are reliable and not set by hand';
 
 CREATE FUNCTION crmlife.set_model(
   stage_table regclass, model crmlife.lifecycle_model)

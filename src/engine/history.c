@@ -447,12 +447,11 @@ crm_history_replay(const CrmHistory *history, const CrmModel *model,
 	}
 }
 
-/* live orders as of `day` whose own day comes after `after` */
-static int64_t
-orders_after(CrmHistory *history, CrmDay after, CrmDay day)
+/* history->orders as of the end of a day */
+static void
+fold_orders(CrmHistory *history, CrmDay day)
 {
-	Fold	fold;
-	int64_t count = 0;
+	Fold fold;
 
 	prepare_orders(history);
 	init_fold(&fold, history);
@@ -465,6 +464,15 @@ orders_after(CrmHistory *history, CrmDay after, CrmDay day)
 		if (event->kind == CRM_EVENT_ORDER)
 			fold_order_row(&fold, event);
 	}
+}
+
+/* live orders as of `day` whose own day comes after `after` */
+static int64_t
+orders_after(CrmHistory *history, CrmDay after, CrmDay day)
+{
+	int64_t count = 0;
+
+	fold_orders(history, day);
 	for (int i = 0; i < history->order_count; i++)
 		if (history->orders[i].live &&
 			crm_day_of_local(history->orders[i].at) > after)
@@ -503,4 +511,38 @@ crm_history_first_in(const CrmHistory *history, CrmDay after, CrmDay day)
 			return on;
 	}
 	return CRM_NO_DAY;
+}
+
+static void
+add_day(CrmDay *days, int *count, CrmDay day)
+{
+	if (*count == 0 || days[*count - 1] != day)
+		days[(*count)++] = day;
+}
+
+void
+crm_history_days(CrmHistory *history, CrmDay day, CrmDay *order_days,
+				 int *order_count, CrmDay *active_days, int *active_count)
+{
+	*order_count = *active_count = 0;
+	fold_orders(history, day);
+	for (int i = 0; i < history->event_count; i++)
+	{
+		const CrmEvent *event = &history->events[i];
+		CrmDay			on = crm_day_of_local(event->at);
+
+		if (on > day)
+			break;
+		if (event->kind == CRM_EVENT_ORDER)
+		{
+			const CrmOrder *order = &history->orders[event->order];
+
+			if (!order->live || crm_day_of_local(order->at) != on)
+				continue;
+			add_day(order_days, order_count, on);
+		}
+		else if (event->kind != CRM_EVENT_VISIT)
+			continue;
+		add_day(active_days, active_count, on);
+	}
 }

@@ -130,4 +130,13 @@ extern void crm_history_window(CrmHistory *history, CrmDay after, CrmDay day,
 extern CrmDay
 crm_history_first_in(const CrmHistory *history, CrmDay after, CrmDay day);
 
+/*
+ * Distinct days up to `day` with an order that is one on that day, and those
+ * with such an order or a visit, ascending.  Both arrays have room for
+ * event_count days.
+ */
+extern void
+crm_history_days(CrmHistory *history, CrmDay day, CrmDay *order_days,
+				 int *order_count, CrmDay *active_days, int *active_count);
+
 #endif /* CRM_HISTORY_H */

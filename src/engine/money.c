@@ -12,6 +12,7 @@
  * not fit 128 bits.  So a value has one representation whatever the order in
  * which it was added up.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/money.h"
@@ -415,4 +416,23 @@ crm_money_from_text(const char *text, size_t length, CrmMoney *money)
 		}
 	}
 	return true;
+}
+
+/* beyond 2^53, or beyond a power of ten that a double holds, by way of text */
+double
+crm_money_to_double(CrmMoney a)
+{
+	static const double power[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5,
+								   1e6, 1e7, 1e8, 1e9, 1e10};
+	const crm_i128		limit = (crm_i128) 1 << 53;
+	char			   *text;
+	double				result;
+
+	if (a.wide == NULL && a.scale >= 0 && a.scale <= 10 &&
+		a.mantissa <= limit && a.mantissa >= -limit)
+		return (double) a.mantissa / power[a.scale];
+	text = crm_money_to_text(a);
+	result = strtod(text, NULL);
+	crm_free(text);
+	return result;
 }

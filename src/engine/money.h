@@ -49,6 +49,9 @@ extern int		crm_money_sign(CrmMoney a);
 /* the same value and the same display scale */
 extern bool crm_money_identical(CrmMoney a, CrmMoney b);
 
+/* the nearest double, give or take its last bit */
+extern double crm_money_to_double(CrmMoney a);
+
 /* as numeric prints it; freshly allocated, ends with a zero byte */
 extern char *crm_money_to_text(CrmMoney a);
 /* false unless the text is digits with a minus sign or a point or both */

@@ -455,8 +455,8 @@ require_failed(const CrmModelText *parts, int location)
 	pg_unreachable();
 }
 
-static void
-require_conditions(const CrmModelText *parts)
+static bool
+conditions_hold(const CrmModelText *parts)
 {
 	CrmWalk	  walk = {.parts = parts, .conditional = true};
 	Node	 *expression;
@@ -474,8 +474,23 @@ require_conditions(const CrmModelText *parts)
 		CrmNode *condition = crm_walk_condition(&walk, lfirst(cell));
 
 		if (crm_condition_evaluate(condition) == CRM_LESS)
-			require_failed(parts, parts->require_start);
+			return false;
 	}
+	return true;
+}
+
+bool
+crm_model_text_holds(const CrmModelText *parts)
+{
+	ErrorContextCallback callback;
+	bool				 holds;
+
+	if (parts->require_end == 0)
+		return true;
+	push_callback(&callback, parts->text);
+	holds = conditions_hold(parts);
+	error_context_stack = callback.previous;
+	return holds;
 }
 
 void
@@ -483,11 +498,10 @@ crm_model_text_require(const CrmModelText *parts)
 {
 	ErrorContextCallback callback;
 
-	if (parts->require_end == 0)
+	if (crm_model_text_holds(parts))
 		return;
 	push_callback(&callback, parts->text);
-	require_conditions(parts);
-	error_context_stack = callback.previous;
+	require_failed(parts, parts->require_start);
 }
 
 static CrmModel *

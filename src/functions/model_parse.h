@@ -49,6 +49,8 @@ crm_model_text_same_case(const CrmModelText *a, const CrmModelText *b);
 
 /* refuse thresholds that break the REQUIRE clause */
 extern void crm_model_text_require(const CrmModelText *parts);
+/* whether they keep it */
+extern bool crm_model_text_holds(const CrmModelText *parts);
 /*
  * Compile into CurrentMemoryContext.  for_use: an unbound threshold is an
  * error; otherwise it counts as NULL, so that a text can be checked.

@@ -213,6 +213,15 @@ find_threshold(CrmModelText *parts, const char *name)
 									 : errdetail("It has none.")));
 }
 
+static void
+check_value(Numeric value)
+{
+	if (numeric_is_nan(value) || numeric_is_inf(value))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a threshold must be a finite number or NULL"),
+						errhint("NULL makes its comparisons unknown.")));
+}
+
 /* a value that keeps REQUIRE and can be written into the text */
 Datum
 crm_with_threshold(PG_FUNCTION_ARGS)
@@ -233,16 +242,74 @@ crm_with_threshold(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(2))
 	{
 		threshold->value = PG_GETARG_NUMERIC(2);
-		if (numeric_is_nan(threshold->value) ||
-			numeric_is_inf(threshold->value))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("a threshold must be a finite number or NULL"),
-					 errhint("NULL makes its comparisons unknown.")));
+		check_value(threshold->value);
 	}
 	crm_model_text_require(parts);
 	result = crm_model_text_print(parts);
 	PG_RETURN_TEXT_P(cstring_to_text(result));
+}
+
+static void
+bind(CrmModelText *parts, const CrmBinding *binding, bool with_default)
+{
+	check_value(binding->value);
+	for (int i = 0; i < parts->count; i++)
+	{
+		CrmThreshold *threshold = &parts->thresholds[i];
+
+		if (strcmp(threshold->name, binding->threshold) != 0 ||
+			(threshold->bound && !with_default))
+			continue;
+		threshold->bound = true;
+		threshold->value = binding->value;
+	}
+}
+
+Datum
+crm_model_bind(Datum model, const CrmBinding *bindings, int count)
+{
+	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+
+	for (int i = 0; i < count; i++)
+		bind(parts, &bindings[i], true);
+	if (!crm_model_text_holds(parts))
+	{
+		parts = crm_model_text_split(TextDatumGetCString(model));
+		for (int i = 0; i < count; i++)
+			bind(parts, &bindings[i], !bindings[i].learned);
+		crm_model_text_require(parts);
+	}
+	return CStringGetTextDatum(crm_model_text_print(parts));
+}
+
+bool
+crm_model_has_threshold(Datum model, const char *name)
+{
+	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+
+	for (int i = 0; i < parts->count; i++)
+		if (strcmp(parts->thresholds[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+bool
+crm_model_lacks_value(Datum model)
+{
+	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+
+	for (int i = 0; i < parts->count; i++)
+		if (!parts->thresholds[i].bound)
+			return true;
+	return false;
+}
+
+CrmModel *
+crm_model_for_checks(Datum model)
+{
+	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+
+	return crm_model_text_compile(parts, false);
 }
 
 Datum

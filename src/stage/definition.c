@@ -34,7 +34,6 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "functions/model_parse.h"
 #include "functions/model_type.h"
 #include "functions/numeric_money.h"
 #include "stage/definition.h"
@@ -335,7 +334,7 @@ read_state(const Row *row, CrmStageDefinition *definition)
 
 static void
 read_definition(const Row *row, CrmStageDefinition *definition,
-				MemoryContext into)
+				MemoryContext into, bool with_model)
 {
 	bool		  isnull;
 	MemoryContext old;
@@ -351,8 +350,9 @@ read_definition(const Row *row, CrmStageDefinition *definition,
 	read_state(row, definition);
 
 	old = MemoryContextSwitchTo(into);
-	definition->model =
-		crm_model_from_datum(row_datum(row, "effective_model", &isnull));
+	if (with_model)
+		definition->model =
+			crm_model_from_datum(row_datum(row, "effective_model", &isnull));
 	read_cuts(row, &definition->cuts);
 	MemoryContextSwitchTo(old);
 }
@@ -419,8 +419,8 @@ refuse_other_table(Oid relation)
 							"them; crmlife.create_stage_table makes one.")));
 }
 
-CrmStageDefinition *
-crm_load_definition(Oid stage_table)
+static CrmStageDefinition *
+load_definition(Oid stage_table, bool with_model)
 {
 	CrmStageDefinition *definition = palloc0(sizeof(CrmStageDefinition));
 	MemoryContext		into = CurrentMemoryContext;
@@ -446,7 +446,7 @@ crm_load_definition(Oid stage_table)
 	row.tuple = SPI_tuptable->vals[0];
 	row.descriptor = SPI_tuptable->tupdesc;
 	definition->stage_table = stage_table;
-	read_definition(&row, definition, into);
+	read_definition(&row, definition, into, with_model);
 	SPI_finish();
 	crm_revert_identity(&saved);
 	read_relation(definition);
@@ -454,17 +454,35 @@ crm_load_definition(Oid stage_table)
 	return definition;
 }
 
-/* another run may have ended after this statement's snapshot was taken */
 CrmStageDefinition *
-crm_load_newest_definition(Oid stage_table)
+crm_load_definition(Oid stage_table)
+{
+	return load_definition(stage_table, true);
+}
+
+/* another run may have ended after this statement's snapshot was taken */
+static CrmStageDefinition *
+load_newest(Oid stage_table, bool with_model)
 {
 	CrmStageDefinition *definition;
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	definition = crm_load_definition(stage_table);
+	definition = load_definition(stage_table, with_model);
 	PopActiveSnapshot();
 	return definition;
+}
+
+CrmStageDefinition *
+crm_load_newest_definition(Oid stage_table)
+{
+	return load_newest(stage_table, true);
+}
+
+CrmStageDefinition *
+crm_load_without_model(Oid stage_table)
+{
+	return load_newest(stage_table, false);
 }
 
 void
@@ -504,49 +522,53 @@ crm_check_stage_model(const CrmModel *model, bool visits, bool registrations)
 					  "with visited_at, members with registered_at.");
 }
 
-static bool
-has_threshold(Datum model, const char *name)
-{
-	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
-
-	for (int i = 0; i < parts->count; i++)
-		if (strcmp(parts->thresholds[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* the model of a stage table with the thresholds set by hand bound to it */
+/*
+ * The model of a stage table with what was learned and, over that, what was
+ * set by hand; (Datum) 0 when there is no such table.
+ */
 static Datum
 bound_model(Oid stage_table, MemoryContext into)
 {
 	Oid	   types[1] = {OIDOID};
 	Datum  values[1] = {ObjectIdGetDatum(stage_table)};
-	Datum  model = (Datum) 0;
-	uint64 count = crm_query(
-		"SELECT t.model, o.threshold, o.value FROM crmlife.stage_table t "
-		"LEFT JOIN crmlife.threshold_override o "
-		"ON o.stage_table = t.stage_table "
-		"WHERE t.stage_table = $1 ORDER BY o.threshold",
-		1, types, values);
+	uint64 count =
+		crm_query("SELECT t.model, v.threshold, v.value, v.learned "
+				  "FROM crmlife.stage_table t LEFT JOIN ("
+				  "SELECT stage_table, threshold, value, true AS learned "
+				  "FROM crmlife.learned_threshold WHERE chosen AND reliable "
+				  "UNION ALL SELECT stage_table, threshold, value, false "
+				  "FROM crmlife.threshold_override) v "
+				  "ON v.stage_table = t.stage_table "
+				  "WHERE t.stage_table = $1 ORDER BY v.learned DESC",
+				  1, types, values);
+	MemoryContext old;
+	CrmBinding	 *bindings;
+	int			  bound = 0;
+	Datum		  model;
+	bool		  isnull;
 
+	if (count == 0)
+		return (Datum) 0;
+	bindings = palloc(count * sizeof(CrmBinding));
 	for (uint64 i = 0; i < count; i++)
 	{
-		HeapTuple	  tuple = SPI_tuptable->vals[i];
-		TupleDesc	  row = SPI_tuptable->tupdesc;
-		MemoryContext old = MemoryContextSwitchTo(into);
-		bool		  isnull;
-		char		 *name;
+		HeapTuple tuple = SPI_tuptable->vals[i];
+		TupleDesc row = SPI_tuptable->tupdesc;
 
-		if (i == 0)
-			model = PointerGetDatum(
-				PG_DETOAST_DATUM_COPY(SPI_getbinval(tuple, row, 1, &isnull)));
-		name = SPI_getvalue(tuple, row, 2);
-		if (name && has_threshold(model, name))
-			model = DirectFunctionCall3(crm_with_threshold, model,
-										CStringGetTextDatum(name),
-										SPI_getbinval(tuple, row, 3, &isnull));
-		MemoryContextSwitchTo(old);
+		bindings[bound].threshold = SPI_getvalue(tuple, row, 2);
+		if (bindings[bound].threshold == NULL)
+			continue;
+		bindings[bound].value =
+			DatumGetNumeric(SPI_getbinval(tuple, row, 3, &isnull));
+		bindings[bound].learned =
+			DatumGetBool(SPI_getbinval(tuple, row, 4, &isnull));
+		bound++;
 	}
+	model =
+		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	old = MemoryContextSwitchTo(into);
+	model = crm_model_bind(model, bindings, bound);
+	MemoryContextSwitchTo(old);
 	return model;
 }
 
@@ -604,7 +626,7 @@ crm_require_threshold(Oid stage_table, const char *name)
 		DirectFunctionCall1(crm_effective_model, ObjectIdGetDatum(stage_table));
 
 	/* where there is none, this raises the error that names those there are */
-	if (!has_threshold(model, name))
+	if (!crm_model_has_threshold(model, name))
 		(void) DirectFunctionCall3(
 			crm_with_threshold, model, CStringGetTextDatum(name),
 			DirectFunctionCall1(int4_numeric, Int32GetDatum(0)));

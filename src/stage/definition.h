@@ -109,6 +109,8 @@ extern char *crm_quote_relation(Oid relation);
 extern CrmStageDefinition *crm_load_definition(Oid stage_table);
 /* the same with a snapshot taken now */
 extern CrmStageDefinition *crm_load_newest_definition(Oid stage_table);
+/* the same with model NULL: a threshold may still have no value */
+extern CrmStageDefinition *crm_load_without_model(Oid stage_table);
 /* an error unless the current user owns the stage table */
 extern void crm_require_stage_owner(Oid stage_table);
 /* keep the effective model as a new version if it is another one */

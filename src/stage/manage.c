@@ -40,6 +40,7 @@
 #include "stage/capture.h"
 #include "stage/definition.h"
 #include "stage/expression.h"
+#include "stage/learn.h"
 #include "stage/refresh.h"
 #include "stage/row.h"
 #include "stage/source.h"
@@ -432,7 +433,7 @@ plan_settings(StagePlan *plan, FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("model must not be null")));
 	plan->model = PG_GETARG_DATUM(ARG_MODEL);
-	crm_check_stage_model(crm_model_from_datum(plan->model),
+	crm_check_stage_model(crm_model_for_checks(plan->model),
 						  OidIsValid(plan->visits.relation),
 						  plan->members.at != NULL);
 	plan->timezone =
@@ -550,6 +551,7 @@ fill(Oid stage_table, bool by_trigger)
 	CrmIdentity			saved;
 
 	CommandCounterIncrement();
+	crm_learn_if_lacking(stage_table);
 	crm_record_model_version(stage_table);
 	definition = crm_load_newest_definition(stage_table);
 	if (by_trigger)
@@ -624,12 +626,17 @@ crm_link_changes(Oid stage_table, Oid changes)
 static void
 forget(Oid stage_table)
 {
-	static const char *const tables[] = {
-		"threshold_override", "stage_cuts", "model_version",
-		"stage_state",		  "queue",		"stage_table"};
-	Oid			types[1] = {OIDOID};
-	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
-	CrmIdentity saved;
+	static const char *const tables[] = {"threshold_override",
+										 "learned_threshold",
+										 "threshold_change",
+										 "stage_cuts",
+										 "model_version",
+										 "stage_state",
+										 "queue",
+										 "stage_table"};
+	Oid						 types[1] = {OIDOID};
+	Datum					 values[1] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity				 saved;
 
 	crm_become_catalog_owner(&saved);
 	for (int i = 0; i < lengthof(tables); i++)
@@ -742,30 +749,50 @@ typedef struct Change
 	const char *query; /* $1 is the stage table */
 	Values		values;
 	int			expected;
+	const char *cause; /* of what it does to thresholds; NULL: nothing */
 } Change;
+
+void
+crm_apply_thresholds(Oid stage_table, Datum before, const char *cause)
+{
+	CrmStageDefinition *definition = crm_load_newest_definition(stage_table);
+	CrmRefreshResult	result = {0};
+
+	crm_check_stage_model(definition->model,
+						  OidIsValid(definition->visits.relation),
+						  definition->members.at != NULL);
+	crm_record_model_version(stage_table);
+	if (definition->refreshed)
+		crm_stage_rebuild(stage_table, true, &result);
+	crm_log_thresholds(stage_table, before, cause, result.changes);
+}
 
 /* run the statement as the catalog's owner, then work all rows out again */
 static void
-apply_change(Change *change, bool remodel)
+apply_change(Change *change)
 {
 	CrmStageDefinition *definition;
 	CrmRefreshResult	result;
 	CrmIdentity			saved;
+	Datum				before;
 
 	SPI_connect();
+	before = crm_model_in_force(change->stage_table);
 	crm_become_catalog_owner(&saved);
 	crm_execute(change->query, change->values.count, change->values.types,
 				change->values.values, change->values.nulls, change->expected);
 	crm_revert_identity(&saved);
-	CommandCounterIncrement();
-	definition = crm_load_newest_definition(change->stage_table);
-	crm_check_stage_model(definition->model,
-						  OidIsValid(definition->visits.relation),
-						  definition->members.at != NULL);
-	if (remodel)
-		crm_record_model_version(change->stage_table);
-	if (definition->refreshed)
-		crm_stage_rebuild(change->stage_table, remodel, &result);
+	if (change->cause)
+	{
+		crm_learn_if_lacking(change->stage_table);
+		crm_apply_thresholds(change->stage_table, before, change->cause);
+	}
+	else
+	{
+		definition = crm_load_newest_definition(change->stage_table);
+		if (definition->refreshed)
+			crm_stage_rebuild(change->stage_table, false, &result);
+	}
 	SPI_finish();
 }
 
@@ -823,7 +850,8 @@ crm_set_threshold(PG_FUNCTION_ARGS)
 	add_text(&change.values, name);
 	if (!remove)
 		add_value(&change.values, NUMERICOID, PG_GETARG_DATUM(2), false);
-	apply_change(&change, true);
+	change.cause = remove ? "restored" : "override";
+	apply_change(&change);
 	PG_RETURN_VOID();
 }
 
@@ -843,7 +871,8 @@ crm_set_model(PG_FUNCTION_ARGS)
 				 SPI_OK_UPDATE);
 	add_value(&change.values, get_fn_expr_argtype(fcinfo->flinfo, 1),
 			  PG_GETARG_DATUM(1), false);
-	apply_change(&change, true);
+	change.cause = "model";
+	apply_change(&change);
 	PG_RETURN_VOID();
 }
 
@@ -860,6 +889,6 @@ crm_set_timezone(PG_FUNCTION_ARGS)
 				 "WHERE stage_table = $1",
 				 SPI_OK_UPDATE);
 	add_text(&change.values, zone);
-	apply_change(&change, false);
+	apply_change(&change);
 	PG_RETURN_VOID();
 }

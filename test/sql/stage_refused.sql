@@ -141,7 +141,7 @@ SELECT refused_creation(arguments, error) FROM (VALUES
   ($$model => 'nope'$$, '42704 stage model "nope" does not exist | Shipped models are%'),
   ($$model => 'CASE WHEN now() > 1 THEN ''a'' END'$$, '0A000 function now can''t be called in a stage model%'),
   ($$model => 'CASE WHEN (SELECT 1) > 1 THEN ''a'' END'$$, '0A000 a subquery can''t stand in a stage model%'),
-  ($$model => 'engagement'$$, '22023 threshold "order_value" of the stage model has no value | Bind it%'),
+  ($$model => 'engagement'$$, '0A000 the stage model reads days_since_registered%'),
   ($$model => with_threshold('engagement', 'order_value', 5)$$, '0A000 the stage model reads days_since_registered, which a stage table without that source can''t supply | Give create_stage_table the source that has it%'),
   (E'members => ''members''\nmember_customer => ''customer''\nmodel => with_threshold(''engagement'', ''order_value'', 5)', '0A000 the stage model reads days_since_registered%'),
   ($$model => 'CASE WHEN days_since_visit > 3 THEN ''a'' END'$$, '0A000 the stage model reads days_since_visit%'),

@@ -1,0 +1,439 @@
+/*
+ * learn.c
+ *		Learning a stage table's thresholds from its data.
+ *
+ *		sources --scan--> days and sums of each customer --> engine/learn.c
+ *		                                                          |
+ *		stages <--rebuild-- model in force <-- learned_threshold <+
+ *
+ * What is learned is recorded whole, with what speaks for and against it; in
+ * force is what is reliable and of the method that was chosen, unless it was
+ * set by hand.  A refresh never learns: stages move by customers and days, or
+ * because somebody asked for it.
+ *
+ * Invariant: only this file writes crmlife.learned_threshold, and every change
+ * of a threshold in force stands in crmlife.threshold_change.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+#include "compat.h"
+#include "engine/learn.h"
+#include "functions/localday.h"
+#include "functions/model_parse.h"
+#include "functions/model_type.h"
+#include "functions/numeric_money.h"
+#include "stage/definition.h"
+#include "stage/learn.h"
+#include "stage/refresh.h"
+#include "stage/scan.h"
+#include "stage/stage.h"
+
+/* decimals of what is not exact money */
+#define DECIMALS 6
+
+typedef struct Settings
+{
+	CrmLearnMethod method;
+	int			   min_eligible;
+	int			   smoothing;
+} Settings;
+
+/* the SQL function of definition.c */
+extern Datum crm_effective_model(PG_FUNCTION_ARGS);
+
+static const Settings default_settings = {CRM_LEARN_HAZARD, 100, 7};
+
+/* every value that is learned */
+static const struct
+{
+	CrmLearnable   threshold;
+	CrmLearnMethod method;
+} lessons[] = {
+	{CRM_LEARN_ORDER_VALUE, CRM_LEARN_MEAN},
+	{CRM_LEARN_REPURCHASE_PERIOD, CRM_LEARN_MEAN},
+	{CRM_LEARN_REPURCHASE_PERIOD_Q80, CRM_LEARN_HAZARD},
+	{CRM_LEARN_REPURCHASE_PERIOD_Q80, CRM_LEARN_SMARTPUSH},
+	{CRM_LEARN_FIRST_PURCHASE_PERIOD, CRM_LEARN_MEAN},
+	{CRM_LEARN_ACTIVE_PERIOD, CRM_LEARN_HAZARD},
+	{CRM_LEARN_ACTIVE_PERIOD, CRM_LEARN_SMARTPUSH},
+	{CRM_LEARN_CHURN_PERIOD, CRM_LEARN_HAZARD},
+	{CRM_LEARN_CHURN_PERIOD, CRM_LEARN_SMARTPUSH},
+};
+
+/* ----- reading the data ----- */
+
+/* FNV-1a of the key's text: the same on every machine and in every version */
+static uint64
+stable_hash(const char *text)
+{
+	uint64 hash = UINT64CONST(0xCBF29CE484222325);
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char) *text) * UINT64CONST(0x100000001B3);
+	return hash;
+}
+
+static void
+learn_customer(const CrmStageDefinition *definition, CrmPair *pair,
+			   CrmLearn *learn, MemoryContext into)
+{
+	CrmHistory		*history = &pair->history;
+	const CrmStep	*step = crm_history_step(history, learn->as_of);
+	CrmLearnCustomer customer = {0};
+	CrmDay			*order_days;
+	CrmDay			*active_days;
+	MemoryContext	 old;
+
+	if (step == NULL)
+		return;
+	order_days = palloc(sizeof(CrmDay) * Max(history->event_count, 1));
+	active_days = palloc(sizeof(CrmDay) * Max(history->event_count, 1));
+	crm_history_days(history, learn->as_of, order_days, &customer.order_count,
+					 active_days, &customer.active_count);
+	customer.key = stable_hash(crm_key_text(definition->key, pair->key));
+	customer.order_days = order_days;
+	customer.active_days = active_days;
+	customer.orders = step->facts.orders;
+	customer.revenue = step->facts.revenue;
+	customer.registered_before = step->first_order_at != CRM_NO_TIME &&
+								 step->registered_at != CRM_NO_TIME &&
+								 step->registered_at <= step->first_order_at;
+	if (customer.registered_before)
+		customer.days_to_first_order =
+			(int64_t) step->facts.first_order - step->facts.registered;
+	old = MemoryContextSwitchTo(into);
+	crm_learn_add(learn, &customer);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+learn_all(const CrmStageDefinition *definition, CrmLearn *learn)
+{
+	MemoryContext into = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "crmlife learn", ALLOCSET_DEFAULT_SIZES);
+	CrmScan *scan = crm_scan_begin(definition, (Datum) 0, false);
+	CrmPair	 pair;
+
+	while (crm_scan_next(scan, &pair))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		CHECK_FOR_INTERRUPTS();
+		learn_customer(definition, &pair, learn, into);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	crm_scan_end(scan);
+	MemoryContextDelete(context);
+}
+
+/* ----- recording ----- */
+
+static Datum
+rounded(double value)
+{
+	Datum number = DirectFunctionCall1(float8_numeric, Float8GetDatum(value));
+
+	return DirectFunctionCall1(
+		numeric_trim_scale,
+		DirectFunctionCall2(numeric_round, number, Int32GetDatum(DECIMALS)));
+}
+
+/* money is exact, as average_order is */
+static Datum
+learned_value(const CrmLearn *learn, CrmLearnable threshold,
+			  const CrmLearned *learned)
+{
+	if (threshold == CRM_LEARN_ORDER_VALUE)
+		return NumericGetDatum(crm_numeric_from_money(crm_money_div(
+			learn->revenue, crm_money_from_int64(learn->orders))));
+	return rounded(learned->value);
+}
+
+/* the curve's points as three arrays */
+static void
+curve_arrays(const CrmLearn *learn, CrmLearnable threshold,
+			 CrmLearnMethod method, Datum *arrays)
+{
+	CrmLearnPoint *points;
+	int32		   count = crm_learn_curve(learn, threshold, method, &points);
+	Datum		  *columns[3];
+
+	for (int i = 0; i < 3; i++)
+		columns[i] = palloc(sizeof(Datum) * Max(count, 1));
+	for (int32 i = 0; i < count; i++)
+	{
+		columns[0][i] = Int32GetDatum(points[i].n);
+		columns[1][i] = Int64GetDatum(points[i].eligible);
+		columns[2][i] = Int64GetDatum(points[i].returned);
+	}
+	arrays[0] = PointerGetDatum(
+		construct_array(columns[0], count, INT4OID, 4, true, TYPALIGN_INT));
+	for (int i = 1; i < 3; i++)
+		arrays[i] = PointerGetDatum(
+			construct_array(columns[i], count, INT8OID, sizeof(int64),
+							FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static void
+record_lesson(Oid stage_table, const CrmLearn *learn, const Settings *settings,
+			  CrmLearnable threshold, CrmLearnMethod method)
+{
+	CrmLearned learned = crm_learned(learn, threshold, method);
+	Oid		   types[] = {OIDOID,		TEXTOID,	TEXTOID,	  BOOLOID,
+						  NUMERICOID,	BOOLOID,	TEXTOID,	  INT8OID,
+						  NUMERICOID,	NUMERICOID, INT4ARRAYOID, INT8ARRAYOID,
+						  INT8ARRAYOID, INT4OID,	DATEOID};
+	Datum	   values[lengthof(types)] = {0};
+	char	   nulls[lengthof(types) + 1] = "               ";
+
+	values[0] = ObjectIdGetDatum(stage_table);
+	values[1] = CStringGetTextDatum(crm_learnable_name(threshold));
+	values[2] = CStringGetTextDatum(crm_learn_method_name(method));
+	values[3] =
+		BoolGetDatum(method == CRM_LEARN_MEAN || method == settings->method);
+	if (learned.known)
+		values[4] = learned_value(learn, threshold, &learned);
+	values[5] = BoolGetDatum(learned.reliable);
+	if (learned.reason)
+		values[6] = CStringGetTextDatum(learned.reason);
+	values[7] = Int64GetDatum(learned.customers);
+	if (learned.known && learned.bounded)
+	{
+		values[8] = rounded(learned.low);
+		values[9] = rounded(learned.high);
+	}
+	if (method != CRM_LEARN_MEAN)
+		curve_arrays(learn, threshold, method, values + 10);
+	values[13] = Int32GetDatum(settings->min_eligible);
+	values[14] = DateADTGetDatum(learn->as_of);
+	for (int i = 4; i <= 12; i++)
+		if (types[i] != BOOLOID && types[i] != INT8OID && values[i] == 0)
+			nulls[i] = 'n';
+	crm_execute(
+		"INSERT INTO crmlife.learned_threshold AS l (stage_table, threshold, "
+		"method, chosen, value, reliable, reason, customers, low, high, curve, "
+		"learned_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+		"(SELECT array_agg(ROW(n, eligible, returned, CASE WHEN eligible >= "
+		"greatest($14, 1) THEN returned / eligible::float8 END)"
+		"::crmlife.return_point ORDER BY n) "
+		"FROM unnest($11, $12, $13) p (n, eligible, returned)), $15) "
+		"ON CONFLICT (stage_table, segment, threshold, method) DO UPDATE SET "
+		"chosen = excluded.chosen, value = excluded.value, "
+		"reliable = excluded.reliable, reason = excluded.reason, "
+		"customers = excluded.customers, low = excluded.low, "
+		"high = excluded.high, curve = excluded.curve, "
+		"learned_on = excluded.learned_on, learned_at = now()",
+		lengthof(types), types, values, nulls, SPI_OK_INSERT);
+}
+
+static void
+learn(Oid stage_table, const Settings *settings)
+{
+	CrmStageDefinition *definition = crm_load_without_model(stage_table);
+	CrmLearn		   *all = palloc(sizeof(CrmLearn));
+	CrmIdentity			saved;
+
+	crm_become_table_owner(definition, &saved);
+	crm_learn_init(
+		all, definition->refreshed ? definition->refreshed_day : crm_today(),
+		settings->min_eligible, settings->smoothing);
+	learn_all(definition, all);
+	crm_revert_identity(&saved);
+	crm_become_catalog_owner(&saved);
+	for (int i = 0; i < lengthof(lessons); i++)
+		record_lesson(stage_table, all, settings, lessons[i].threshold,
+					  lessons[i].method);
+	crm_revert_identity(&saved);
+	crm_learn_free(all);
+	CommandCounterIncrement();
+}
+
+/* ----- the thresholds in force ----- */
+
+/* with a snapshot taken now */
+Datum
+crm_model_in_force(Oid stage_table)
+{
+	Datum model;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	model =
+		DirectFunctionCall1(crm_effective_model, ObjectIdGetDatum(stage_table));
+	PopActiveSnapshot();
+	return model;
+}
+
+static bool
+same_model(Datum a, Datum b)
+{
+	return strcmp(TextDatumGetCString(a), TextDatumGetCString(b)) == 0;
+}
+
+static const CrmThreshold *
+find_threshold(const CrmModelText *parts, const char *name)
+{
+	for (int i = 0; i < parts->count; i++)
+		if (strcmp(parts->thresholds[i].name, name) == 0)
+			return &parts->thresholds[i];
+	return NULL;
+}
+
+static void
+log_threshold(Oid stage_table, const char *name, Numeric old_value,
+			  Numeric new_value, const char *cause, int64 moved)
+{
+	Oid	  types[] = {OIDOID, TEXTOID, NUMERICOID, NUMERICOID, TEXTOID, INT8OID};
+	Datum values[] = {ObjectIdGetDatum(stage_table), CStringGetTextDatum(name),
+					  NumericGetDatum(old_value),	 NumericGetDatum(new_value),
+					  CStringGetTextDatum(cause),	 Int64GetDatum(moved)};
+	char  nulls[] = "      ";
+
+	nulls[2] = old_value ? ' ' : 'n';
+	nulls[3] = new_value ? ' ' : 'n';
+	crm_execute("INSERT INTO crmlife.threshold_change (stage_table, threshold, "
+				"old_value, new_value, cause, moved, model_version) "
+				"SELECT $1, $2, $3, $4, $5, $6, t.model_version "
+				"FROM crmlife.stage_table t WHERE t.stage_table = $1",
+				lengthof(types), types, values, nulls, SPI_OK_INSERT);
+}
+
+static bool
+same_value(Numeric a, Numeric b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(a),
+											NumericGetDatum(b)));
+}
+
+void
+crm_log_thresholds(Oid stage_table, Datum before, const char *cause,
+				   int64 moved)
+{
+	const CrmModelText *was = crm_model_text_split(TextDatumGetCString(before));
+	const CrmModelText *is = crm_model_text_split(
+		TextDatumGetCString(crm_model_in_force(stage_table)));
+	CrmIdentity saved;
+
+	crm_become_catalog_owner(&saved);
+	for (int i = 0; i < is->count; i++)
+	{
+		const CrmThreshold *now = &is->thresholds[i];
+		const CrmThreshold *then = find_threshold(was, now->name);
+		Numeric				old_value = then ? then->value : NULL;
+
+		if (!same_value(old_value, now->value))
+			log_threshold(stage_table, now->name, old_value, now->value, cause,
+						  moved);
+	}
+	for (int i = 0; i < was->count; i++)
+	{
+		const CrmThreshold *then = &was->thresholds[i];
+
+		if (then->value != NULL && find_threshold(is, then->name) == NULL)
+			log_threshold(stage_table, then->name, then->value, NULL, cause,
+						  moved);
+	}
+	crm_revert_identity(&saved);
+}
+
+void
+crm_learn_if_lacking(Oid stage_table)
+{
+	if (crm_model_lacks_value(crm_model_in_force(stage_table)))
+		learn(stage_table, &default_settings);
+}
+
+/* ----- SQL ----- */
+
+static Settings
+read_settings(FunctionCallInfo fcinfo)
+{
+	Settings settings = default_settings;
+	char	*method;
+
+	for (int i = 0; i < 4; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("arguments of learn must not be null")));
+	method = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	if (strcmp(method, "smartpush") == 0)
+		settings.method = CRM_LEARN_SMARTPUSH;
+	else if (strcmp(method, "hazard") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown method \"%s\"", method),
+				 errhint("Methods are hazard and smartpush; both are shown, "
+						 "the one given is applied.")));
+	settings.min_eligible = PG_GETARG_INT32(2);
+	settings.smoothing = PG_GETARG_INT32(3);
+	if (settings.min_eligible < 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("min_eligible must be at least 1")));
+	if (settings.smoothing < 1 || settings.smoothing % 2 == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("smoothing must be an odd number of days from 1 on"),
+				 errhint("1 leaves the curve as it is.")));
+	return settings;
+}
+
+/* what was learned, as the function's result */
+static void
+return_lessons(FunctionCallInfo fcinfo, Oid stage_table)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid			   types[] = {OIDOID};
+	Datum		   values[] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity	   saved;
+
+	crm_become_catalog_owner(&saved);
+	crm_execute("SELECT threshold, value, reliable, customers, low, high, "
+				"method, curve, learned_on, reason "
+				"FROM crmlife.learned_threshold WHERE stage_table = $1 "
+				"ORDER BY threshold, method",
+				1, types, values, NULL, SPI_OK_SELECT);
+	crm_revert_identity(&saved);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+}
+
+PG_FUNCTION_INFO_V1(crm_learn);
+
+Datum
+crm_learn(PG_FUNCTION_ARGS)
+{
+	Settings settings = read_settings(fcinfo);
+	Oid		 stage_table = PG_GETARG_OID(0);
+	Datum	 before;
+
+	InitMaterializedSRF(fcinfo, 0);
+	crm_refuse_on_standby();
+	crm_require_stage_owner(stage_table);
+	crm_stage_lock(stage_table);
+	SPI_connect();
+	before = crm_model_in_force(stage_table);
+	learn(stage_table, &settings);
+	if (!same_model(before, crm_model_in_force(stage_table)))
+		crm_apply_thresholds(stage_table, before, "learned");
+	return_lessons(fcinfo, stage_table);
+	SPI_finish();
+	return (Datum) 0;
+}
