@@ -170,6 +170,10 @@ next_cohort(const CrmTotals *totals, CrmCohortWalk *walk)
 {
 	const CrmCell *cell;
 
+	/* there is none to pass, unless somebody made the totals up */
+	while (walk->place < totals->cells &&
+		   crm_totals_sorted(totals, walk->place)->column != 0)
+		walk->place++;
 	if (walk->place == totals->cells)
 		return false;
 	cell = crm_totals_sorted(totals, walk->place);

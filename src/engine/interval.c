@@ -32,7 +32,8 @@ gap_at(const CrmTotals *totals, int64_t place)
 {
 	size_t i = 0;
 
-	while (place >= crm_totals_sorted(totals, i)->count[0])
+	while (i + 1 < totals->cells &&
+		   place >= crm_totals_sorted(totals, i)->count[0])
 		place -= crm_totals_sorted(totals, i++)->count[0];
 	return crm_totals_sorted(totals, i)->row;
 }

@@ -9,6 +9,7 @@
 #include "engine/interval.h"
 #include "engine/keep.h"
 #include "engine/metric.h"
+#include "engine/purchase_count.h"
 #include "engine/repurchase.h"
 #include "engine/repurchase_periods.h"
 #include "engine/retention.h"
@@ -44,6 +45,8 @@ static const CrmMetric *const metrics[] = {
 	&crm_growth_of_events,
 	&crm_repurchase_periods,
 	&crm_repurchase_periods_of_rows,
+	&crm_repurchase_in_range,
+	&crm_revenue,
 };
 
 const CrmMetric *

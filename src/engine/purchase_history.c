@@ -604,6 +604,7 @@ crm_orders_start(CrmOrderCursor *cursor, const CrmPurchaseView *view,
 	cursor->next_amount = amounts || view->refunds ? amounts_of(view) : NULL;
 	cursor->left = view->order_count;
 	cursor->day = view->first_day;
+	cursor->amounts = amounts;
 	cursor->refund = false;
 	cursor->has_amount = false;
 	cursor->amount = crm_money_from_int64(0);
@@ -640,6 +641,12 @@ next_general_amount(CrmOrderCursor *cursor)
 	else if (tag != TAG_NULL)
 		corrupt("An amount is of an unknown kind.");
 	cursor->refund = crm_money_sign(cursor->amount) < 0;
+	/* a walk over days leaves no memory behind */
+	if (!cursor->amounts && cursor->amount.wide)
+	{
+		crm_free(cursor->amount.wide);
+		cursor->amount = crm_money_from_int64(0);
+	}
 }
 
 void

@@ -159,8 +159,9 @@ typedef struct CrmOrderCursor
 	const uint8_t		  *next_amount; /* NULL: amounts are not read */
 	int					   left;
 	CrmDay				   day;
+	bool				   amounts; /* they are asked for */
 	bool				   refund;
-	bool				   has_amount; /* this and amount: only if read */
+	bool				   has_amount; /* this and amount: only if asked for */
 	CrmMoney			   amount;
 } CrmOrderCursor;
 

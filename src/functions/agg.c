@@ -30,6 +30,7 @@
 #include "customers/beside.h"
 #include "engine/rate.h"
 #include "functions/agg.h"
+#include "functions/history_state.h"
 
 PG_FUNCTION_INFO_V1(crm_customers_combine);
 PG_FUNCTION_INFO_V1(crm_customers_serial);
@@ -74,32 +75,49 @@ param_kind(int param, const char *name)
 		case CRM_PARAM_M:
 			return CRM_PARAM_NUMBER;
 		case CRM_PARAM_OPTION:
+			if (strcmp(name, "by") == 0)
+				return CRM_PARAM_BY;
 			return strcmp(name, "unit") == 0 ? CRM_PARAM_UNIT
 											 : CRM_PARAM_METHOD;
+		case CRM_PARAM_EVENT_START:
+		case CRM_PARAM_EVENT_RETURN:
+			return CRM_PARAM_EVENT;
 		default:
 			return CRM_PARAM_DAY;
 	}
+}
+
+/* the parameter of that name, -1: there is none */
+static int
+param_of_name(const CrmMetric *metric, const char *name)
+{
+	for (int param = 0; metric != NULL && param < CRM_PARAMS; param++)
+	{
+		if (metric->param[param] != NULL &&
+			strcmp(metric->param[param], name) == 0)
+			return param;
+	}
+	if (strcmp(name, "event") == 0)
+		return CRM_PARAM_EVENT_START;
+	if (strcmp(name, "return_event") == 0)
+		return CRM_PARAM_EVENT_RETURN;
+	return -1;
 }
 
 static void
 note_param(CrmAgg *agg, const CrmMetric *metric, int arg, const char *name,
 		   Oid type)
 {
-	for (int param = 0; metric != NULL && param < CRM_PARAMS; param++)
-	{
-		CrmParamArg *param_arg = &agg->param_arg[agg->param_args];
+	CrmParamArg *param_arg = &agg->param_arg[agg->param_args];
+	int			 param = param_of_name(metric, name);
 
-		if (metric->param[param] == NULL ||
-			strcmp(metric->param[param], name) != 0)
-			continue;
-		param_arg->arg = arg;
-		param_arg->param = param;
-		param_arg->kind = param_kind(param, name);
-		(void) crm_time_kind_of_type(type, &param_arg->time_kind);
-		agg->param_args++;
-		return;
-	}
-	elog(ERROR, "transition function has an unknown argument \"%s\"", name);
+	if (param < 0)
+		elog(ERROR, "transition function has an unknown argument \"%s\"", name);
+	param_arg->arg = arg;
+	param_arg->param = param;
+	param_arg->kind = param_kind(param, name);
+	(void) crm_time_kind_of_type(type, &param_arg->time_kind);
+	agg->param_args++;
 }
 
 static void
@@ -108,6 +126,8 @@ note_argument(CrmAgg *agg, const CrmMetric *metric, int arg, const char *name,
 {
 	if (strcmp(name, "customer") == 0)
 		agg->key_kind = key_kind_of_type(type);
+	else if (strcmp(name, "h") == 0)
+		return;
 	else if (strcmp(name, "at") == 0)
 	{
 		agg->at = arg;
@@ -328,6 +348,23 @@ crm_customers_deserial(PG_FUNCTION_ARGS)
 
 /* ---- rates --------------------------------------------------------------- */
 
+/* what the final function is declared to take says what its state is of */
+static bool
+is_over_histories(FunctionCallInfo fcinfo)
+{
+	HeapTuple tuple =
+		SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
+	bool result;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u",
+			 fcinfo->flinfo->fn_oid);
+	result =
+		((Form_pg_proc) GETSTRUCT(tuple))->proargtypes.values[0] != INTERNALOID;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
 const CrmTotals *
 crm_agg_totals(FunctionCallInfo fcinfo, const CrmParams **params)
 {
@@ -336,6 +373,8 @@ crm_agg_totals(FunctionCallInfo fcinfo, const CrmParams **params)
 	(void) aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		return NULL;
+	if (is_over_histories(fcinfo))
+		return crm_histories_totals(fcinfo, params);
 	state = (CrmCustomers *) PG_GETARG_POINTER(0);
 	if (state->params_null)
 		return NULL;

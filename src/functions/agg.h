@@ -10,6 +10,8 @@
  *
  *		customer, at, amount        the row
  *		is_start, is_return         the kind of event the row is
+ *		h                           or a history instead of a row
+ *		event, return_event         the kinds of event that count in it
  *		anything else               the metric's parameter of that name
  *
  * Invariant: nothing but the group's own state is needed from one call to the
@@ -31,8 +33,18 @@ typedef enum CrmParamKind
 	CRM_PARAM_NUMBER,
 	CRM_PARAM_DAY,
 	CRM_PARAM_UNIT,
-	CRM_PARAM_METHOD
+	CRM_PARAM_METHOD,
+	CRM_PARAM_BY,
+	CRM_PARAM_EVENT
 } CrmParamKind;
+
+/* the numbers of event and return_event, which no CrmParams has */
+enum
+{
+	CRM_PARAM_EVENT_START = CRM_PARAMS,
+	CRM_PARAM_EVENT_RETURN,
+	CRM_PARAM_ARGS
+};
 
 /* an argument that is a parameter, and its value in the row before */
 typedef struct CrmParamArg
@@ -56,11 +68,12 @@ typedef struct CrmAgg
 	int				   is_return;
 	CrmCustomersQuery *query;
 	int				   param_args;
-	CrmParamArg		   param_arg[CRM_PARAMS];
+	CrmParamArg		   param_arg[CRM_PARAM_ARGS];
 	/* the parameters of the row before: they hardly ever change */
 	bool	  params_known;
 	bool	  params_given; /* none of them is NULL */
 	CrmParams params;
+	int32	  event[2]; /* CrmActivity: what starts, what returns */
 } CrmAgg;
 
 /* metric: NULL if it has no parameters */
@@ -82,6 +95,16 @@ crm_agg_watch_files(FunctionCallInfo fcinfo, CrmCustomers *customers);
 /* an error when they are not the group's */
 extern void crm_agg_compare_params(const CrmCustomers *customers,
 								   const CrmParams *params, bool params_null);
+
+/* the same, of whatever state */
+extern void
+crm_agg_require_params(const CrmMetric *metric, const CrmParams *own,
+					   bool own_null, const CrmParams *params, bool null);
+extern void
+crm_agg_check_params(const CrmMetric *metric, const CrmParams *params);
+/* the parameters of this row, in agg */
+extern void crm_agg_read_params(FunctionCallInfo fcinfo, CrmAgg *agg,
+								const CrmMetric *metric);
 
 /* one row of argument 1's customer */
 extern void crm_agg_add_text(CrmCustomers *customers, Datum value, CrmDay day);

@@ -17,7 +17,9 @@
 
 #include "compat.h"
 #include "customers/beside.h"
+#include "engine/purchase_count.h"
 #include "functions/agg.h"
+#include "functions/history_call.h"
 #include "functions/numeric_money.h"
 
 /* ---- mistakes ------------------------------------------------------------ */
@@ -46,6 +48,8 @@ value_text(const CrmMetric *metric, const CrmParams *params, int param)
 		case CRM_PARAM_OPTION:
 			if (strcmp(metric->param[param], "unit") == 0)
 				return pstrdup(units[value]);
+			if (strcmp(metric->param[param], "by") == 0)
+				return pstrdup(value == CRM_BY_DAYS ? "days" : "orders");
 			return pstrdup(value == CRM_METHOD_LITERAL ? "literal" : "mature");
 		default:
 			return DatumGetCString(
@@ -72,22 +76,27 @@ all_names(const CrmMetric *metric)
 }
 
 void
-crm_agg_compare_params(const CrmCustomers *customers, const CrmParams *params,
-					   bool params_null)
+crm_agg_require_params(const CrmMetric *metric, const CrmParams *own,
+					   bool own_null, const CrmParams *params, bool null)
 {
-	const CrmMetric *metric = customers->query->metric;
-
-	if (customers->params_null != params_null)
+	if (own_null != null)
 		refuse_params(all_names(metric), "NULL", "a value");
-	if (params_null)
+	if (null)
 		return;
 	for (int param = 0; param < CRM_PARAMS; param++)
 	{
-		if (customers->params.value[param] != params->value[param])
-			refuse_params(metric->param[param],
-						  value_text(metric, &customers->params, param),
+		if (own->value[param] != params->value[param])
+			refuse_params(metric->param[param], value_text(metric, own, param),
 						  value_text(metric, params, param));
 	}
+}
+
+void
+crm_agg_compare_params(const CrmCustomers *customers, const CrmParams *params,
+					   bool params_null)
+{
+	crm_agg_require_params(customers->query->metric, &customers->params,
+						   customers->params_null, params, params_null);
 }
 
 static void
@@ -125,8 +134,8 @@ check_pair(const CrmMetric *metric, const CrmParams *params, int from, int to)
 								"the range.")));
 }
 
-static void
-check_params(const CrmMetric *metric, const CrmParams *params)
+void
+crm_agg_check_params(const CrmMetric *metric, const CrmParams *params)
 {
 	for (int param = CRM_PARAM_N; param <= CRM_PARAM_M; param++)
 	{
@@ -170,6 +179,20 @@ read_method(const char *name)
 }
 
 static int32
+read_by(const char *name)
+{
+	if (pg_strcasecmp(name, "orders") == 0)
+		return CRM_BY_ORDERS;
+	if (pg_strcasecmp(name, "days") == 0)
+		return CRM_BY_DAYS;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown way to count orders"),
+			 errdetail("The value is \"%s\".", name),
+			 errhint("It is orders, or days: all orders of a day are one.")));
+}
+
+static int32
 read_value(const CrmParamArg *param_arg, Datum value)
 {
 	switch (param_arg->kind)
@@ -180,6 +203,10 @@ read_value(const CrmParamArg *param_arg, Datum value)
 			return read_unit(TextDatumGetCString(value));
 		case CRM_PARAM_METHOD:
 			return read_method(TextDatumGetCString(value));
+		case CRM_PARAM_BY:
+			return read_by(TextDatumGetCString(value));
+		case CRM_PARAM_EVENT:
+			return crm_history_activity(value);
 		case CRM_PARAM_DAY:
 			break;
 	}
@@ -189,8 +216,7 @@ read_value(const CrmParamArg *param_arg, Datum value)
 static inline bool
 is_text(const CrmParamArg *param_arg)
 {
-	return param_arg->kind == CRM_PARAM_UNIT ||
-		   param_arg->kind == CRM_PARAM_METHOD;
+	return param_arg->kind >= CRM_PARAM_UNIT;
 }
 
 static bool
@@ -241,10 +267,24 @@ remember(FunctionCallInfo fcinfo, CrmParamArg *param_arg, Datum value)
 	param_arg->value = PointerGetDatum(copy);
 }
 
+/* return_event is as event where it is not given */
+static void
+set_param(CrmAgg *agg, int param, int32 value)
+{
+	if (param < CRM_PARAMS)
+		agg->params.value[param] = value;
+	else if (param == CRM_PARAM_EVENT_RETURN)
+		agg->event[1] = value;
+	else
+		agg->event[0] = agg->event[1] = value;
+}
+
 static void
 read_params(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric)
 {
 	bool as_of_given = false;
+
+	agg->event[0] = agg->event[1] = CRM_ACTIVITY_ORDER;
 
 	agg->params_known = false;
 	agg->params_given = true;
@@ -265,7 +305,7 @@ read_params(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric)
 		if (param_arg->null)
 			continue;
 		if (agg->params_given)
-			agg->params.value[param_arg->param] = read_value(param_arg, value);
+			set_param(agg, param_arg->param, read_value(param_arg, value));
 		remember(fcinfo, param_arg, value);
 	}
 	if (!as_of_given)
@@ -274,6 +314,15 @@ read_params(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric)
 	if (!agg->params_given)
 		memset(&agg->params, 0, sizeof(agg->params));
 	agg->params_known = true;
+}
+
+/* inlined below, called from elsewhere */
+inline void
+crm_agg_read_params(FunctionCallInfo fcinfo, CrmAgg *agg,
+					const CrmMetric *metric)
+{
+	if (unlikely(!agg->params_known || !params_unchanged(fcinfo, agg)))
+		read_params(fcinfo, agg, metric);
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -403,12 +452,11 @@ crm_agg_accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric)
 	}
 	if (agg->at != 0)
 		day = crm_day_from_datum(PG_GETARG_DATUM(agg->at), agg->at_kind);
-	if (unlikely(!agg->params_known || !params_unchanged(fcinfo, agg)))
-		read_params(fcinfo, agg, metric);
+	crm_agg_read_params(fcinfo, agg, metric);
 	if (unlikely(customers == NULL))
 	{
 		if (agg->params_given)
-			check_params(metric, &agg->params);
+			crm_agg_check_params(metric, &agg->params);
 		customers = crm_agg_start(fcinfo, agg, metric, &agg->params,
 								  !agg->params_given);
 	}

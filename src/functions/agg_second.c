@@ -77,7 +77,8 @@ crm_repurchase_interval_median_final(PG_FUNCTION_ARGS)
 {
 	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
 
-	if (totals == NULL || totals->count[CRM_INTERVAL_GAPS] == 0)
+	if (totals == NULL || totals->count[CRM_INTERVAL_GAPS] == 0 ||
+		totals->cells == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_FLOAT8(crm_interval_median(totals));
 }

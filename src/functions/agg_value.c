@@ -190,7 +190,8 @@ crm_arpu_final(PG_FUNCTION_ARGS)
 {
 	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
 
-	if (totals == NULL || totals->count[CRM_VALUE_CUSTOMERS] == 0)
+	if (totals == NULL || totals->count[CRM_VALUE_CUSTOMERS] == 0 ||
+		totals->cells == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(
 		mean_datum(*crm_cell_sum(totals, crm_totals_sorted(totals, 0)),

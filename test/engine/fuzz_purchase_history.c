@@ -4,9 +4,11 @@
  *
  * Nothing may crash or read too far, whatever comes; and what is taken must
  * encode to bytes that decode to themselves, whole, cut, merged and as text.
+ * Every accessor is asked, and one of the metrics, which the input chooses.
  */
 #include <stdlib.h>
 
+#include "engine/purchase_count.h"
 #include "engine/purchase_metric.h"
 
 #include "tap.h"
@@ -66,6 +68,44 @@ ask(const CrmPurchaseView *view, CrmDay day, int32_t n)
 	(void) before;
 }
 
+/* one history, counted for one metric */
+static void
+count(const CrmPurchaseView *view, int code, CrmDay day, int32_t n)
+{
+	const CrmMetric	  *metric = crm_metric_by_code(code);
+	CrmHistoryParams   params = {.event = (CrmActivity) (n % 3),
+								 .return_event = (CrmActivity) (n / 3 % 3)};
+	CrmPurchaseCounter counter;
+	CrmTotals		   totals;
+	CrmLine			   line = {NULL, 0};
+	CrmEvents		   events = {NULL, 0, 0};
+
+	if (metric == NULL)
+		return;
+	params.metric = metric->absent;
+	params.metric.as_of = day;
+	params.metric.n = metric->least + n % 500;
+	params.metric.m = n % 50;
+	if (metric->param[CRM_PARAM_OPTION])
+		params.metric.option =
+			strcmp(metric->param[CRM_PARAM_OPTION], "unit") == 0 ? n % 5
+																 : n % 2;
+	counter = crm_purchase_counter(metric);
+	crm_totals_init(&totals, metric->cell_counts, metric->cell_sums);
+	if (counter.line)
+		crm_line_grow(&line, counter.line(&params));
+	if (crm_purchase_directly(&counter, &params))
+		counter.count(&line, &totals, view, &params);
+	else
+	{
+		crm_purchase_events(&counter, view, &params, &events);
+		crm_purchase_events_count(&counter, &events, &params, &totals);
+	}
+	if (counter.close)
+		counter.close(&line, &params, &totals);
+	crm_totals_sort(&totals);
+}
+
 /* what is taken is stable */
 static void
 check_stable(CrmPurchases *list, CrmDay day)
@@ -100,6 +140,7 @@ use_bytes(const uint8_t *data, size_t size, CrmDay day, int32_t n)
 
 	crm_purchases_open(&view, data, size);
 	ask(&view, day, n);
+	count(&view, n % 50, day, n);
 	open_list(&list, data, size);
 	check_stable(&list, day);
 }

@@ -8,7 +8,7 @@ SET client_min_messages = warning;
 \set load :src '/data/load.sql'
 \i :load
 \if :have_data
-SELECT plan(18);
+SELECT plan(19);
 CREATE TEMP TABLE h AS SELECT customer_id, purchase_history(occurred_at, amount) AS h FROM cdnow GROUP BY 1;
 CREATE TEMP TABLE hr AS SELECT customer_id, purchase_history(occurred_at, amount) AS h FROM retail GROUP BY 1;
 
@@ -28,6 +28,8 @@ SELECT cmp_ok((SELECT count(*) FROM retail_rfm), '>', 4000::bigint, 'they are th
 -- one table of histories gives the stages of each of 78 weeks
 CREATE TEMP TABLE weeks AS SELECT '1997-01-05'::date + 7 * i AS day FROM generate_series(0, 77) i;
 SELECT is((SELECT count(*) FROM (SELECT customer_id, day, lifecycle_stage(occurred_at, amount, day) AS stage FROM cdnow, weeks GROUP BY 1, 2) e JOIN h USING (customer_id) WHERE lifecycle_stage(h, day) IS DISTINCT FROM stage), 0::bigint, 'CDNOW: the stages of 78 weeks');
+SELECT is((SELECT count(*) FROM (SELECT customer_id, day, day - max(occurred_at) AS r FROM cdnow JOIN weeks ON occurred_at <= day GROUP BY 1, 2) e JOIN h USING (customer_id)
+           WHERE lifecycle_stage(h, day) IS DISTINCT FROM CASE WHEN r < 7 THEN 'aftersale' WHEN r < 90 THEN 'active' WHEN r < 140 THEN 'silent' WHEN r < 365 THEN 'sleeping' ELSE 'churned' END), 0::bigint, 'CDNOW: and those that plain SQL gives week by week');
 SELECT is((SELECT count(*) FROM h, weeks WHERE lifecycle_stage(h, day) IS NOT NULL), (SELECT count(*) FROM (SELECT customer_id, min(occurred_at) AS first FROM cdnow GROUP BY 1) x JOIN weeks ON day >= first), 'of every customer who was there');
 
 -- the aggregates over histories: every day n, every cohort

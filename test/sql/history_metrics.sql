@@ -8,7 +8,7 @@ DROP SCHEMA IF EXISTS history_metrics CASCADE;
 CREATE SCHEMA history_metrics;
 SET search_path = history_metrics, public;
 SET TimeZone = 'Pacific/Auckland';
-SELECT plan(98);
+SELECT plan(100);
 
 -- 400 customers in 3 groups
 SELECT setseed(0.125) \gset
@@ -127,12 +127,12 @@ ALTER TABLE built SET (parallel_workers = 3);
 SELECT alike(plan_of(:'all'), '%Finalize%Partial%', 'a parallel plan');
 SELECT is((:all), :'serial', 'in parallel');
 RESET max_parallel_workers_per_gather;
-CREATE AGGREGATE part_cohorts(crmlife.purchase_history, text, date) (SFUNC = crmlife.histories_cohorts_accum, STYPE = bigint[]);
-CREATE AGGREGATE all_cohorts(bigint[]) (SFUNC = crmlife.histories_combine, STYPE = bigint[], FINALFUNC = crmlife.histories_cohorts_final);
-CREATE AGGREGATE part_curve(crmlife.purchase_history, int, date) (SFUNC = crmlife.histories_curve_accum, STYPE = bigint[]);
-CREATE AGGREGATE all_curve(bigint[]) (SFUNC = crmlife.histories_combine, STYPE = bigint[], FINALFUNC = crmlife.histories_curve_final);
-SELECT is((SELECT all_cohorts(s::bigint[]) FROM (SELECT part_cohorts(h, 'month', '2024-12-31')::text AS s FROM built GROUP BY c % 7) x), (SELECT retention_cohorts(h, 'month', '2024-12-31') FROM built), 'cohorts from states as text');
-SELECT is((SELECT all_curve(s::bigint[]) FROM (SELECT part_curve(h, 60, '2024-12-31')::text AS s FROM built GROUP BY c % 7) x), (SELECT retention_curve(h, 60, '2024-12-31') FROM built), 'the curve from states as text');
+CREATE AGGREGATE part_cohorts(crmlife.purchase_history, text, date) (SFUNC = crmlife.histories_retention_cohorts_accum, STYPE = bytea);
+CREATE AGGREGATE all_cohorts(bytea) (SFUNC = crmlife.histories_combine, STYPE = bytea, FINALFUNC = crmlife.retention_cohorts_final);
+CREATE AGGREGATE part_curve(crmlife.purchase_history, int, date) (SFUNC = crmlife.histories_retention_curve_accum, STYPE = bytea);
+CREATE AGGREGATE all_curve(bytea) (SFUNC = crmlife.histories_combine, STYPE = bytea, FINALFUNC = crmlife.retention_curve_final);
+SELECT is((SELECT all_cohorts(s::bytea) FROM (SELECT part_cohorts(h, 'month', '2024-12-31')::text AS s FROM built GROUP BY c % 7) x), (SELECT retention_cohorts(h, 'month', '2024-12-31') FROM built), 'cohorts from states as text');
+SELECT is((SELECT all_curve(s::bytea) FROM (SELECT part_curve(h, 60, '2024-12-31')::text AS s FROM built GROUP BY c % 7) x), (SELECT retention_curve(h, 60, '2024-12-31') FROM built), 'the curve from states as text');
 
 -- nothing, NULL, mistakes
 SELECT is((SELECT ROW(retention_nth_day(h, 1, '2025-01-01'), retention_nth_day_stats(h, 1, '2025-01-01'), retention_curve(h, 3, '2025-01-01'), return_curve(h, 3, '2025-01-01'), retention_cohorts(h, 'month', '2025-01-01'), repurchase_rate(h), repurchase_stats(h), repeat_funnel(h), repeat_funnel(h, 2, 3), repurchase_interval(h)) FROM built WHERE c = -1)::text, '(,"(0,0,,,)",,,,,"(0,0,,,)",,,)', 'no usable row');
@@ -152,18 +152,50 @@ SELECT is(problem(q), e, q) FROM (VALUES
   ('SELECT return_curve(h, 1 + abs(c) % 2) FROM built', '22023 max_n must be the same in all rows of a group'),
   ('SELECT retention_curve(h, 40000) FROM built', '22023 max_n must not be greater than 36525'),
   ('SELECT retention_between_days(h, 3, 2) FROM built', '22023 from_day must not be greater than to_day'),
-  ('SELECT retention_cohorts(h, ''decade'') FROM built', '22023 unknown unit "decade"'),
+  ('SELECT retention_cohorts(h, ''decade'') FROM built', '22023 unknown unit'),
   ('SELECT retention_curve(h, 3, ''2025-01-01'', ''login'') FROM built', '22023 unknown kind of event "login"'),
-  ('SELECT repeat_funnel(h, 0) FROM built', '22023 max_k must be between 1 and 10000'),
-  ('SELECT repurchase_rate(h, ''2025-01-02'', ''2025-01-01'') FROM built', '22023 from_day must not be later than to_day'),
+  ('SELECT repeat_funnel(h, 0) FROM built', '22023 max_k must be at least 1'),
+  ('SELECT repurchase_rate(h, ''2025-01-02'', ''2025-01-01'') FROM built', '22023 from_day must not be greater than to_day'),
   ('SELECT retention_nth_day(h, c % 2) FROM built WHERE c >= 0', '22023 n must be the same in all rows of a group'),
   ('SELECT retention_nth_day(h, 1, date ''2025-01-01'' + c) FROM built', '22023 as_of must be the same in all rows of a group'),
-  ('SELECT retention_curve(h, NULLIF(c % 2, 1)) FROM built WHERE c >= 0', '22023 parameters must be the same in all rows of a group'),
+  ('SELECT retention_curve(h, NULLIF(c % 2, 1)) FROM built WHERE c >= 0', '22023 max_n, as_of, cohort_from and cohort_to must be the same in all rows of a group'),
   ('SELECT retention_cohorts(h, CASE WHEN c % 2 = 0 THEN ''day'' ELSE ''week'' END) FROM built', '22023 unit must be the same in all rows of a group'),
-  ('SELECT retention_cohorts(h, ''day'', date ''294276-01-01'') FROM built', '54000 too many periods to count'),
-  ('SELECT crmlife.histories_curve_final(''{2,0,0,100,0,0,1}'')', 'XX001 an array is no state of an aggregate over histories'),
-  ('SELECT crmlife.histories_rate_final(''{}'')', 'XX001 an array is no state of an aggregate over histories'),
-  ('SELECT crmlife.histories_funnel_final(''{5,0,2000000000,0,0,0,1}'')', 'XX001 an array is no state of an aggregate over histories'),
-  ('SELECT crmlife.histories_combine(''{1,0,0,0,0,0,1}'', ''{1,0,0,0,0,0,1}'')', '55000 function called outside an aggregate')) v (q, e);
+  ('SELECT retention_cohorts(h, ''day'', date ''294276-01-01'') FROM built', '54000 the result would have too many rows'),
+  ('SELECT crmlife.retention_curve_final(''\x01'')', '55000 function called outside an aggregate'),
+  ('SELECT crmlife.histories_combine(''\x01'', ''\x01'')', '55000 function called outside an aggregate')) v (q, e);
+
+-- states that somebody made up: an error or a value, whatever the bytes are
+CREATE FUNCTION other(bytea, bytea) RETURNS bytea LANGUAGE sql IMMUTABLE AS 'SELECT $2';
+CREATE FUNCTION forged(kind text, state bytea) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('SELECT forged_%s(%L)', kind, state);
+  RETURN 'taken';
+EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE;
+END $$;
+DO $$
+DECLARE kind text; result text; call text;
+BEGIN
+  FOR kind, result, call IN VALUES
+    ('retention_curve', 'crmlife.retention_curve_final', 'crmlife.purchase_history, int, date'), ('retention_cohorts', 'crmlife.retention_cohorts_final', 'crmlife.purchase_history, text, date'),
+    ('repurchase_interval', 'crmlife.repurchase_interval_median_final', 'crmlife.purchase_history'), ('revenue', 'crmlife.arpu_final', 'crmlife.purchase_history'),
+    ('revenue_cohorts', 'crmlife.revenue_cohorts_final', 'crmlife.purchase_history, text, date'), ('repeat_funnel', 'crmlife.repeat_funnel_final', 'crmlife.purchase_history, int'),
+    ('time_to_second', 'crmlife.time_to_second_final', 'crmlife.purchase_history, date'), ('growth', 'crmlife.growth_final', 'crmlife.purchase_history, text, date')
+  LOOP
+    EXECUTE format('CREATE AGGREGATE state_%s(%s) (SFUNC = crmlife.histories_%1$s_accum, STYPE = bytea)', kind, call);
+    EXECUTE format('CREATE AGGREGATE forged_%s(bytea) (SFUNC = other, STYPE = bytea, FINALFUNC = %s)', kind, result);
+    EXECUTE format('CREATE AGGREGATE joined_%s(bytea) (SFUNC = crmlife.histories_combine, STYPE = bytea, FINALFUNC = %s)', kind, result);
+  END LOOP;
+END $$;
+CREATE TABLE states AS
+SELECT k.* FROM (SELECT state_retention_curve(h, 20, '2024-12-31') AS a, state_retention_cohorts(h, 'quarter', '2024-12-31') AS b, state_repurchase_interval(h) AS c, state_revenue(h) AS d,
+         state_revenue_cohorts(h, 'quarter', '2024-12-31') AS e, state_repeat_funnel(h, 4) AS f, state_time_to_second(h, '2024-12-31') AS g, state_growth(h, 'quarter', '2024-12-31') AS i FROM built WHERE c < 60) s,
+  LATERAL (VALUES ('retention_curve', a), ('retention_cohorts', b), ('repurchase_interval', c), ('revenue', d), ('revenue_cohorts', e), ('repeat_funnel', f), ('time_to_second', g), ('growth', i)) k (kind, state);
+SELECT is((SELECT string_agg(kind || ' ' || forged(kind, state), ', ') FILTER (WHERE forged(kind, state) <> 'taken') FROM states), NULL, 'states as they are are taken');
+SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, substr(state, 1, n)) AS code FROM states, generate_series(0, 400, 7) n WHERE n < length(state)) x), 'XX001', 'states cut short are refused');
+SELECT setseed(0.5) \gset
+SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, set_byte(set_byte(state, place, byte), (random() * (least(length(state), 60) - 1))::int, (random() * 255)::int)) AS code
+           FROM states, LATERAL (SELECT (random() * (length(state) - 1))::int AS place, (random() * 255)::int AS byte FROM generate_series(1, 400 + length(kind) * 0)) r) x WHERE code NOT IN ('taken', 'XX001', '22023', '22008', '22012', '22003', '54000')), NULL, 'states with other bytes are refused or taken');
+
+SELECT throws_ok('SELECT joined_growth(state) FROM states', '42804', 'states of different aggregates cannot be combined');
 SELECT finish();
 DROP SCHEMA history_metrics CASCADE;

@@ -109,7 +109,7 @@ SELECT format('/tmp/crmlife-history-%s.bin', pg_backend_pid()) AS file \gset
 COPY built TO :'file' (FORMAT binary);
 CREATE TABLE copied (LIKE built);
 COPY copied FROM :'file' (FORMAT binary);
-SELECT 'rm ' || :'file' AS command \gset
+SELECT 'cat > /dev/null; rm ' || :'file' AS command \gset
 COPY (SELECT) TO PROGRAM :'command';
 SELECT is((SELECT count(*) FROM built JOIN copied x USING (c) WHERE built.h = x.h AND built.d = x.d AND built.o IS NOT DISTINCT FROM x.o), (SELECT count(*) FROM built), 'binary COPY and back');
 SELECT finish();

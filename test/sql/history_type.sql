@@ -47,11 +47,11 @@ BEGIN
   PERFORM lo_unlink(7777);
   TRUNCATE binary_form;
   EXECUTE format('COPY binary_form FROM %L (FORMAT binary)', file);
-  EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'rm ' || file);
+  EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'cat > /dev/null; rm ' || file);
   SELECT h::text FROM binary_form INTO result;
   RETURN result;
 EXCEPTION WHEN OTHERS THEN
-  EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'rm -f ' || file);
+  EXECUTE format('COPY (SELECT) TO PROGRAM %L', 'cat > /dev/null; rm -f ' || file);
   RETURN SQLSTATE || ' ' || SQLERRM;
 END $$;
 SELECT is(crmlife.purchase_history_send(i::crmlife.purchase_history), b, 'bytes of ' || i) FROM (VALUES
