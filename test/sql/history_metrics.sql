@@ -194,7 +194,7 @@ SELECT is((SELECT string_agg(kind || ' ' || forged(kind, state), ', ') FILTER (W
 SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, substr(state, 1, n)) AS code FROM states, generate_series(0, 400, 7) n WHERE n < length(state)) x), 'XX001', 'states cut short are refused');
 SELECT setseed(0.5) \gset
 SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, set_byte(set_byte(state, place, byte), (random() * (least(length(state), 60) - 1))::int, (random() * 255)::int)) AS code
-           FROM states, LATERAL (SELECT (random() * (length(state) - 1))::int AS place, (random() * 255)::int AS byte FROM generate_series(1, 400 + length(kind) * 0)) r) x WHERE code NOT IN ('taken', 'XX001', '22023', '22008', '22012', '22003', '54000')), NULL, 'states with other bytes are refused or taken');
+           FROM states, LATERAL (SELECT (random() * (length(state) - 1))::int AS place, (random() * 255)::int AS byte FROM generate_series(1, 60 + 0 * length(kind))) r) x WHERE code NOT IN ('taken', 'XX001', '22023', '22008', '22012', '22003', '54000')), NULL, 'states with other bytes are refused or taken');
 
 SELECT throws_ok('SELECT joined_growth(state) FROM states', '42804', 'states of different aggregates cannot be combined');
 SELECT finish();
