@@ -14,6 +14,7 @@
 #include "interval.h"
 #include "purchase_count.h"
 #include "repurchase.h"
+#include "repurchase_periods.h"
 #include "retention.h"
 
 void
@@ -137,13 +138,14 @@ crm_purchase_events_count(const CrmPurchaseCounter *counter,
 						  const CrmHistoryParams *params, CrmTotals *totals)
 {
 	const CrmMetric *metric = counter->metric;
+	CrmWalk			 walk = crm_metric_walk(metric);
 	uint32_t		 state[CRM_STATE_MAX_WORDS];
 
 	if (events->count == 0)
 		return;
-	if (metric->walk)
+	if (walk)
 	{
-		metric->walk(events->event, events->count, &params->metric, totals);
+		walk(events->event, events->count, &params->metric, totals);
 		return;
 	}
 	memset(state, 0,
@@ -463,6 +465,7 @@ static const CrmPurchaseCounter counters[] = {
 	 .close = close_interval},
 	{&crm_repurchase_in_range, .count = count_repurchase},
 	{&crm_repeat_funnel, .orders = true},
+	{&crm_repurchase_periods, .orders = true},
 };
 
 CrmPurchaseCounter

@@ -21,6 +21,9 @@
 #include "metric.h"
 #include "purchase_metric.h"
 
+typedef void (*CrmWalk)(const CrmLogEvent *event, size_t count,
+						const CrmParams *params, CrmTotals *totals);
+
 typedef struct CrmHistoryParams
 {
 	CrmParams	metric;
@@ -34,6 +37,13 @@ typedef struct CrmLine
 	int64_t *count;
 	int64_t	 counts; /* those beyond are 0 */
 } CrmLine;
+
+/* what walks a customer's events, NULL: there is only a state */
+static inline CrmWalk
+crm_metric_walk(const CrmMetric *metric)
+{
+	return metric->older ? metric->older->walk : metric->walk;
+}
 
 /* how a metric counts histories */
 typedef struct CrmPurchaseCounter
@@ -59,7 +69,7 @@ crm_purchase_directly(const CrmPurchaseCounter *counter,
 					  const CrmHistoryParams   *params)
 {
 	return counter->count && (params->event == params->return_event ||
-							  counter->metric->walk == NULL);
+							  crm_metric_walk(counter->metric) == NULL);
 }
 
 /* room for the events of one history; grows by crm_realloc alone */

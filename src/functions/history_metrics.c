@@ -22,6 +22,7 @@
 #include "engine/funnel.h"
 #include "engine/interval.h"
 #include "engine/keep.h"
+#include "engine/repurchase_periods.h"
 #include "engine/retention.h"
 #include "engine/returns.h"
 #include "engine/second.h"
@@ -141,6 +142,7 @@ CRM_HISTORIES_ACCUM(keep, crm_keep);
 CRM_HISTORIES_ACCUM(second_purchase, crm_second_purchase);
 CRM_HISTORIES_ACCUM(time_to_second, crm_time_to_second);
 CRM_HISTORIES_ACCUM(repurchase, crm_repurchase_in_range);
+CRM_HISTORIES_ACCUM(repurchase_periods, crm_repurchase_periods);
 CRM_HISTORIES_ACCUM(repurchase_interval, crm_repurchase_interval);
 CRM_HISTORIES_ACCUM(repeat_funnel, crm_repeat_funnel);
 CRM_HISTORIES_ACCUM(repeat_funnel_within, crm_repeat_funnel_within);
