@@ -26,7 +26,7 @@ ALTER TABLE package ALTER log SET DEFAULT 'retail';
 \set command 'gzip -dc ' :crmlife_data '/expected/online_retail_orders_rfm_package.csv.gz'
 COPY package (customer_id, recency_days, frequency, monetary, r_score, f_score, m_score, score, segment) FROM PROGRAM :'command' (FORMAT csv, HEADER);
 
-SELECT plan(17);
+SELECT plan(21);
 -- A refund is no order; it nets into monetary_net.
 CREATE TEMP TABLE customer AS
 SELECT 'sample' AS log, customer_id, max(occurred_at)::timestamp AS last_order, date '1998-07-01' - max(occurred_at) AS recency_days,
@@ -87,6 +87,17 @@ SELECT is((SELECT (sum(amount), sum(amount::float8 ORDER BY occurred_at) < 32.35
 -- How often the two rules differ is known.
 SELECT is((SELECT count(*) FROM reference JOIN package p USING (log, customer_id) WHERE log = 'master' AND reference.m_score <> p.m_score)::int,
           661, 'which is another rule');
+
+-- The package's ten segments and others, by its boxes.
+SELECT is((SELECT count(*) FROM package p LEFT JOIN crmlife.rfm_scheme s ON s.scheme = 'r' AND s.segment = rfm_scheme_segment(p.score, crmlife.rfm_boxes('r'))
+           WHERE p.log = name AND coalesce(s.label_en, initcap(rfm_scheme_segment(p.score, crmlife.rfm_boxes('r')))) IS DISTINCT FROM p.segment),
+          0::bigint, 'scheme r has the segments of the R package rfm for ' || name)
+FROM (VALUES ('sample'), ('master'), ('retail')) v(name);
+SELECT is((SELECT string_agg(segment || ' ' || n, ', ' ORDER BY segment) FROM (
+             SELECT rfm_scheme_segment(rfm_score(c.recency_days, c.frequency, c.monetary, recency_cuts, frequency_cuts, monetary_cuts), crmlife.rfm_boxes('r')) AS segment, count(*) AS n
+             FROM customer c JOIN package_cuts USING (log) WHERE log = 'retail' GROUP BY 1) q),
+          'about_to_sleep 631, at_risk 63, cant_lose 81, champions 329, lost 772, loyal_customers 680, need_attention 32, new_customers 365, others 14, potential_loyalist 1275, promising 97',
+          'from its cuts to its sizes: Online Retail');
 
 -- Segments, and what the choice of M does to them.
 SELECT is((SELECT count(*) FROM scored WHERE rfm_segment(score) IS DISTINCT FROM
