@@ -28,7 +28,9 @@ CREATE TABLE crmlife.stage_table (
   capture text NOT NULL CHECK (capture IN ('trigger', 'full')),
   customer_column name NOT NULL,
   key_kind text NOT NULL CHECK (key_kind IN ('bigint', 'uuid', 'text')),
-  model_version integer NOT NULL DEFAULT 1
+  model_version integer NOT NULL DEFAULT 1,
+  calibrate_every interval DEFAULT '1 month',  -- NULL: only when asked
+  learn_every interval
 );
 COMMENT ON TABLE crmlife.stage_table IS
   'stage tables and their definitions; managed by crmlife.create_stage_table, set_model, set_timezone, drop_stage_table';
@@ -62,6 +64,8 @@ CREATE TABLE crmlife.learned_threshold (
   curve crmlife.return_point[],
   learned_on date NOT NULL,
   learned_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  min_eligible integer NOT NULL,
+  smoothing integer NOT NULL,
   PRIMARY KEY (stage_table, segment, threshold, method)
 );
 COMMENT ON TABLE crmlife.learned_threshold IS
@@ -106,6 +110,20 @@ COMMENT ON TABLE crmlife.stage_cuts IS
   'frozen cuts of rfm_score (recency, frequency, monetary) and value_tier (new, returning) per stage table; written by crmlife.calibrate. A value equal to a cut lies in the lower bin';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_cuts', '');
 
+-- Who came into another segment when the cuts were taken anew.
+CREATE TABLE crmlife.rfm_move (
+  stage_table regclass NOT NULL,
+  calibrated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  calibrated_on date NOT NULL,
+  from_segment text NOT NULL,
+  to_segment text NOT NULL,
+  customers bigint NOT NULL,
+  PRIMARY KEY (stage_table, calibrated_at, from_segment, to_segment)
+);
+COMMENT ON TABLE crmlife.rfm_move IS
+  'customers whose RFM segment crmlife.calibrate changed; read it through the view crmlife.rfm_moves';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.rfm_move', '');
+
 -- Each model a stage table has had, for the changes that name a version.
 CREATE TABLE crmlife.model_version (
   stage_table regclass NOT NULL,
@@ -134,7 +152,10 @@ CREATE TABLE crmlife.stage_state (
   was_full boolean,
   customers bigint,            -- looked at by the last run
   rows_changed bigint,         -- rewritten by it
-  changes_logged bigint
+  changes_logged bigint,
+  learned_on date,             -- by the schedule or when asked
+  schedule_failed_on date,     -- day on which a step of the schedule failed
+  schedule_error text
 );
 COMMENT ON TABLE crmlife.stage_state IS
   'where each stage table stands; read it through the view crmlife.status';
@@ -165,12 +186,13 @@ COMMENT ON TABLE crmlife.capture_source IS
 
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
-  crmlife.stage_cuts, crmlife.model_version, crmlife.stage_state,
+  crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version,
+  crmlife.stage_state,
   crmlife.queue, crmlife.capture_source FROM PUBLIC;
 -- without a superuser's rights too, who owns a database can dump it
 GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
-  crmlife.stage_cuts, crmlife.model_version TO pg_database_owner;
+  crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version TO pg_database_owner;
 
 CREATE FUNCTION crmlife.effective_model(stage_table regclass)
 RETURNS crmlife.lifecycle_model
@@ -186,6 +208,123 @@ WHERE pg_catalog.has_table_privilege(c.stage_table::oid, 'SELECT');
 GRANT SELECT ON crmlife.rfm_cuts TO PUBLIC;
 COMMENT ON VIEW crmlife.rfm_cuts IS
   'frozen cuts of rfm_score (recency, frequency, monetary) and value_tier (new, returning) of the stage tables you may read. A value equal to a cut lies in the lower bin';
+
+CREATE FUNCTION crmlife.rfm_sizes(
+  stage_table regclass, scheme text DEFAULT NULL,
+  OUT "position" int, OUT segment text, OUT label_en text, OUT label_zh text,
+  OUT customers bigint, OUT share float8, OUT revenue numeric)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+  -- the names of all segments; those of the scores are few
+  of_score text := format(CASE WHEN scheme IS NULL THEN '@extschema@.rfm_segment(rfm_score)'
+                               ELSE '@extschema@.rfm_scheme_segment(rfm_score, crmlife.rfm_boxes(%L))' END, scheme);
+BEGIN
+  IF stage_table IS NULL THEN RETURN; END IF;
+  RETURN QUERY EXECUTE format($query$
+    WITH score AS (
+      SELECT rfm_score, count(*) AS customers, sum(revenue) AS revenue
+      FROM %s WHERE rfm_score IS NOT NULL GROUP BY rfm_score),
+    size AS (
+      SELECT %s AS segment, sum(customers)::bigint AS customers, sum(revenue) AS revenue
+      FROM score GROUP BY 1),
+    name AS (
+      SELECT l.position, l.segment, l.label_en, l.label_zh
+      FROM crmlife.rfm_segment_label l WHERE $1 IS NULL
+      UNION ALL
+      (SELECT DISTINCT ON (s.segment) s.position, s.segment, s.label_en, s.label_zh
+       FROM crmlife.rfm_scheme s WHERE s.scheme = $1 ORDER BY s.segment, s.position)
+      UNION ALL
+      SELECT 1000000, 'others', 'Others', '其他' FROM size z
+      WHERE z.segment = 'others' AND $1 IS NOT NULL
+        AND NOT EXISTS (SELECT FROM crmlife.rfm_scheme s WHERE s.scheme = $1 AND s.segment = 'others'))
+    SELECT row_number() OVER (ORDER BY n.position)::int, n.segment, n.label_en, n.label_zh,
+           coalesce(z.customers, 0),
+           coalesce(z.customers, 0) / nullif(sum(z.customers) OVER (), 0)::float8,
+           coalesce(z.revenue, 0)
+    FROM name n LEFT JOIN size z ON z.segment = n.segment ORDER BY 1
+    $query$, stage_table, of_score) USING scheme;
+END
+$function$;
+COMMENT ON FUNCTION crmlife.rfm_sizes(regclass, text) IS
+  'how many customers of a stage table each RFM segment has, and their revenue: the eight, or those of a scheme';
+
+CREATE FUNCTION crmlife.rfm_bins(
+  stage_table regclass,
+  OUT dimension text, OUT score int, OUT above numeric, OUT up_to numeric,
+  OUT customers bigint, OUT share float8)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE CALLED ON NULL INPUT
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+  IF stage_table IS NULL THEN RETURN; END IF;
+  RETURN QUERY EXECUTE format($query$
+    WITH cut AS (
+      SELECT d.dimension, d.place, d.cuts, cardinality(d.cuts) AS n
+      FROM crmlife.rfm_cuts c,
+           LATERAL (VALUES ('recency', 100, c.recency_cuts), ('frequency', 10, c.frequency_cuts),
+                           ('monetary', 1, c.monetary_cuts)) d (dimension, place, cuts)
+      WHERE c.stage_table::oid = $1::oid AND c.segment = ''),
+    bin AS (
+      -- bin 1 lies below the first cut; few days are the best score
+      SELECT dimension, place, CASE WHEN dimension = 'recency' THEN n + 2 - b ELSE b END AS score,
+             cuts[b - 1] AS above, cuts[b] AS up_to
+      FROM cut, generate_series(1, n + 1) b),
+    score AS (
+      SELECT rfm_score, count(*) AS customers FROM %s WHERE rfm_score IS NOT NULL GROUP BY rfm_score)
+    SELECT b.dimension, b.score, b.above, b.up_to, coalesce(sum(s.customers), 0)::bigint,
+           (sum(s.customers) / sum(sum(s.customers)) OVER (PARTITION BY b.dimension))::float8
+    FROM bin b LEFT JOIN score s ON s.rfm_score / b.place %% 10 = b.score
+    GROUP BY b.dimension, b.place, b.score, b.above, b.up_to
+    ORDER BY b.place DESC, b.score DESC
+    $query$, stage_table) USING stage_table;
+END
+$function$;
+COMMENT ON FUNCTION crmlife.rfm_bins(regclass) IS
+  'which values each RFM score of a stage table stands for by its frozen cuts, and how many customers have it';
+
+CREATE VIEW crmlife.rfm_segment_size WITH (security_barrier) AS
+SELECT t.stage_table, s.*
+FROM crmlife.stage_table t
+CROSS JOIN LATERAL crmlife.rfm_sizes(
+  CASE WHEN pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT')
+       THEN t.stage_table END) s;
+GRANT SELECT ON crmlife.rfm_segment_size TO PUBLIC;
+COMMENT ON VIEW crmlife.rfm_segment_size IS
+  'the eight RFM segments of the stage tables you may read, with their customers and revenue';
+COMMENT ON COLUMN crmlife.rfm_segment_size.position IS 'order in reports';
+COMMENT ON COLUMN crmlife.rfm_segment_size.segment IS 'code, as in the column rfm_segment';
+COMMENT ON COLUMN crmlife.rfm_segment_size.customers IS 'customers with that segment';
+COMMENT ON COLUMN crmlife.rfm_segment_size.share IS 'of all customers with an order; NULL without any';
+COMMENT ON COLUMN crmlife.rfm_segment_size.revenue IS 'their revenue';
+
+CREATE VIEW crmlife.rfm_bin_size WITH (security_barrier) AS
+SELECT t.stage_table, b.*
+FROM crmlife.stage_table t
+CROSS JOIN LATERAL crmlife.rfm_bins(
+  CASE WHEN pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT')
+       THEN t.stage_table END) b;
+GRANT SELECT ON crmlife.rfm_bin_size TO PUBLIC;
+COMMENT ON VIEW crmlife.rfm_bin_size IS
+  'the thresholds of the RFM scores of the stage tables you may read, with the customers of each';
+COMMENT ON COLUMN crmlife.rfm_bin_size.dimension IS 'recency, frequency or monetary';
+COMMENT ON COLUMN crmlife.rfm_bin_size.score IS 'digit of rfm_score; the greatest is the best';
+COMMENT ON COLUMN crmlife.rfm_bin_size.above IS 'values above this one; NULL: no limit';
+COMMENT ON COLUMN crmlife.rfm_bin_size.up_to IS 'values up to this one, which belongs to it; NULL: no limit';
+COMMENT ON COLUMN crmlife.rfm_bin_size.customers IS 'customers with that score';
+COMMENT ON COLUMN crmlife.rfm_bin_size.share IS 'of all customers with a score; NULL without any';
+
+CREATE VIEW crmlife.rfm_moves WITH (security_barrier) AS
+SELECT * FROM crmlife.rfm_move m
+WHERE pg_catalog.has_table_privilege(m.stage_table::oid, 'SELECT');
+GRANT SELECT ON crmlife.rfm_moves TO PUBLIC;
+COMMENT ON VIEW crmlife.rfm_moves IS
+  'customers whom new cuts brought into another RFM segment though they did nothing, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.rfm_moves.calibrated_at IS 'when the cuts were taken';
+COMMENT ON COLUMN crmlife.rfm_moves.calibrated_on IS 'the local day as of which they were taken';
 
 CREATE VIEW crmlife.threshold WITH (security_barrier) AS
 SELECT t.stage_table, m.name AS threshold, m.value,
@@ -249,6 +388,10 @@ COMMENT ON COLUMN crmlife.learned_thresholds.curve IS
 COMMENT ON COLUMN crmlife.learned_thresholds.learned_on IS
   'the local day as of which it was learned';
 COMMENT ON COLUMN crmlife.learned_thresholds.learned_at IS 'when';
+COMMENT ON COLUMN crmlife.learned_thresholds.min_eligible IS
+  'points of the curve with fewer were not looked at';
+COMMENT ON COLUMN crmlife.learned_thresholds.smoothing IS
+  'of the return curve, in days';
 
 CREATE VIEW crmlife.threshold_changes WITH (security_barrier) AS
 SELECT * FROM crmlife.threshold_change c
@@ -291,7 +434,8 @@ SELECT t.stage_table,
        s.refreshed_day, s.refreshed_at, s.needs_full, s.next_run_at,
        q.waiting, q.not_visible_yet, q.everybody,
        s.started_at, s.duration, s.was_full, s.customers, s.rows_changed,
-       s.changes_logged, s.failures, s.last_error, s.last_error_at
+       s.changes_logged, s.failures, s.last_error, s.last_error_at,
+       t.calibrate_every, t.learn_every, s.schedule_error
 FROM crmlife.stage_table t
 JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.stage_table::oid
 LEFT JOIN crmlife.stage_state s
@@ -320,6 +464,13 @@ COMMENT ON COLUMN crmlife.status.everybody IS
   'a source was truncated, or the last refresh could not see all of it: the next looks at every customer';
 COMMENT ON COLUMN crmlife.status.needs_full IS
   'the next refresh looks at every customer';
+
+COMMENT ON COLUMN crmlife.status.calibrate_every IS
+  'how often the worker takes the cuts of RFM scores anew; NULL: only when asked';
+COMMENT ON COLUMN crmlife.status.learn_every IS
+  'how often the worker learns the thresholds anew; NULL: only when asked';
+COMMENT ON COLUMN crmlife.status.schedule_error IS
+  'what stopped a step of the schedule; it is tried again on the next day';
 
 CREATE FUNCTION crmlife.capture() RETURNS trigger
 AS 'MODULE_PATHNAME', 'crm_capture' LANGUAGE C;
@@ -380,6 +531,13 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'crm_learn' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION crmlife.learn(regclass, text, integer, integer) IS
   'learn the thresholds of a stage table from its data, record them, and apply those that are reliable and not set by hand';
+
+CREATE FUNCTION crmlife.set_schedule(
+  stage_table regclass, calibrate_every interval, learn_every interval)
+RETURNS void
+AS 'MODULE_PATHNAME', 'crm_set_schedule' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.set_schedule(regclass, interval, interval) IS
+  'how often the worker takes cuts and learns thresholds anew; NULL: only when asked';
 
 CREATE FUNCTION crmlife.set_model(
   stage_table regclass, model crmlife.lifecycle_model)

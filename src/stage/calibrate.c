@@ -303,6 +303,38 @@ store_moved(Oid stage_table, int64 moved)
 	crm_revert_identity(&saved);
 }
 
+/* who came into another segment */
+static void
+store_segments(Oid stage_table, const CrmRefreshResult *result)
+{
+	Oid			types[5] = {OIDOID, DATEOID, TEXTOID, TEXTOID, INT8OID};
+	Datum		values[5];
+	CrmIdentity saved;
+
+	values[0] = ObjectIdGetDatum(stage_table);
+	values[1] = DateADTGetDatum(result->day);
+	crm_become_catalog_owner(&saved);
+	for (int i = 0; i < CRM_RFM_SEGMENTS * CRM_RFM_SEGMENTS; i++)
+	{
+		int from = i / CRM_RFM_SEGMENTS;
+		int to = i % CRM_RFM_SEGMENTS;
+
+		if (from == to || result->resegmented[from][to] == 0)
+			continue;
+		values[2] = CStringGetTextDatum(crm_rfm_segment_code(from));
+		values[3] = CStringGetTextDatum(crm_rfm_segment_code(to));
+		values[4] = Int64GetDatum(result->resegmented[from][to]);
+		crm_execute("INSERT INTO crmlife.rfm_move AS m (stage_table, "
+					"calibrated_on, from_segment, to_segment, customers) "
+					"VALUES ($1, $2, $3, $4, $5) "
+					"ON CONFLICT (stage_table, calibrated_at, from_segment, "
+					"to_segment) DO UPDATE "
+					"SET customers = m.customers + excluded.customers",
+					5, types, values, NULL, SPI_OK_INSERT);
+	}
+	crm_revert_identity(&saved);
+}
+
 /* the walk over everybody that it took, as of the day it took the cuts for */
 static CrmScan *
 calibrate(Oid stage_table, Wish *wish)
@@ -344,12 +376,34 @@ array_argument(FunctionCallInfo fcinfo, int number)
 
 PG_FUNCTION_INFO_V1(crm_calibrate);
 
+/* take the cuts and score everybody by them; returns how many moved */
+static int64
+recalibrate(Oid stage_table, Wish *wish)
+{
+	CrmRefreshResult result;
+
+	SPI_connect();
+	crm_scan_end(calibrate(stage_table, wish));
+	crm_stage_rebuild(stage_table, false, &result);
+	store_moved(stage_table, result.rescored);
+	store_segments(stage_table, &result);
+	SPI_finish();
+	return result.rescored;
+}
+
+void
+crm_calibrate_again(Oid stage_table)
+{
+	Wish wish = {0};
+
+	(void) recalibrate(stage_table, &wish);
+}
+
 Datum
 crm_calibrate(PG_FUNCTION_ARGS)
 {
-	Oid				 stage_table;
-	Wish			 wish = {0};
-	CrmRefreshResult result;
+	Oid	 stage_table;
+	Wish wish = {0};
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -366,10 +420,5 @@ crm_calibrate(PG_FUNCTION_ARGS)
 	crm_refuse_on_standby();
 	crm_require_stage_owner(stage_table);
 	crm_stage_lock(stage_table);
-	SPI_connect();
-	crm_scan_end(calibrate(stage_table, &wish));
-	crm_stage_rebuild(stage_table, false, &result);
-	store_moved(stage_table, result.rescored);
-	SPI_finish();
-	PG_RETURN_INT64(result.rescored);
+	PG_RETURN_INT64(recalibrate(stage_table, &wish));
 }

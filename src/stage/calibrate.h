@@ -12,5 +12,7 @@
  * over everybody that they were taken from.
  */
 extern CrmScan *crm_calibrate_first(Oid stage_table);
+/* new cuts by the settings of the last ones; the caller holds the lock */
+extern void crm_calibrate_again(Oid stage_table);
 
 #endif /* CRM_CALIBRATE_H */

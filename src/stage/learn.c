@@ -198,9 +198,9 @@ record_lesson(Oid stage_table, const CrmLearn *learn, const Settings *settings,
 	Oid		   types[] = {OIDOID,		TEXTOID,	TEXTOID,	  BOOLOID,
 						  NUMERICOID,	BOOLOID,	TEXTOID,	  INT8OID,
 						  NUMERICOID,	NUMERICOID, INT4ARRAYOID, INT8ARRAYOID,
-						  INT8ARRAYOID, INT4OID,	DATEOID};
+						  INT8ARRAYOID, INT4OID,	DATEOID,	  INT4OID};
 	Datum	   values[lengthof(types)] = {0};
-	char	   nulls[lengthof(types) + 1] = "               ";
+	char	   nulls[lengthof(types) + 1] = "                ";
 
 	values[0] = ObjectIdGetDatum(stage_table);
 	values[1] = CStringGetTextDatum(crm_learnable_name(threshold));
@@ -222,24 +222,40 @@ record_lesson(Oid stage_table, const CrmLearn *learn, const Settings *settings,
 		curve_arrays(learn, threshold, method, values + 10);
 	values[13] = Int32GetDatum(settings->min_eligible);
 	values[14] = DateADTGetDatum(learn->as_of);
+	values[15] = Int32GetDatum(settings->smoothing);
 	for (int i = 4; i <= 12; i++)
 		if (types[i] != BOOLOID && types[i] != INT8OID && values[i] == 0)
 			nulls[i] = 'n';
 	crm_execute(
 		"INSERT INTO crmlife.learned_threshold AS l (stage_table, threshold, "
 		"method, chosen, value, reliable, reason, customers, low, high, curve, "
-		"learned_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+		"learned_on, min_eligible, smoothing) VALUES ($1, $2, $3, $4, $5, $6, "
+		"$7, $8, $9, $10, "
 		"(SELECT array_agg(ROW(n, eligible, returned, CASE WHEN eligible >= "
 		"greatest($14, 1) THEN returned / eligible::float8 END)"
 		"::crmlife.return_point ORDER BY n) "
-		"FROM unnest($11, $12, $13) p (n, eligible, returned)), $15) "
+		"FROM unnest($11, $12, $13) p (n, eligible, returned)), $15, $14, $16) "
 		"ON CONFLICT (stage_table, segment, threshold, method) DO UPDATE SET "
 		"chosen = excluded.chosen, value = excluded.value, "
 		"reliable = excluded.reliable, reason = excluded.reason, "
 		"customers = excluded.customers, low = excluded.low, "
 		"high = excluded.high, curve = excluded.curve, "
-		"learned_on = excluded.learned_on, learned_at = now()",
+		"learned_on = excluded.learned_on, learned_at = now(), "
+		"min_eligible = excluded.min_eligible, smoothing = excluded.smoothing",
 		lengthof(types), types, values, nulls, SPI_OK_INSERT);
+}
+
+/* what the schedule goes by; at the creation of a table it has no state yet */
+static void
+record_day(Oid stage_table, CrmDay day)
+{
+	Oid	  types[2] = {OIDOID, DATEOID};
+	Datum values[2] = {ObjectIdGetDatum(stage_table), DateADTGetDatum(day)};
+
+	crm_execute("INSERT INTO crmlife.stage_state (stage_table, learned_on) "
+				"VALUES ($1, $2) ON CONFLICT (stage_table) "
+				"DO UPDATE SET learned_on = excluded.learned_on",
+				2, types, values, NULL, SPI_OK_INSERT);
 }
 
 static void
@@ -259,6 +275,7 @@ learn(Oid stage_table, const Settings *settings)
 	for (int i = 0; i < lengthof(lessons); i++)
 		record_lesson(stage_table, all, settings, lessons[i].threshold,
 					  lessons[i].method);
+	record_day(stage_table, all->as_of);
 	crm_revert_identity(&saved);
 	crm_learn_free(all);
 	CommandCounterIncrement();
@@ -361,6 +378,49 @@ crm_learn_if_lacking(Oid stage_table)
 		learn(stage_table, &default_settings);
 }
 
+static void
+learn_and_apply(Oid stage_table, const Settings *settings)
+{
+	Datum before = crm_model_in_force(stage_table);
+
+	learn(stage_table, settings);
+	if (!same_model(before, crm_model_in_force(stage_table)))
+		crm_apply_thresholds(stage_table, before, "learned");
+}
+
+void
+crm_learn_again(Oid stage_table)
+{
+	Settings settings = default_settings;
+	Oid		 types[] = {OIDOID, TEXTOID};
+	Datum	 values[] = {
+		   ObjectIdGetDatum(stage_table),
+		   CStringGetTextDatum(crm_learnable_name(CRM_LEARN_ACTIVE_PERIOD))};
+	CrmIdentity saved;
+
+	SPI_connect();
+	crm_become_catalog_owner(&saved);
+	if (crm_execute("SELECT method = 'smartpush', min_eligible, smoothing "
+					"FROM crmlife.learned_threshold WHERE stage_table = $1 "
+					"AND segment = '' AND threshold = $2 AND chosen",
+					2, types, values, NULL, SPI_OK_SELECT) > 0)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[0];
+		TupleDesc row = SPI_tuptable->tupdesc;
+		bool	  isnull;
+
+		if (DatumGetBool(SPI_getbinval(tuple, row, 1, &isnull)))
+			settings.method = CRM_LEARN_SMARTPUSH;
+		settings.min_eligible =
+			DatumGetInt32(SPI_getbinval(tuple, row, 2, &isnull));
+		settings.smoothing =
+			DatumGetInt32(SPI_getbinval(tuple, row, 3, &isnull));
+	}
+	crm_revert_identity(&saved);
+	learn_and_apply(stage_table, &settings);
+	SPI_finish();
+}
+
 /* ----- SQL ----- */
 
 static Settings
@@ -422,17 +482,13 @@ crm_learn(PG_FUNCTION_ARGS)
 {
 	Settings settings = read_settings(fcinfo);
 	Oid		 stage_table = PG_GETARG_OID(0);
-	Datum	 before;
 
 	InitMaterializedSRF(fcinfo, 0);
 	crm_refuse_on_standby();
 	crm_require_stage_owner(stage_table);
 	crm_stage_lock(stage_table);
 	SPI_connect();
-	before = crm_model_in_force(stage_table);
-	learn(stage_table, &settings);
-	if (!same_model(before, crm_model_in_force(stage_table)))
-		crm_apply_thresholds(stage_table, before, "learned");
+	learn_and_apply(stage_table, &settings);
 	return_lessons(fcinfo, stage_table);
 	SPI_finish();
 	return (Datum) 0;

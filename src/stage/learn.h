@@ -10,6 +10,9 @@
 /* learn with the default settings if the model has a threshold without value */
 extern void crm_learn_if_lacking(Oid stage_table);
 
+/* learn and apply as it was asked for the last time; the caller holds the lock */
+extern void crm_learn_again(Oid stage_table);
+
 /* the model in force, as a datum of CurrentMemoryContext */
 extern Datum crm_model_in_force(Oid stage_table);
 /*

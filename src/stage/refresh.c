@@ -27,6 +27,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
@@ -340,6 +341,22 @@ rescored(const CrmPair *pair, const CrmStageRow *row)
 							CRM_COLUMN_RFM_SCORE);
 }
 
+/* a score that moved by the cuts alone */
+static void
+count_rescored(Run *run, const CrmPair *pair, const CrmStageRow *row)
+{
+	bool  isnull;
+	Datum before = heap_getattr(pair->stored, 2 + CRM_COLUMN_RFM_SCORE,
+								pair->descriptor, &isnull);
+
+	run->result->rescored++;
+	if (isnull || row->nulls[CRM_COLUMN_RFM_SCORE])
+		return;
+	run->result->resegmented[crm_stage_segment(DatumGetInt32(before))]
+							[crm_stage_segment(DatumGetInt32(
+								row->values[CRM_COLUMN_RFM_SCORE]))]++;
+}
+
 static void
 refresh_customer(Run *run, CrmPair *pair)
 {
@@ -354,7 +371,7 @@ refresh_customer(Run *run, CrmPair *pair)
 	if (known)
 	{
 		if (pair->stored && rescored(pair, &row))
-			run->result->rescored++;
+			count_rescored(run, pair, &row);
 		if (pair->stored == NULL || !same_row(pair, &row))
 			crm_writer_put(run->writer, pair->key, &row);
 		return;

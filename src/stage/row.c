@@ -74,6 +74,12 @@ crm_stage_name(const CrmModel *model, int stage)
 	return stage == CRM_ABSENT ? NULL : crm_model_stage_name(model, stage);
 }
 
+int
+crm_stage_segment(int score)
+{
+	return crm_rfm_high_bits(score, 4);
+}
+
 bool
 crm_same_column(HeapTuple stored, TupleDesc descriptor, const CrmStageRow *row,
 				int column)
@@ -242,7 +248,7 @@ fill_rfm(const CrmStageCuts *cuts, CrmHistory *history, const CrmStep *step,
 	score = crm_rfm_score(rfm, recency, frequency, monetary);
 	set_value(row, CRM_COLUMN_RFM_SCORE, Int32GetDatum(score));
 	set_text(row, CRM_COLUMN_RFM_SEGMENT,
-			 crm_rfm_segment_code(crm_rfm_high_bits(score, 4)));
+			 crm_rfm_segment_code(crm_stage_segment(score)));
 
 	if (crm_rfm_recency_flip(rfm, recency, &flips_at))
 		due = step->facts.last_order + flips_at;

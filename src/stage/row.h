@@ -59,6 +59,9 @@ typedef struct CrmStageRow
 extern bool crm_stage_row(const CrmStageDefinition *definition,
 						  CrmHistory *history, CrmDay day, CrmStageRow *row);
 
+/* the RFM segment of a score, as crm_rfm_high_bits has it */
+extern int crm_stage_segment(int score);
+
 /* frequency and monetary as the frozen cuts measure them */
 extern void
 crm_stage_measures(const CrmStageCuts *cuts, CrmHistory *history, CrmDay day,

@@ -17,6 +17,7 @@
 #include "datatype/timestamp.h"
 
 #include "engine/calendar.h"
+#include "engine/rfm.h"
 
 /* what one run did */
 typedef struct CrmRefreshResult
@@ -27,6 +28,8 @@ typedef struct CrmRefreshResult
 	int64  rows;	  /* written or removed */
 	int64  changes;	  /* rows added to the change log */
 	int64  rescored;  /* RFM score moved without the customer doing a thing */
+	/* of these, by segment before and after, as crm_rfm_high_bits has them */
+	int64 resegmented[CRM_RFM_SEGMENTS][CRM_RFM_SEGMENTS];
 } CrmRefreshResult;
 
 /*

@@ -47,6 +47,7 @@
 
 #include "compat.h"
 #include "stage/definition.h"
+#include "stage/schedule.h"
 #include "stage/stage.h"
 #include "stage/worker.h"
 
@@ -66,22 +67,23 @@
 /* a stage table, as the pass found it */
 typedef struct Job
 {
-	Oid			stage_table;
-	char	   *name;	  /* qualified; NULL: the table is gone */
-	int64		every_ms; /* refresh_every */
-	char	   *timezone;
-	bool		captured; /* by triggers, into the queue */
-	bool		partial;  /* being restored */
-	bool		needs_full;
-	bool		has_day;
-	DateADT		refreshed_day;
-	TimestampTz refreshed_at; /* DT_NOBEGIN: never */
-	TimestampTz started_at;
-	TimestampTz failed_at;
-	TimestampTz next_run_at;
-	int			failures;
-	bool		ahead;	 /* shows a later day than today */
-	TimestampTz look_at; /* when the worker has to look at it again */
+	Oid				stage_table;
+	char		   *name;	  /* qualified; NULL: the table is gone */
+	int64			every_ms; /* refresh_every */
+	char		   *timezone;
+	bool			captured; /* by triggers, into the queue */
+	bool			partial;  /* being restored */
+	bool			needs_full;
+	bool			has_day;
+	DateADT			refreshed_day;
+	TimestampTz		refreshed_at; /* DT_NOBEGIN: never */
+	TimestampTz		started_at;
+	TimestampTz		failed_at;
+	TimestampTz		next_run_at;
+	int				failures;
+	bool			ahead;	 /* shows a later day than today */
+	TimestampTz		look_at; /* when the worker has to look at it again */
+	CrmScheduleStep step;	 /* of the schedule, being done */
 } Job;
 
 static CrmDatabaseRow *my_row = NULL;
@@ -539,6 +541,64 @@ refresh_guarded(Job *job)
 	return record_failure(job, job->every_ms, describe_error(error));
 }
 
+/* is this step due? */
+static bool
+step_due(Job *job, CrmScheduleStep step)
+{
+	bool due;
+
+	if (!begin_catalog_work())
+		return false;
+	due = crm_schedule_due(job->stage_table, step);
+	end_catalog_work();
+	return due;
+}
+
+static void
+run_step(Job *job)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (crm_worker_statement_timeout > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, crm_worker_statement_timeout);
+	crm_schedule_run(job->stage_table, job->step);
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(pass_context);
+	pgstat_report_stat(true);
+}
+
+/*
+ * Cuts and thresholds that are to be taken anew, each in a transaction of its
+ * own; an error there is the step's, not the refresh's.
+ */
+static void
+run_schedule(Job *job)
+{
+	static const char *const verbs[] = {"calibrate", "learn from"};
+
+	for (int step = 0; step < CRM_SCHEDULE_STEPS; step++)
+	{
+		ErrorData *error;
+
+		job->step = (CrmScheduleStep) step;
+		if (!step_due(job, job->step))
+			continue;
+		error = guarded(run_step, job);
+		if (error == NULL || !begin_catalog_work())
+			continue;
+		ereport(
+			WARNING,
+			(errcode(error->sqlerrcode),
+			 errmsg("could not %s stage table %s: %s", verbs[step], job->name,
+					error->message ? error->message : "unknown error")));
+		crm_schedule_failed(job->stage_table, describe_error(error));
+		end_catalog_work();
+	}
+}
+
 static bool
 change_session_lock(Oid stage_table, bool take)
 {
@@ -583,6 +643,8 @@ run_job(Job *job)
 	}
 	else
 		going = record_start(job) && refresh_guarded(job);
+	if (going && job->failures == 0)
+		run_schedule(job);
 	(void) change_session_lock(job->stage_table, false);
 	return going;
 }

@@ -1,0 +1,142 @@
+/*
+ * schedule.c
+ *		Cuts and thresholds taken anew at intervals.
+ *
+ * A refresh never does it: stages and scores then move for everybody.  The
+ * worker asks after each of its runs, and does a step that is due in a
+ * transaction of its own, so that one that fails leaves the refresh standing.
+ *
+ *		last time + interval <= day the table shows
+ *
+ * Invariant: a step is tried once a day at most.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "stage/calibrate.h"
+#include "stage/definition.h"
+#include "stage/learn.h"
+#include "stage/schedule.h"
+#include "stage/stage.h"
+
+/* true where the step is due; $1 is the stage table */
+static const char *const due_queries[CRM_SCHEDULE_STEPS] = {
+	[CRM_SCHEDULE_CALIBRATE] =
+		"SELECT FROM crmlife.stage_table t JOIN crmlife.stage_state s "
+		"ON s.stage_table = t.stage_table::oid LEFT JOIN crmlife.stage_cuts c "
+		"ON c.stage_table = t.stage_table AND c.segment = '' "
+		"WHERE t.stage_table = $1 AND t.calibrate_every IS NOT NULL "
+		"AND coalesce(c.calibrated_on + t.calibrate_every <= s.refreshed_day, "
+		"true) AND s.schedule_failed_on IS DISTINCT FROM s.refreshed_day",
+	[CRM_SCHEDULE_LEARN] =
+		"SELECT FROM crmlife.stage_table t JOIN crmlife.stage_state s "
+		"ON s.stage_table = t.stage_table::oid "
+		"WHERE t.stage_table = $1 AND t.learn_every IS NOT NULL "
+		"AND coalesce(s.learned_on + t.learn_every <= s.refreshed_day, true) "
+		"AND s.schedule_failed_on IS DISTINCT FROM s.refreshed_day",
+};
+
+bool
+crm_schedule_due(Oid stage_table, CrmScheduleStep step)
+{
+	Oid	  types[1] = {OIDOID};
+	Datum values[1] = {ObjectIdGetDatum(stage_table)};
+
+	return crm_execute(due_queries[step], 1, types, values, NULL,
+					   SPI_OK_SELECT) > 0;
+}
+
+void
+crm_schedule_run(Oid stage_table, CrmScheduleStep step)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity saved;
+
+	if (step == CRM_SCHEDULE_CALIBRATE)
+		crm_calibrate_again(stage_table);
+	else
+		crm_learn_again(stage_table);
+	SPI_connect();
+	crm_become_catalog_owner(&saved);
+	crm_execute("UPDATE crmlife.stage_state SET schedule_failed_on = NULL, "
+				"schedule_error = NULL WHERE stage_table = $1 "
+				"AND schedule_error IS NOT NULL",
+				1, types, values, NULL, SPI_OK_UPDATE);
+	crm_revert_identity(&saved);
+	SPI_finish();
+}
+
+void
+crm_schedule_failed(Oid stage_table, const char *error)
+{
+	Oid	  types[2] = {OIDOID, TEXTOID};
+	Datum values[2] = {ObjectIdGetDatum(stage_table),
+					   CStringGetTextDatum(error)};
+
+	crm_execute("UPDATE crmlife.stage_state SET schedule_error = $2, "
+				"schedule_failed_on = refreshed_day WHERE stage_table = $1",
+				2, types, values, NULL, SPI_OK_UPDATE);
+}
+
+/* ----- SQL ----- */
+
+static Datum
+interval_argument(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	Interval *interval;
+
+	if (PG_ARGISNULL(number))
+		return (Datum) 0;
+	interval = PG_GETARG_INTERVAL_P(number);
+	/* the limit keeps every day that can be reached within a timestamp */
+	if (interval->time != 0 || interval->day < 0 || interval->month < 0 ||
+		interval->day + interval->month == 0 || interval->day > 1000 * 366 ||
+		interval->month > 1000 * 12)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s must be a number of whole days or months, "
+							   "up to 1000 years",
+							   name),
+						errhint("For example '1 month'; NULL: only when "
+								"asked.")));
+	return IntervalPGetDatum(interval);
+}
+
+PG_FUNCTION_INFO_V1(crm_set_schedule);
+
+Datum
+crm_set_schedule(PG_FUNCTION_ARGS)
+{
+	Oid			types[3] = {OIDOID, INTERVALOID, INTERVALOID};
+	Datum		values[3];
+	char		nulls[] = "   ";
+	CrmIdentity saved;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("stage_table must not be null")));
+	values[0] = PG_GETARG_DATUM(0);
+	values[1] = interval_argument(fcinfo, 1, "calibrate_every");
+	values[2] = interval_argument(fcinfo, 2, "learn_every");
+	nulls[1] = values[1] ? ' ' : 'n';
+	nulls[2] = values[2] ? ' ' : 'n';
+	crm_refuse_on_standby();
+	crm_require_stage_owner(PG_GETARG_OID(0));
+	crm_stage_lock(PG_GETARG_OID(0));
+	(void) crm_load_without_model(PG_GETARG_OID(0));
+	SPI_connect();
+	crm_become_catalog_owner(&saved);
+	crm_execute("UPDATE crmlife.stage_table SET calibrate_every = $2, "
+				"learn_every = $3 WHERE stage_table = $1",
+				3, types, values, nulls, SPI_OK_UPDATE);
+	crm_revert_identity(&saved);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

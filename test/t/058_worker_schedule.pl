@@ -1,0 +1,73 @@
+# Cuts and thresholds that the worker takes anew at intervals; a step that
+# fails leaves the refresh standing.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+my $node = new_server('schedule', 1);
+open_shop($node, 'shop', 'due', 'young', 'asked');
+$node->safe_psql('shop', <<EOS);
+INSERT INTO orders (customer_id, paid_at, amount)
+SELECT i % 300, now() - (i * 37 % 400) * interval '1 day', 10 + i % 90 FROM generate_series(1, 4000) AS i;
+SELECT crmlife.set_schedule('asked', NULL, NULL);
+EOS
+
+sub value_of
+{
+	my ($column, $from, $table) = @_;
+	return "SELECT $column FROM crmlife.$from WHERE stage_table = '$table'::regclass";
+}
+for my $table ('due', 'young', 'asked')
+{
+	ok(defined wait_for($node, 'shop', "SELECT sum(orders) FROM $table", '4400'), "$table is fresh");
+}
+is($node->safe_psql('shop', value_of('count(*)', 'learned_threshold', 'due')), '0', 'nothing is learned unless asked for');
+
+# a month is over for two of the tables, and one is to learn
+my $old = $node->safe_psql('shop', value_of('monetary_cuts', 'stage_cuts', 'due'));
+$node->safe_psql('shop', <<EOS);
+UPDATE crmlife.stage_cuts SET calibrated_on = calibrated_on - 40 WHERE stage_table IN ('due'::regclass, 'asked'::regclass);
+SELECT crmlife.set_schedule('due', '1 month', '1 month');
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (1, now(), 1);
+EOS
+ok(defined wait_for($node, 'shop', value_of('calibrated_on = current_date', 'stage_cuts', 'due'), 't'), 'cuts are taken anew when a month is over');
+isnt($node->safe_psql('shop', value_of('monetary_cuts', 'stage_cuts', 'due')), $old, '... of the orders as they are now');
+ok(defined wait_for($node, 'shop', value_of('count(*)', 'learned_threshold', 'due'), '9'), 'thresholds are learned');
+is($node->safe_psql('shop', value_of('bool_and(learned_on = current_date)', 'learned_threshold', 'due')), 't', '... as of today');
+is($node->safe_psql('shop', value_of('calibrated_on = current_date - 40', 'stage_cuts', 'asked')), 't', 'not where it is switched off');
+is($node->safe_psql('shop', value_of('count(*)', 'learned_threshold', 'young')), '0', 'nor where it was not switched on');
+is(verified($node, 'shop', 'due'), 0, 'verify');
+
+# the same day again: not due
+my $at = $node->safe_psql('shop', value_of('max(learned_at)', 'learned_threshold', 'due'));
+$node->safe_psql('shop', 'INSERT INTO orders (customer_id, paid_at, amount) VALUES (2, now(), 1)');
+ok(defined wait_for($node, 'shop', 'SELECT sum(orders) FROM due', '4402'), 'another refresh');
+is($node->safe_psql('shop', value_of('max(learned_at)', 'learned_threshold', 'due')), $at, 'learns once in its interval');
+
+# a step that fails: told, tried on the next day, and the refresh stands
+$node->safe_psql('shop', <<EOS);
+ALTER TABLE crmlife.learned_threshold ADD CONSTRAINT no_more CHECK (learned_on IS NULL) NOT VALID;
+UPDATE crmlife.stage_state SET learned_on = learned_on - 40 WHERE stage_table = 'due'::regclass::oid;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (3, now(), 1);
+EOS
+ok(defined wait_for($node, 'shop', value_of(q(schedule_error ~ 'no_more'), 'status', 'due'), 't'), 'what stopped it is in the status');
+is($node->safe_psql('shop', value_of('failures = 0 AND last_error IS NULL', 'status', 'due')), 't', 'the refresh has not failed');
+is($node->safe_psql('shop', 'SELECT sum(orders) FROM due'), '4403', '... and what it brought is there');
+$node->safe_psql('shop', 'INSERT INTO orders (customer_id, paid_at, amount) VALUES (4, now(), 1)');
+ok(defined wait_for($node, 'shop', 'SELECT sum(orders) FROM due', '4404'), 'refreshes go on');
+my $complaints = () = slurp_file($node->logfile) =~ /could not learn from stage table/g;
+is($complaints, 1, 'it is not tried again on that day');
+$node->safe_psql('shop', <<EOS);
+ALTER TABLE crmlife.learned_threshold DROP CONSTRAINT no_more;
+UPDATE crmlife.stage_state SET schedule_failed_on = schedule_failed_on - 1 WHERE stage_table = 'due'::regclass::oid;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (5, now(), 1);
+EOS
+ok(defined wait_for($node, 'shop', value_of('schedule_error IS NULL', 'status', 'due'), 't'), 'on the next day it is');
+is($node->safe_psql('shop', "SELECT learned_on = current_date FROM crmlife.stage_state WHERE stage_table = 'due'::regclass::oid"), 't', '... and done');
+
+$node->stop;
+done_testing();
