@@ -87,6 +87,27 @@ COMMENT ON COLUMN crmlife.lifecycle_change.changes_on IS
   'first day on which it will differ if nothing happens; NULL: never';
 COMMENT ON COLUMN crmlife.lifecycle_change.next_stage IS 'the stage on that day';
 
+CREATE TYPE crmlife.lifecycle_explanation AS (
+  stage text, branch text, condition text, facts jsonb, thresholds jsonb,
+  changes_on date, next_stage text, other_values jsonb);
+COMMENT ON TYPE crmlife.lifecycle_explanation IS
+  'why a customer is in its stage, and what would change it';
+COMMENT ON COLUMN crmlife.lifecycle_explanation.stage IS 'the stage as of the day';
+COMMENT ON COLUMN crmlife.lifecycle_explanation.branch IS
+  'the branch of the CASE that decided: 2; 2.1 in a nested one; else';
+COMMENT ON COLUMN crmlife.lifecycle_explanation.condition IS
+  'its condition as the model has it; NULL for else';
+COMMENT ON COLUMN crmlife.lifecycle_explanation.facts IS
+  'the facts that were looked at, with the customer''s values';
+COMMENT ON COLUMN crmlife.lifecycle_explanation.thresholds IS
+  'the thresholds they were compared with';
+COMMENT ON COLUMN crmlife.lifecycle_explanation.changes_on IS
+  'first day on which the stage will differ if nothing happens; NULL: never';
+COMMENT ON COLUMN crmlife.lifecycle_explanation.next_stage IS
+  'the stage on that day';
+COMMENT ON COLUMN crmlife.lifecycle_explanation.other_values IS
+  'for each of these facts the nearest lower and higher value with which the stage would be another one, all others staying';
+
 CREATE FUNCTION lifecycle_stage(
   orders bigint, revenue numeric, last_order date, as_of date,
   model crmlife.lifecycle_model DEFAULT 'recency',
@@ -134,6 +155,65 @@ LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
 COMMENT ON FUNCTION lifecycle_next(bigint, numeric, timestamptz, timestamptz,
   crmlife.lifecycle_model, timestamptz, timestamptz, timestamptz, bigint) IS
   'stage of a customer, since when it holds and when it will change, from columns of times';
+
+CREATE FUNCTION lifecycle_schedule(
+  orders bigint, revenue numeric, last_order date, as_of date,
+  model crmlife.lifecycle_model DEFAULT 'recency',
+  first_order date DEFAULT NULL, last_visit date DEFAULT NULL,
+  registered date DEFAULT NULL, order_days bigint DEFAULT NULL,
+  OUT changes_on date, OUT stage text, OUT next_stage text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'crm_lifecycle_schedule_date'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 3;
+COMMENT ON FUNCTION lifecycle_schedule(bigint, numeric, date, date,
+  crmlife.lifecycle_model, date, date, date, bigint) IS
+  'every coming change of a customer''s stage if nothing happens, in order, from columns';
+
+CREATE FUNCTION lifecycle_schedule(
+  orders bigint, revenue numeric, last_order timestamptz, as_of timestamptz,
+  model crmlife.lifecycle_model DEFAULT 'recency',
+  first_order timestamptz DEFAULT NULL, last_visit timestamptz DEFAULT NULL,
+  registered timestamptz DEFAULT NULL, order_days bigint DEFAULT NULL,
+  OUT changes_on date, OUT stage text, OUT next_stage text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'crm_lifecycle_schedule_timestamptz'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 3;
+COMMENT ON FUNCTION lifecycle_schedule(bigint, numeric, timestamptz, timestamptz,
+  crmlife.lifecycle_model, timestamptz, timestamptz, timestamptz, bigint) IS
+  'every coming change of a customer''s stage if nothing happens, in order, from columns of times';
+
+CREATE FUNCTION lifecycle_explain(
+  orders bigint, revenue numeric, last_order date, as_of date,
+  model crmlife.lifecycle_model DEFAULT 'recency',
+  first_order date DEFAULT NULL, last_visit date DEFAULT NULL,
+  registered date DEFAULT NULL, order_days bigint DEFAULT NULL)
+RETURNS crmlife.lifecycle_explanation
+AS 'MODULE_PATHNAME', 'crm_lifecycle_explain_date'
+LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION lifecycle_explain(bigint, numeric, date, date,
+  crmlife.lifecycle_model, date, date, date, bigint) IS
+  'why a customer is in its stage as of a day, and what would change it, from columns';
+
+CREATE FUNCTION lifecycle_explain(
+  orders bigint, revenue numeric, last_order timestamptz, as_of timestamptz,
+  model crmlife.lifecycle_model DEFAULT 'recency',
+  first_order timestamptz DEFAULT NULL, last_visit timestamptz DEFAULT NULL,
+  registered timestamptz DEFAULT NULL, order_days bigint DEFAULT NULL)
+RETURNS crmlife.lifecycle_explanation
+AS 'MODULE_PATHNAME', 'crm_lifecycle_explain_timestamptz'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE;
+COMMENT ON FUNCTION lifecycle_explain(bigint, numeric, timestamptz, timestamptz,
+  crmlife.lifecycle_model, timestamptz, timestamptz, timestamptz, bigint) IS
+  'why a customer is in its stage as of a day, and what would change it, from columns of times';
+
+CREATE FUNCTION lifecycle_check(
+  model crmlife.lifecycle_model,
+  OUT severity text, OUT branch text, OUT message text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'crm_lifecycle_check'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 2;
+COMMENT ON FUNCTION lifecycle_check(crmlife.lifecycle_model) IS
+  'what is wrong with a model: stages and branches nobody reaches, customers without a branch, errors, unused thresholds';
 
 -- model: the stage of a customer, from the rows of its orders
 

@@ -20,9 +20,11 @@ typedef struct Fold
 {
 	CrmHistory *history;
 	CrmStep		step;
+	CrmDay		day;
 	int32_t		slot; /* of the day being folded, counting order days */
 	bool		slot_used;
 	bool		stale; /* first and last order must be looked up again */
+	bool		again; /* what came late has been noted before */
 } Fold;
 
 void
@@ -42,6 +44,8 @@ crm_history_free(CrmHistory *history)
 		crm_free(history->live_on);
 	if (history->steps)
 		crm_free(history->steps);
+	if (history->late)
+		crm_free(history->late);
 	crm_history_init(history);
 }
 
@@ -51,6 +55,7 @@ crm_history_reset(CrmHistory *history)
 	history->event_count = 0;
 	history->order_count = 0;
 	history->step_count = 0;
+	history->late_count = 0;
 	history->always = false;
 }
 
@@ -76,6 +81,7 @@ new_event(CrmHistory *history, CrmEventKind kind, int64_t at)
 	event = &history->events[history->event_count++];
 	event->kind = kind;
 	event->at = at;
+	event->visits = 0;
 	event->amount = crm_money_from_int64(0);
 	event->has_amount = false;
 	event->order = -1;
@@ -99,9 +105,9 @@ crm_history_add_order(CrmHistory *history, int64_t at, const CrmMoney *amount,
 }
 
 void
-crm_history_add_visit(CrmHistory *history, int64_t at)
+crm_history_add_visits(CrmHistory *history, int64_t at, int64_t count)
 {
-	new_event(history, CRM_EVENT_VISIT, at);
+	new_event(history, CRM_EVENT_VISIT, at)->visits = count;
 }
 
 void
@@ -155,11 +161,27 @@ look_up_orders(Fold *fold)
 	fold->stale = false;
 }
 
+/* it is only now that the order counts, or ceases to */
+static void
+note_late(Fold *fold, const CrmOrder *order, int sign)
+{
+	CrmHistory *history = fold->history;
+	CrmDay		own = crm_day_of_local(order->at);
+
+	if (own == fold->day || fold->again)
+		return;
+	history->late = grown(history->late, &history->late_space,
+						  history->late_count, sizeof(CrmLateOrder));
+	history->late[history->late_count++] =
+		(CrmLateOrder){.own = own, .known_on = fold->day, .sign = sign};
+}
+
 static void
 order_appears(Fold *fold, CrmOrder *order)
 {
 	CrmStep *step = &fold->step;
 
+	note_late(fold, order, 1);
 	order->live = true;
 	step->facts.orders++;
 	if (fold->history->live_on[order->day_slot]++ == 0)
@@ -176,6 +198,7 @@ order_vanishes(Fold *fold, CrmOrder *order)
 {
 	CrmStep *step = &fold->step;
 
+	note_late(fold, order, -1);
 	order->live = false;
 	step->facts.orders--;
 	if (--fold->history->live_on[order->day_slot] == 0)
@@ -225,6 +248,7 @@ fold_event(Fold *fold, const CrmEvent *event)
 			fold_order_row(fold, event);
 			break;
 		case CRM_EVENT_VISIT:
+			fold->step.facts.visits += event->visits;
 			fold->step.last_visit_at = event->at;
 			fold->step.facts.last_visit = crm_day_of_local(event->at);
 			break;
@@ -254,13 +278,13 @@ push_step(CrmHistory *history, const CrmStep *step)
 
 /* the day is over: what is known now is a step */
 static void
-close_day(Fold *fold, CrmDay day)
+close_day(Fold *fold)
 {
 	CrmStep *step = &fold->step;
 
 	if (fold->stale)
 		look_up_orders(fold);
-	step->day = day;
+	step->facts.known_on = fold->day;
 	step->facts.first_order = day_or_never(step->first_order_at);
 	step->facts.last_order = day_or_never(step->last_order_at);
 	push_step(fold->history, step);
@@ -299,6 +323,8 @@ init_fold(Fold *fold, CrmHistory *history)
 {
 	memset(fold, 0, sizeof(*fold));
 	fold->history = history;
+	fold->day = CRM_ALWAYS;
+	fold->step.facts.timeline = &history->timeline;
 	fold->step.first_order_at = CRM_NO_TIME;
 	fold->step.last_order_at = CRM_NO_TIME;
 	fold->step.last_visit_at = CRM_NO_TIME;
@@ -313,6 +339,17 @@ init_fold(Fold *fold, CrmHistory *history)
 	fold->step.facts.registered = CRM_NO_DAY;
 }
 
+/* the steps stay where they are now */
+static void
+set_timeline(CrmHistory *history)
+{
+	history->timeline = (CrmTimeline){.first = &history->steps[0].facts,
+									  .stride = sizeof(CrmStep),
+									  .count = history->step_count,
+									  .late = history->late,
+									  .late_count = history->late_count};
+}
+
 void
 crm_history_finish(CrmHistory *history)
 {
@@ -325,21 +362,23 @@ crm_history_finish(CrmHistory *history)
 	prepare_orders(history);
 	init_fold(&fold, history);
 	history->step_count = 0;
+	history->late_count = 0;
 	if (history->always)
-		close_day(&fold, CRM_ALWAYS);
+		close_day(&fold);
 
 	while (i < history->event_count)
 	{
-		CrmDay day = crm_day_of_local(history->events[i].at);
-
+		fold.day = crm_day_of_local(history->events[i].at);
 		for (; i < history->event_count &&
-			   crm_day_of_local(history->events[i].at) == day;
+			   crm_day_of_local(history->events[i].at) == fold.day;
 			 i++)
 			fold_event(&fold, &history->events[i]);
-		close_day(&fold, day);
+		close_day(&fold);
 		fold.slot += fold.slot_used;
 		fold.slot_used = false;
 	}
+	if (history->step_count > 0)
+		set_timeline(history);
 }
 
 /* index of the step in force on a day, -1 before the first */
@@ -353,7 +392,7 @@ step_index(const CrmHistory *history, CrmDay day)
 	{
 		int middle = low + (high - low) / 2;
 
-		if (history->steps[middle].day <= day)
+		if (history->steps[middle].facts.known_on <= day)
 			low = middle + 1;
 		else
 			high = middle;
@@ -374,7 +413,8 @@ crm_history_next_event(const CrmHistory *history, CrmDay day)
 {
 	int index = step_index(history, day) + 1;
 
-	return index < history->step_count ? history->steps[index].day : CRM_NO_DAY;
+	return index < history->step_count ? history->steps[index].facts.known_on
+									   : CRM_NO_DAY;
 }
 
 int
@@ -398,16 +438,17 @@ crm_history_stretch(const CrmHistory *history, const CrmModel *model,
 		crm_model_evaluate(model, &history->steps[index].facts, day);
 	for (;;)
 	{
-		const CrmStep *step = &history->steps[index];
+		const CrmFacts *facts = &history->steps[index].facts;
 
-		if (crm_model_since(model, &step->facts, day, step->day, &stretch.since,
+		if (crm_model_since(model, facts, day, facts->known_on, &stretch.since,
 							&stretch.previous))
 			return stretch;
-		stretch.since = step->day == CRM_ALWAYS ? CRM_NO_DAY : step->day;
+		stretch.since =
+			facts->known_on == CRM_ALWAYS ? CRM_NO_DAY : facts->known_on;
 		stretch.previous = CRM_ABSENT;
 		if (index == 0)
 			return stretch;
-		day = step->day - 1;
+		day = facts->known_on - 1;
 		index--;
 		stretch.previous =
 			crm_model_evaluate(model, &history->steps[index].facts, day);
@@ -455,6 +496,7 @@ fold_orders(CrmHistory *history, CrmDay day)
 
 	prepare_orders(history);
 	init_fold(&fold, history);
+	fold.again = true;
 	for (int i = 0; i < history->event_count; i++)
 	{
 		const CrmEvent *event = &history->events[i];
@@ -466,35 +508,15 @@ fold_orders(CrmHistory *history, CrmDay day)
 	}
 }
 
-/* live orders as of `day` whose own day comes after `after` */
-static int64_t
-orders_after(CrmHistory *history, CrmDay after, CrmDay day)
-{
-	int64_t count = 0;
-
-	fold_orders(history, day);
-	for (int i = 0; i < history->order_count; i++)
-		if (history->orders[i].live &&
-			crm_day_of_local(history->orders[i].at) > after)
-			count++;
-	return count;
-}
-
 void
-crm_history_window(CrmHistory *history, CrmDay after, CrmDay day,
+crm_history_window(const CrmHistory *history, CrmDay after, CrmDay day,
 				   int64_t *orders, CrmMoney *revenue)
 {
 	const CrmStep *now = crm_history_step(history, day);
-	const CrmStep *before = crm_history_step(history, after);
 
-	*orders = 0;
-	*revenue = crm_money_from_int64(0);
-	if (now == NULL)
-		return;
-	*revenue = now->facts.revenue;
-	if (before)
-		*revenue = crm_money_sub(now->facts.revenue, before->facts.revenue);
-	*orders = orders_after(history, after, day);
+	*orders = now ? crm_facts_orders_after(&now->facts, after) : 0;
+	*revenue = now ? crm_facts_revenue_after(&now->facts, after)
+				   : crm_money_from_int64(0);
 }
 
 CrmDay

@@ -10,12 +10,13 @@
  *		  |-- facts hold ------|-- facts hold ----------|-- ... for ever
  *		 day of the first     day of the next          day of the last
  *
- * Inside a step only the clocks run, which is what the model evaluates.  The
+ * Inside a step only the clocks run, and events leave windows, which is what the
+ * model evaluates; all steps together are the timeline windows are read from.  The
  * stage of any day, since when it holds and every change between two days
  * follow from the steps alone.
  *
- * Invariant: steps ascend strictly by day; a day before steps[0].day is a day
- * on which the customer is not known.  Events dated after a day are invisible
+ * Invariant: steps ascend strictly by day; a day before the first is a day on
+ * which the customer is not known.  Events dated after a day are invisible
  * on it.
  */
 #ifndef CRM_HISTORY_H
@@ -41,6 +42,7 @@ typedef enum CrmEventKind
 typedef struct CrmEvent
 {
 	int64_t		 at;	 /* local wall-clock time */
+	int64_t		 visits; /* how many, of a visit */
 	CrmMoney	 amount; /* of an order row, zero when it is NULL */
 	bool		 has_amount;
 	CrmEventKind kind;
@@ -59,7 +61,6 @@ typedef struct CrmOrder
 
 typedef struct CrmStep
 {
-	CrmDay	 day; /* the facts hold from the end of this day on */
 	CrmFacts facts;
 	int64_t	 first_order_at;
 	int64_t	 last_order_at;
@@ -81,6 +82,11 @@ typedef struct CrmHistory
 	int		  step_count;
 	int		  step_space;
 	bool	  always; /* known on every day: a member row without a date */
+
+	CrmLateOrder *late;
+	int			  late_count;
+	int			  late_space;
+	CrmTimeline	  timeline; /* of the steps; they point here */
 } CrmHistory;
 
 /* the stage on a day and the stretch it belongs to */
@@ -104,9 +110,11 @@ extern void crm_history_reset(CrmHistory *history);
  */
 extern void crm_history_add_order(CrmHistory *history, int64_t at,
 								  const CrmMoney *amount, bool same_order);
-extern void crm_history_add_visit(CrmHistory *history, int64_t at);
+extern void
+crm_history_add_visits(CrmHistory *history, int64_t at, int64_t count);
 /* at CRM_NO_TIME: a member without a date of registration */
 extern void crm_history_add_registration(CrmHistory *history, int64_t at);
+/* the history stays where it is from here on */
 extern void crm_history_finish(CrmHistory *history);
 
 /* what is known at the end of a day; NULL: the customer is not */
@@ -124,8 +132,8 @@ extern void crm_history_replay(const CrmHistory *history, const CrmModel *model,
 							   CrmChangeCallback callback, void *context);
 
 /* orders and revenue of the days after `after`, up to `day` */
-extern void crm_history_window(CrmHistory *history, CrmDay after, CrmDay day,
-							   int64_t *orders, CrmMoney *revenue);
+extern void crm_history_window(const CrmHistory *history, CrmDay after,
+							   CrmDay day, int64_t *orders, CrmMoney *revenue);
 /* first day after `after` and up to `day` on which an order row lies */
 extern CrmDay
 crm_history_first_in(const CrmHistory *history, CrmDay after, CrmDay day);

@@ -32,7 +32,10 @@ static const char *const fact_names[CRM_FACT_COUNT] = {
 	[CRM_FACT_DAYS_SINCE_FIRST_ORDER] = "days_since_first_order",
 	[CRM_FACT_DAYS_SINCE_VISIT] = "days_since_visit",
 	[CRM_FACT_DAYS_SINCE_ACTIVE] = "days_since_active",
-	[CRM_FACT_DAYS_SINCE_REGISTERED] = "days_since_registered"};
+	[CRM_FACT_DAYS_SINCE_REGISTERED] = "days_since_registered",
+	[CRM_FACT_ORDERS_IN] = "orders_in",
+	[CRM_FACT_REVENUE_IN] = "revenue_in",
+	[CRM_FACT_VISITS_IN] = "visits_in"};
 
 const char *
 crm_fact_name(CrmFact fact)
@@ -94,6 +97,120 @@ crm_fact_number(const CrmFacts *facts, CrmFact fact, CrmMoney *number)
 									crm_money_from_int64(facts->orders));
 			return true;
 	}
+}
+
+/* ---- windows ---- */
+
+int
+crm_timeline_find(const CrmTimeline *timeline, int64_t day)
+{
+	int low = 0;
+	int high = timeline->count;
+
+	while (low < high)
+	{
+		int middle = low + (high - low) / 2;
+
+		if (crm_timeline_at(timeline, middle)->known_on <= day)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low - 1;
+}
+
+/* what was known at the end of a day, NULL before anything was */
+static const CrmFacts *
+facts_before(const CrmFacts *facts, int64_t day)
+{
+	int index;
+
+	if (day >= facts->known_on)
+		return facts;
+	index = crm_timeline_find(facts->timeline, day);
+	return index < 0 ? NULL : crm_timeline_at(facts->timeline, index);
+}
+
+/*
+ * What came to be known after the day, less what concerns an order of the days
+ * before: it lies in no window that begins after its own day.
+ */
+int64_t
+crm_facts_orders_after(const CrmFacts *facts, int64_t after)
+{
+	const CrmTimeline *timeline = facts->timeline;
+	const CrmFacts	  *before = facts_before(facts, after);
+	int64_t			   count = facts->orders - (before ? before->orders : 0);
+
+	for (int i = 0; i < timeline->late_count; i++)
+	{
+		const CrmLateOrder *late = &timeline->late[i];
+
+		if (late->own <= after && late->known_on > after &&
+			late->known_on <= facts->known_on)
+			count -= late->sign;
+	}
+	return count;
+}
+
+CrmMoney
+crm_facts_revenue_after(const CrmFacts *facts, int64_t after)
+{
+	const CrmFacts *before = facts_before(facts, after);
+
+	if (before == NULL)
+		return facts->revenue;
+	return crm_money_sub(facts->revenue, before->revenue);
+}
+
+int64_t
+crm_facts_visits_after(const CrmFacts *facts, int64_t after)
+{
+	const CrmFacts *before = facts_before(facts, after);
+
+	return facts->visits - (before ? before->visits : 0);
+}
+
+bool
+crm_window_number(const CrmFacts *facts, CrmFact fact, int64_t days,
+				  CrmDay as_of, CrmMoney *number)
+{
+	int64_t after = as_of - days;
+
+	if (facts->timeline == NULL)
+		return false;
+	if (fact == CRM_FACT_REVENUE_IN)
+		*number = crm_facts_revenue_after(facts, after);
+	else
+		*number = crm_money_from_int64(
+			fact == CRM_FACT_ORDERS_IN ? crm_facts_orders_after(facts, after)
+									   : crm_facts_visits_after(facts, after));
+	return true;
+}
+
+bool
+crm_facts_number(const CrmFacts *facts, CrmFact fact, int64_t days,
+				 CrmDay as_of, CrmMoney *number)
+{
+	CrmDay start;
+
+	if (crm_fact_is_window(fact))
+		return crm_window_number(facts, fact, days, as_of, number);
+	if (fact < CRM_FACT_DAYS_SINCE_ORDER)
+		return crm_fact_number(facts, fact, number);
+	start = crm_clock_start(facts, fact);
+	*number = crm_money_from_int64((int64_t) as_of - start);
+	return start != CRM_NO_DAY;
+}
+
+static void
+load_window(const CrmFacts *facts, const CrmInstruction *code, CrmDay as_of,
+			CrmSlot *to)
+{
+	to->null = !crm_window_number(facts, (CrmFact) code->a, code->value, as_of,
+								  &to->number);
+	if (!to->null && code->a != CRM_FACT_REVENUE_IN)
+		to->value = (int64_t) to->number.mantissa;
 }
 
 static void
@@ -351,6 +468,9 @@ compute(const CrmInstruction *code, CrmSlot *slots, const CrmFacts *facts,
 		case OP_LOAD_FACT:
 			load_fact(facts, (CrmFact) code->a, as_of, to);
 			return NULL;
+		case OP_LOAD_WINDOW:
+			load_window(facts, code, as_of, to);
+			return NULL;
 		case OP_MOVE:
 			*to = *a;
 			return NULL;
@@ -499,6 +619,17 @@ crm_model_facts(const CrmModel *model)
 	return model->facts;
 }
 
+int64_t
+crm_model_window(const CrmModel *model)
+{
+	int64_t days = 0;
+
+	for (int i = 0; i < model->window_count; i++)
+		if (model->windows[i].days > days)
+			days = model->windows[i].days;
+	return days;
+}
+
 int
 crm_model_evaluate(const CrmModel *model, const CrmFacts *facts, CrmDay as_of)
 {
@@ -550,6 +681,29 @@ crm_model_next(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 	}
 	free_days(&flips);
 	return found;
+}
+
+void
+crm_model_schedule(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
+				   CrmScheduleCallback callback, void *context)
+{
+	int		now = crm_model_evaluate(model, facts, as_of);
+	CrmDays flips;
+
+	crm_model_flips(model, facts, as_of, CRM_LAST_DAY, &flips);
+	for (int i = 0; i < flips.count; i++)
+	{
+		int stage;
+
+		if (i > 0 && flips.days[i] == flips.days[i - 1])
+			continue;
+		stage = crm_model_try(model, facts, flips.days[i]);
+		if (stage < 0 || stage == now)
+			continue;
+		callback(context, flips.days[i], now, stage);
+		now = stage;
+	}
+	free_days(&flips);
 }
 
 bool

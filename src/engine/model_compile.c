@@ -28,6 +28,7 @@ typedef struct Compiler
 	int		  slot_space;
 	int		  atom_space;
 	int		  ladder_space;
+	int		  window_space;
 	int32_t	 *labels; /* position of each label in the code */
 	int		  label_count;
 	int		  label_space;
@@ -185,14 +186,34 @@ compile_arithmetic(Compiler *compiler, CrmNode *node)
 	return to;
 }
 
+static void
+add_window(Compiler *compiler, const CrmNode *node)
+{
+	CrmModel *model = compiler->model;
+
+	for (int i = 0; i < model->window_count; i++)
+		if (model->windows[i].fact == node->fact &&
+			model->windows[i].days == node->value)
+			return;
+	model->windows = make_room(model->windows, model->window_count,
+							   &compiler->window_space, sizeof(CrmWindow));
+	model->windows[model->window_count++] =
+		(CrmWindow){.fact = node->fact, .days = node->value};
+}
+
 static int
 compile_fact(Compiler *compiler, const CrmNode *node)
 {
+	bool			window = crm_fact_is_window(node->fact);
 	int				slot = new_slot(compiler);
-	CrmInstruction *load = emit(compiler, OP_LOAD_FACT);
+	CrmInstruction *load =
+		emit(compiler, window ? OP_LOAD_WINDOW : OP_LOAD_FACT);
 
 	load->a = (int32_t) node->fact;
+	load->value = node->value;
 	load->to = slot;
+	if (window)
+		add_window(compiler, node);
 	return slot;
 }
 
@@ -342,9 +363,10 @@ compile_value(Compiler *compiler, CrmNode *node)
 		case CRM_NODE_OPERAND:
 			return node->slot;
 		case CRM_NODE_STAGE:
+		case CRM_NODE_FREE:
 			break;
 	}
-	crm_fail(CRM_ERROR_INTERNAL, "a stage is no value", NULL, NULL);
+	crm_fail(CRM_ERROR_INTERNAL, "this node has no value", NULL, NULL);
 }
 
 /* ---- tests ---- */
@@ -426,7 +448,7 @@ test_integer(Compiler *compiler, CrmNode *node, int64_t value, int on,
 {
 	int32_t offset;
 
-	if (node->kind != CRM_NODE_FACT)
+	if (node->kind != CRM_NODE_FACT || crm_fact_is_window(node->fact))
 		emit_test(compiler, OP_TEST_VALUE, compile_value(compiler, node), value,
 				  on, label);
 	else if (node->fact == CRM_FACT_ORDERS)
@@ -672,7 +694,7 @@ upper_bound(const CrmNode *condition, int64_t reached, int64_t *bound)
 }
 
 /*
- * Whether a branch is a step of the ladder so far: `clock < bound THEN stage`,
+ * Whether a branch is a step of the ladder so far: `clock < bound THEN ...`,
  * or what holds for every clock that is left, as `clock IS NOT NULL`.
  */
 static bool
@@ -687,8 +709,7 @@ ladder_step(CrmNode *const *branch, const CrmLadder *ladder, int32_t *offset,
 		ladder->count > 0 ? ladder->bounds[ladder->count - 1] : INT64_MIN;
 	int32_t own;
 
-	if (branch[1]->kind != CRM_NODE_STAGE ||
-		(!known && condition->kind != CRM_NODE_COMPARE))
+	if (!known && condition->kind != CRM_NODE_COMPARE)
 		return false;
 	clock = known ? condition->args[0]->args[0] : condition->args[0];
 	own = ladder_clock(clock, *offset);

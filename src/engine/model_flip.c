@@ -4,6 +4,7 @@
  *
  * Three kinds, by what the comparison looks like:
  *
+ *		a window					event + its days, for each event
  *		clock against an integer	a test in the code; the day is start + value
  *		a * clock + b on a side		an atom; exact slope and level give the day
  *									on which both sides meet
@@ -11,6 +12,9 @@
  *									most (below, equal, above), so the days are
  *									found by bisection, as they are where
  *									128 bits are too few for the quotient
+ *
+ * An atom that reads clocks and windows is worked out for each stretch between
+ * two days on which an event leaves a window, with what the windows hold there.
  *
  * Atoms are worked out with exact numbers, free of int4's and int8's bounds:
  * where the model itself would overflow it raises an error, and such a day has
@@ -118,6 +122,7 @@ typedef struct Form
 typedef struct Context
 {
 	const CrmFacts *facts;
+	CrmDay			window_day; /* what windows hold is that of this day */
 	bool			on_day;
 	CrmDay			day;
 } Context;
@@ -131,6 +136,9 @@ form_of_fact(const Context *context, const CrmNode *node, Form *form)
 	CrmDay start;
 
 	form->slope = crm_money_from_int64(0);
+	if (crm_fact_is_window(node->fact))
+		return crm_window_number(context->facts, node->fact, node->value,
+								 context->window_day, &form->level);
 	if (node->clock == CRM_CLOCK_NONE)
 		return crm_fact_number(context->facts, node->fact, &form->level);
 	start = crm_clock_start(context->facts, node->fact);
@@ -258,7 +266,10 @@ form_of(const Context *context, const CrmNode *node, int alternative,
 static int
 order_on(const Search *search, const CrmNode *atom, int alternative, CrmDay day)
 {
-	Context context = {.facts = search->facts, .on_day = true, .day = day};
+	Context context = {.facts = search->facts,
+					   .window_day = search->after,
+					   .on_day = true,
+					   .day = day};
 	int		choices = atom->args[0]->alternatives;
 	Form	left;
 	Form	right;
@@ -329,11 +340,12 @@ floor_of(CrmMoney number)
 static void
 linear_flips(Search *search, const CrmNode *atom, int alternative)
 {
-	CrmNode	 difference = {.kind = CRM_NODE_SUB,
-						   .type = CRM_TYPE_NUMERIC,
-						   .args = atom->args,
-						   .count = 2};
-	Context	 context = {.facts = search->facts, .on_day = false};
+	CrmNode difference = {.kind = CRM_NODE_SUB,
+						  .type = CRM_TYPE_NUMERIC,
+						  .args = atom->args,
+						  .count = 2};
+	Context context = {
+		.facts = search->facts, .window_day = search->after, .on_day = false};
 	Form	 form;
 	CrmMoney meet;
 	crm_i128 day;
@@ -369,6 +381,106 @@ atom_flips(Search *search, const CrmNode *atom)
 	}
 }
 
+/* ---- windows ---- */
+
+/* whether an event of that day can have brought something into the window */
+static bool
+brings(const CrmTimeline *timeline, int index, CrmFact fact)
+{
+	const CrmFacts *facts = crm_timeline_at(timeline, index);
+	const CrmFacts *before;
+
+	if (index == 0)
+		return true;
+	before = crm_timeline_at(timeline, index - 1);
+	switch (fact)
+	{
+		case CRM_FACT_ORDERS_IN:
+			return facts->orders != before->orders;
+		case CRM_FACT_VISITS_IN:
+			return facts->visits != before->visits;
+		default:
+			return crm_money_cmp(facts->revenue, before->revenue) != 0;
+	}
+}
+
+static void
+window_flips(Search *search, const CrmWindow *window)
+{
+	const CrmFacts	  *facts = search->facts;
+	const CrmTimeline *timeline = facts->timeline;
+	int				   i;
+
+	if (timeline == NULL)
+		return;
+	i = crm_timeline_find(timeline, search->after - window->days) + 1;
+	for (; i < timeline->count; i++)
+	{
+		CrmDay day = crm_timeline_at(timeline, i)->known_on;
+
+		if (day > facts->known_on || day + window->days > search->last)
+			break;
+		if (brings(timeline, i, window->fact))
+			add_day(search, day + window->days);
+	}
+	/* what came late leaves with its own day */
+	if (window->fact == CRM_FACT_ORDERS_IN)
+		for (i = 0; i < timeline->late_count; i++)
+			add_day(search, timeline->late[i].own + window->days);
+}
+
+/* the atom, for each stretch in which no event leaves a window */
+static void
+mixed_flips(Search *search, const CrmNode *atom, const CrmDays *edges)
+{
+	Search stretch = *search;
+
+	for (int i = 0; i <= edges->count; i++)
+	{
+		if (i < edges->count && edges->days[i] == stretch.after)
+			continue;
+		stretch.last = i < edges->count ? edges->days[i] - 1 : search->last;
+		atom_flips(&stretch, atom);
+		stretch.after = stretch.last + 1;
+	}
+}
+
+static bool
+is_mixed(const CrmNode *atom)
+{
+	return atom->windowed && (atom->args[0]->clock != CRM_CLOCK_NONE ||
+							  atom->args[1]->clock != CRM_CLOCK_NONE);
+}
+
+static void
+init_days(CrmDays *days)
+{
+	days->days = days->inline_days;
+	days->count = 0;
+	days->space = (int) (sizeof(days->inline_days) / sizeof(CrmDay));
+}
+
+/* the days on which an event leaves a window, and what depends on them */
+static void
+all_window_flips(Search *search, const CrmModel *model)
+{
+	CrmDays edges;
+	Search	of_edges = *search;
+
+	init_days(&edges);
+	of_edges.days = &edges;
+	for (int i = 0; i < model->window_count; i++)
+		window_flips(&of_edges, &model->windows[i]);
+	sort_days(&edges);
+	for (int i = 0; i < edges.count; i++)
+		add_day(search, edges.days[i]);
+	for (int i = 0; i < model->atom_count; i++)
+		if (is_mixed(model->atoms[i]))
+			mixed_flips(search, model->atoms[i], &edges);
+	if (edges.days != edges.inline_days)
+		crm_free(edges.days);
+}
+
 void
 crm_model_flips(const CrmModel *model, const CrmFacts *facts, CrmDay after,
 				CrmDay last, CrmDays *days)
@@ -376,9 +488,7 @@ crm_model_flips(const CrmModel *model, const CrmFacts *facts, CrmDay after,
 	Search search = {
 		.facts = facts, .after = after, .last = last, .days = days};
 
-	days->days = days->inline_days;
-	days->count = 0;
-	days->space = (int) (sizeof(days->inline_days) / sizeof(CrmDay));
+	init_days(days);
 	for (int i = 0; i < model->code_count; i++)
 	{
 		const CrmInstruction *code = &model->code[i];
@@ -389,6 +499,9 @@ crm_model_flips(const CrmModel *model, const CrmFacts *facts, CrmDay after,
 			test_flips(&search, code, crm_facts_last_active(facts));
 	}
 	for (int i = 0; i < model->atom_count; i++)
-		atom_flips(&search, model->atoms[i]);
+		if (!is_mixed(model->atoms[i]))
+			atom_flips(&search, model->atoms[i]);
+	if (model->window_count > 0)
+		all_window_flips(&search, model);
 	sort_days(days);
 }

@@ -43,6 +43,7 @@ typedef enum CrmOp
 	OP_TEST_BOOL,	/* a: CRM_LESS false, CRM_EQUAL true, CRM_UNKNOWN */
 	/* values, into slot to */
 	OP_LOAD_FACT,
+	OP_LOAD_WINDOW, /* fact a of the last `value` days */
 	OP_MOVE,
 	OP_SET_NULL,
 	OP_SET_VALUE,
@@ -100,6 +101,12 @@ typedef struct CrmSlot
 	bool	 null;
 } CrmSlot;
 
+typedef struct CrmWindow
+{
+	CrmFact fact;
+	int64_t days;
+} CrmWindow;
+
 struct CrmModel
 {
 	int				stage_count;
@@ -113,6 +120,8 @@ struct CrmModel
 	int				slot_count;
 	CrmNode		  **atoms; /* comparisons with a clock that no test holds */
 	int				atom_count;
+	CrmWindow	   *windows; /* each once */
+	int				window_count;
 };
 
 /* the last day PostgreSQL's date knows: nothing changes after it */
@@ -140,6 +149,19 @@ extern int32_t crm_clock_offset(CrmFact clock);
 /* false when the customer lacks it */
 extern bool
 crm_fact_number(const CrmFacts *facts, CrmFact fact, CrmMoney *number);
+
+/* a window's fact as of a day */
+extern bool crm_window_number(const CrmFacts *facts, CrmFact fact, int64_t days,
+							  CrmDay as_of, CrmMoney *number);
+/* index of the last facts known up to a day, -1 if there are none */
+extern int crm_timeline_find(const CrmTimeline *timeline, int64_t day);
+
+static inline const CrmFacts *
+crm_timeline_at(const CrmTimeline *timeline, int index)
+{
+	return (const CrmFacts *) ((const char *) timeline->first +
+							   (size_t) index * timeline->stride);
+}
 
 /* NaN when the number does not come out close */
 extern double crm_money_double(CrmMoney money);

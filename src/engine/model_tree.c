@@ -34,12 +34,25 @@ crm_node_fact(CrmFact fact)
 		[CRM_FACT_DAYS_SINCE_FIRST_ORDER] = CRM_TYPE_INT4,
 		[CRM_FACT_DAYS_SINCE_VISIT] = CRM_TYPE_INT4,
 		[CRM_FACT_DAYS_SINCE_ACTIVE] = CRM_TYPE_INT4,
-		[CRM_FACT_DAYS_SINCE_REGISTERED] = CRM_TYPE_INT4};
+		[CRM_FACT_DAYS_SINCE_REGISTERED] = CRM_TYPE_INT4,
+		[CRM_FACT_ORDERS_IN] = CRM_TYPE_INT8,
+		[CRM_FACT_REVENUE_IN] = CRM_TYPE_NUMERIC,
+		[CRM_FACT_VISITS_IN] = CRM_TYPE_INT8};
 	CrmNode *node = new_node(CRM_NODE_FACT, type[fact]);
 
 	node->fact = fact;
 	if (type[fact] == CRM_TYPE_INT4)
 		node->clock = CRM_CLOCK_LINEAR;
+	return node;
+}
+
+CrmNode *
+crm_node_window(CrmFact fact, int64_t days)
+{
+	CrmNode *node = crm_node_fact(fact);
+
+	node->windowed = true;
+	node->value = days;
 	return node;
 }
 
@@ -63,9 +76,18 @@ crm_node_number(CrmMoney number)
 }
 
 CrmNode *
-crm_node_null(void)
+crm_node_null(CrmType type)
 {
-	return new_node(CRM_NODE_NULL, CRM_TYPE_NUMERIC);
+	return new_node(CRM_NODE_NULL, type);
+}
+
+CrmNode *
+crm_node_free(int number)
+{
+	CrmNode *node = new_node(CRM_NODE_FREE, CRM_TYPE_NUMERIC);
+
+	node->value = number;
+	return node;
 }
 
 CrmNode *
@@ -86,6 +108,7 @@ inherit(CrmNode *node, const CrmNode *arg)
 	if (node->size <= CRM_MODEL_MAX_SIZE)
 		node->size += arg->size;
 	node->raises |= arg->raises;
+	node->windowed |= arg->windowed;
 }
 
 static void

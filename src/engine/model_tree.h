@@ -17,6 +17,9 @@
  *		CRM_CLOCK_DIVIDED	such a form divided by something without clocks,
  *							then scaled or shifted: monotone, but it rounds
  *
+ * A window fact is constant between the days on which an event leaves it, so
+ * it has no clock; a node says whether there is one below it.
+ *
  * A nested CASE is one of its results, so it stands for a number of
  * alternatives; its conditions flip by themselves.
  *
@@ -56,7 +59,7 @@ typedef enum CrmNodeKind
 {
 	CRM_NODE_FACT,
 	CRM_NODE_CONST,
-	CRM_NODE_NULL,	/* a threshold bound to NULL: a numeric */
+	CRM_NODE_NULL,	/* a threshold bound to NULL, or a window of such */
 	CRM_NODE_STAGE, /* value: its index, -1 for 'unclassified' */
 	CRM_NODE_ADD,
 	CRM_NODE_SUB,
@@ -69,7 +72,8 @@ typedef enum CrmNodeKind
 	CRM_NODE_NOT,
 	CRM_NODE_IS_NULL,
 	CRM_NODE_CASE,
-	CRM_NODE_OPERAND /* args[0], evaluated once by the simple CASE above */
+	CRM_NODE_OPERAND, /* args[0], evaluated once by the simple CASE above */
+	CRM_NODE_FREE	  /* a threshold that may have any value: model_grid.h */
 } CrmNodeKind;
 
 /* how a comparison can come out; sets of them say when it is true */
@@ -86,11 +90,12 @@ struct CrmNode
 	CrmType		type;
 	CrmClock	clock;
 	bool		raises;		  /* its evaluation may end in an error */
+	bool		windowed;	  /* reads a window fact */
 	int			depth;		  /* of the tree below */
 	int			size;		  /* of the tree below, every use counted */
 	int			alternatives; /* results its nested CASEs choose from */
 	CrmFact		fact;
-	int64_t		value;
+	int64_t		value; /* of a window fact: its days */
 	CrmMoney	number;
 	int			slot;	 /* of an operand, while compiling */
 	CrmNode	   *operand; /* of a simple CASE: its CRM_NODE_OPERAND */
@@ -100,9 +105,13 @@ struct CrmNode
 };
 
 extern CrmNode *crm_node_fact(CrmFact fact);
+/* days >= 0 */
+extern CrmNode *crm_node_window(CrmFact fact, int64_t days);
 extern CrmNode *crm_node_int(CrmType type, int64_t value);
 extern CrmNode *crm_node_number(CrmMoney number);
-extern CrmNode *crm_node_null(void);
+extern CrmNode *crm_node_null(CrmType type);
+/* it has no program */
+extern CrmNode *crm_node_free(int number);
 extern CrmNode *crm_node_stage(int stage);
 /* unary for NEG, NOT, IS_NULL and OPERAND; binary for the arithmetic */
 extern CrmNode *crm_node_unary(CrmNodeKind kind, CrmNode *arg);

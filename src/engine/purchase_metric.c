@@ -136,7 +136,8 @@ crm_purchase_replay(CrmHistory *history, const CrmPurchaseView *view,
 							  orders.has_amount ? &orders.amount : NULL, false);
 	crm_visits_start(&visits, view);
 	while (crm_visits_next(&visits))
-		crm_history_add_visit(history, visits.day * CRM_USECS_PER_DAY);
+		crm_history_add_visits(history, visits.day * CRM_USECS_PER_DAY,
+							   visits.count);
 	if (registered != CRM_NO_DAY)
 		crm_history_add_registration(history, registered * CRM_USECS_PER_DAY);
 	crm_history_finish(history);

@@ -3,8 +3,9 @@
  *		lifecycle_stage and lifecycle_next on a purchase_history.
  *
  * The stage of a day needs the facts of that day alone, so the history is
- * walked once and nothing is allocated.  Since when it holds needs the facts
- * of earlier days too: there the history is folded into its steps.
+ * walked once and nothing is allocated.  What windows hold, and since when the
+ * stage does, needs the facts of earlier days too: there the history is folded
+ * into its steps.
  *
  * Invariant: the stage is the one that the aggregate over the same rows has,
  * and lifecycle_next's is lifecycle_stage's.
@@ -25,7 +26,7 @@ enum
 {
 	ARG_HISTORY,
 	ARG_AS_OF,
-	ARG_MODEL,
+	ARG_MODEL = CRM_HISTORY_MODEL,
 	ARG_REGISTERED
 };
 
@@ -48,24 +49,76 @@ read_arguments(FunctionCallInfo fcinfo, CrmTimeKind kind, CrmPurchaseView *view,
 	return true;
 }
 
+/* false: the customer is not known on that day */
+static bool
+windowed_stage(const CrmModel *model, const CrmPurchaseView *view, CrmDay as_of,
+			   CrmDay registered, int *stage)
+{
+	CrmHistory history;
+
+	crm_history_init(&history);
+	crm_purchase_replay(&history, view, registered);
+	*stage = crm_history_stage(&history, model, as_of);
+	crm_history_free(&history);
+	return *stage != CRM_ABSENT;
+}
+
+/* the same from the facts of the day alone */
+static bool
+plain_stage(const CrmModel *model, const CrmPurchaseView *view, CrmDay as_of,
+			CrmDay registered, int *stage)
+{
+	bool	 money = (crm_model_facts(model) & READS_MONEY) != 0;
+	CrmFacts facts;
+
+	if (!crm_purchase_facts(view, as_of, registered, money, &facts))
+		return false;
+	*stage = crm_model_evaluate(model, &facts, as_of);
+	return true;
+}
+
 static inline Datum
 history_lifecycle_stage(FunctionCallInfo fcinfo, CrmTimeKind kind)
 {
 	CrmPurchaseView view;
 	CrmModelCall   *call;
-	CrmFacts		facts;
 	CrmDay			as_of;
 	CrmDay			registered;
-	bool			money;
+	int				stage;
+	bool			known;
 
 	if (!read_arguments(fcinfo, kind, &view, &as_of, &registered))
 		PG_RETURN_NULL();
-	call = crm_model_call(fcinfo, ARG_MODEL);
-	money = (crm_model_facts(call->model) & READS_MONEY) != 0;
-	if (!crm_purchase_facts(&view, as_of, registered, money, &facts))
+	call = crm_model_call(fcinfo, ARG_MODEL, true);
+	if ((crm_model_facts(call->model) & CRM_FACT_WINDOWS) != 0)
+		known = windowed_stage(call->model, &view, as_of, registered, &stage);
+	else
+		known = plain_stage(call->model, &view, as_of, registered, &stage);
+	if (!known)
 		PG_RETURN_NULL();
-	return crm_model_call_stage(call,
-								crm_model_evaluate(call->model, &facts, as_of));
+	return crm_model_call_stage(call, stage);
+}
+
+CrmModelCall *
+crm_history_facts(FunctionCallInfo fcinfo, CrmTimeKind kind,
+				  CrmHistory *history, const CrmFacts **facts, CrmDay *as_of)
+{
+	CrmPurchaseView view;
+	CrmDay			registered;
+	const CrmStep  *step;
+
+	if (!read_arguments(fcinfo, kind, &view, as_of, &registered))
+		return NULL;
+	crm_history_init(history);
+	crm_purchase_replay(history, &view, registered);
+	step = crm_history_step(history, *as_of);
+	if (step == NULL)
+	{
+		crm_history_free(history);
+		return NULL;
+	}
+	*facts = &step->facts;
+	return crm_model_call(fcinfo, ARG_MODEL, true);
 }
 
 static void
@@ -92,20 +145,15 @@ fill_next(const CrmModelCall *call, const CrmHistory *history, CrmDay as_of,
 static Datum
 history_lifecycle_next(FunctionCallInfo fcinfo, CrmTimeKind kind)
 {
-	CrmPurchaseView view;
-	CrmModelCall   *call;
 	CrmHistory		history;
+	const CrmFacts *facts;
 	CrmDay			as_of;
-	CrmDay			registered;
-	Datum			values[4] = {0};
-	bool			nulls[4] = {false};
+	CrmModelCall   *call =
+		crm_history_facts(fcinfo, kind, &history, &facts, &as_of);
+	Datum values[4] = {0};
+	bool  nulls[4] = {false};
 
-	if (!read_arguments(fcinfo, kind, &view, &as_of, &registered))
-		PG_RETURN_NULL();
-	call = crm_model_call(fcinfo, ARG_MODEL);
-	crm_history_init(&history);
-	crm_purchase_replay(&history, &view, registered);
-	if (crm_history_step(&history, as_of) == NULL)
+	if (call == NULL)
 		PG_RETURN_NULL();
 	fill_next(call, &history, as_of, values, nulls);
 	crm_history_free(&history);

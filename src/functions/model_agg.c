@@ -5,10 +5,11 @@
  *		row -> visible at as_of? -> order or refund -> facts -> stage
  *
  * The state is the customer's facts, of constant size; only a model that reads
- * order_days makes it keep the set of days:
+ * order_days makes it keep the set of days, and one with windows what lies on
+ * each day of the largest:
  *
- *		days:  | sorted, distinct | as they came |
- *		       0               distinct        count
+ *		days, tallies:  | sorted, distinct | as they came |
+ *		                0               distinct        count
  *
  * Parameters belong to the group: the first row sets them, every other must
  * agree.  Models are compiled once per call site, however many groups there
@@ -47,7 +48,8 @@ PG_FUNCTION_INFO_V1(crm_stage_final);
 	(CRM_FACT_BIT(CRM_FACT_ORDERS) | CRM_FACT_BIT(CRM_FACT_ORDER_DAYS) |     \
 	 CRM_FACT_BIT(CRM_FACT_REVENUE) | CRM_FACT_BIT(CRM_FACT_AVERAGE_ORDER) | \
 	 CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_ORDER) |                               \
-	 CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_FIRST_ORDER))
+	 CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_FIRST_ORDER) |                         \
+	 CRM_FACT_BIT(CRM_FACT_ORDERS_IN) | CRM_FACT_BIT(CRM_FACT_REVENUE_IN))
 
 /* a compiled model, kept in fn_extra for the whole query */
 typedef struct KnownModel
@@ -57,7 +59,17 @@ typedef struct KnownModel
 	CrmModel		  *model;
 	bool			   reads_money;
 	bool			   reads_days;
+	bool			   reads_windows;
+	int64			   window; /* days of the largest */
 } KnownModel;
+
+/* what lies on a day */
+typedef struct Tally
+{
+	CrmDay	 day;
+	int64	 orders;
+	CrmMoney revenue;
+} Tally;
 
 typedef struct StageState
 {
@@ -72,6 +84,10 @@ typedef struct StageState
 	int				  distinct;
 	int				  count;
 	int				  space;
+	Tally			 *tallies;
+	int				  tally_distinct;
+	int				  tally_count;
+	int				  tally_space;
 } StageState;
 
 /* the parameters of a row */
@@ -112,7 +128,10 @@ compile_model(const text *value)
 	reads = crm_model_facts(known->model);
 	known->reads_days = (reads & CRM_FACT_BIT(CRM_FACT_ORDER_DAYS)) != 0;
 	known->reads_money = (reads & (CRM_FACT_BIT(CRM_FACT_REVENUE) |
-								   CRM_FACT_BIT(CRM_FACT_AVERAGE_ORDER))) != 0;
+								   CRM_FACT_BIT(CRM_FACT_AVERAGE_ORDER) |
+								   CRM_FACT_BIT(CRM_FACT_REVENUE_IN))) != 0;
+	known->reads_windows = (reads & CRM_FACT_WINDOWS) != 0;
+	known->window = crm_model_window(known->model);
 	return known;
 }
 
@@ -233,23 +252,90 @@ add_day(StageState *state, CrmDay day)
 		state->distinct = state->count;
 }
 
+static int
+compare_tallies(const void *a, const void *b)
+{
+	CrmDay x = ((const Tally *) a)->day;
+	CrmDay y = ((const Tally *) b)->day;
+
+	return (x > y) - (x < y);
+}
+
+/* sort the tallies, one for each day */
+static void
+settle_tallies(StageState *state)
+{
+	Tally *tallies = state->tallies;
+	int	   distinct = 0;
+
+	if (state->tally_distinct == state->tally_count)
+		return;
+	qsort(tallies, state->tally_count, sizeof(Tally), compare_tallies);
+	for (int i = 0; i < state->tally_count; i++)
+	{
+		Tally *last = &tallies[Max(distinct - 1, 0)];
+
+		if (distinct > 0 && last->day == tallies[i].day)
+		{
+			last->orders += tallies[i].orders;
+			last->revenue = crm_money_add(last->revenue, tallies[i].revenue);
+		}
+		else
+			tallies[distinct++] = tallies[i];
+	}
+	state->tally_distinct = state->tally_count = distinct;
+}
+
+static void
+add_tally(StageState *state, const Tally *tally)
+{
+	if (state->tally_count == state->tally_space)
+	{
+		settle_tallies(state);
+		/* grow when settling freed less than half */
+		if (state->tally_space == 0 ||
+			state->tally_count > state->tally_space / 2)
+		{
+			state->tally_space =
+				state->tally_space == 0 ? 8 : state->tally_space * 2;
+			state->tallies =
+				crm_realloc(state->tallies, state->tally_space * sizeof(Tally));
+		}
+	}
+	state->tallies[state->tally_count++] = *tally;
+}
+
+static void
+tally_row(StageState *state, CrmDay day, bool order, CrmMoney revenue)
+{
+	Tally tally = {.day = day, .orders = order, .revenue = revenue};
+
+	if (day > state->as_of - state->known->window)
+		add_tally(state, &tally);
+}
+
 static void
 add_row(StageState *state, CrmDay day, bool has_amount, Datum amount)
 {
 	const KnownModel *known = state->known;
+	CrmMoney		  money = crm_money_from_int64(0);
+	bool			  refund = false;
 
 	state->seen = true;
 	if (has_amount)
 	{
-		int sign = crm_numeric_datum_sign(amount);
-
+		refund = crm_numeric_datum_sign(amount) < 0;
 		if (known->reads_money)
-			crm_money_accumulate(&state->revenue,
-								 crm_money_from_numeric_datum(amount));
-		/* a refund is no order */
-		if (sign < 0)
-			return;
+		{
+			money = crm_money_from_numeric_datum(amount);
+			crm_money_accumulate(&state->revenue, money);
+		}
 	}
+	if (known->reads_windows)
+		tally_row(state, day, !refund, money);
+	/* a refund is no order */
+	if (refund)
+		return;
 	state->orders++;
 	if (state->first_order == CRM_NO_DAY || day < state->first_order)
 		state->first_order = day;
@@ -328,6 +414,8 @@ merge(StageState *state, const StageState *other)
 		state->last_order = other->last_order;
 	for (int i = 0; i < other->count; i++)
 		add_day(state, other->days[i]);
+	for (int i = 0; i < other->tally_count; i++)
+		add_tally(state, &other->tallies[i]);
 }
 
 Datum
@@ -365,6 +453,22 @@ crm_stage_combine(PG_FUNCTION_ARGS)
 }
 
 static void
+send_money(StringInfo buffer, CrmMoney money)
+{
+	pq_sendstring(buffer, DatumGetCString(DirectFunctionCall1(
+							  numeric_out,
+							  NumericGetDatum(crm_numeric_from_money(money)))));
+}
+
+static CrmMoney
+receive_money(StringInfo buffer)
+{
+	return crm_money_from_numeric_datum(DirectFunctionCall3(
+		numeric_in, CStringGetDatum(pq_getmsgstring(buffer)),
+		ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+static void
 send_model(StringInfo buffer, const KnownModel *known)
 {
 	/* -1: NULL, 0: the default */
@@ -397,23 +501,28 @@ crm_stage_serial(PG_FUNCTION_ARGS)
 {
 	StageState	  *state = (StageState *) PG_GETARG_POINTER(0);
 	StringInfoData buffer;
-	char		  *revenue;
 
-	revenue = DatumGetCString(DirectFunctionCall1(
-		numeric_out, NumericGetDatum(crm_numeric_from_money(state->revenue))));
 	settle_days(state);
+	settle_tallies(state);
 	pq_begintypsend(&buffer);
 	pq_sendbyte(&buffer, WIRE_VERSION);
 	send_model(&buffer, state->known);
 	pq_sendint32(&buffer, state->as_of);
 	pq_sendbyte(&buffer, state->seen);
 	pq_sendint64(&buffer, state->orders);
-	pq_sendstring(&buffer, revenue);
+	send_money(&buffer, state->revenue);
 	pq_sendint32(&buffer, state->first_order);
 	pq_sendint32(&buffer, state->last_order);
 	pq_sendint32(&buffer, state->count);
 	for (int i = 0; i < state->count; i++)
 		pq_sendint32(&buffer, state->days[i]);
+	pq_sendint32(&buffer, state->tally_count);
+	for (int i = 0; i < state->tally_count; i++)
+	{
+		pq_sendint32(&buffer, state->tallies[i].day);
+		pq_sendint64(&buffer, state->tallies[i].orders);
+		send_money(&buffer, state->tallies[i].revenue);
+	}
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
 
@@ -439,16 +548,50 @@ crm_stage_deserial(PG_FUNCTION_ARGS)
 	state = new_state(CurrentMemoryContext, &given);
 	state->seen = pq_getmsgbyte(&buffer) != 0;
 	state->orders = pq_getmsgint64(&buffer);
-	state->revenue = crm_money_from_numeric_datum(DirectFunctionCall3(
-		numeric_in, CStringGetDatum(pq_getmsgstring(&buffer)),
-		ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	state->revenue = receive_money(&buffer);
 	state->first_order = (CrmDay) pq_getmsgint(&buffer, 4);
 	state->last_order = (CrmDay) pq_getmsgint(&buffer, 4);
 	count = (int) pq_getmsgint(&buffer, 4);
 	for (int i = 0; i < count; i++)
 		add_day(state, (CrmDay) pq_getmsgint(&buffer, 4));
+	count = (int) pq_getmsgint(&buffer, 4);
+	for (int i = 0; i < count; i++)
+	{
+		Tally tally;
+
+		tally.day = (CrmDay) pq_getmsgint(&buffer, 4);
+		tally.orders = pq_getmsgint64(&buffer);
+		tally.revenue = receive_money(&buffer);
+		add_tally(state, &tally);
+	}
 	pq_getmsgend(&buffer);
 	PG_RETURN_POINTER(state);
+}
+
+/*
+ * A timeline of the largest window: what was known before it began, then each
+ * of its days.
+ */
+static void
+set_timeline(const StageState *state, CrmFacts *facts, CrmTimeline *timeline)
+{
+	int		  count = state->tally_count;
+	CrmFacts *known = palloc((count + 1) * sizeof(CrmFacts));
+
+	known[count] = *facts;
+	for (int i = count - 1; i >= 0; i--)
+	{
+		const Tally *tally = &state->tallies[i];
+
+		known[i] = known[i + 1];
+		known[i + 1].known_on = tally->day;
+		known[i].orders -= tally->orders;
+		known[i].revenue = crm_money_sub(known[i].revenue, tally->revenue);
+	}
+	known[0].known_on = INT32_MIN;
+	*timeline = (CrmTimeline){
+		.first = known, .stride = sizeof(CrmFacts), .count = count + 1};
+	facts->timeline = timeline;
 }
 
 Datum
@@ -456,13 +599,15 @@ crm_stage_final(PG_FUNCTION_ARGS)
 {
 	StageState *state =
 		PG_ARGISNULL(0) ? NULL : (StageState *) PG_GETARG_POINTER(0);
-	CrmFacts facts;
-	int		 stage;
+	CrmFacts	facts;
+	CrmTimeline timeline;
+	int			stage;
 
 	if (state == NULL || !state->seen)
 		PG_RETURN_NULL();
 	settle_days(state);
-	facts = (CrmFacts){.orders = state->orders,
+	facts = (CrmFacts){.known_on = state->as_of,
+					   .orders = state->orders,
 					   .order_days = state->count,
 					   .order_days_known = true,
 					   .revenue = state->revenue,
@@ -471,6 +616,11 @@ crm_stage_final(PG_FUNCTION_ARGS)
 					   .last_order = state->last_order,
 					   .last_visit = CRM_NO_DAY,
 					   .registered = CRM_NO_DAY};
+	if (state->known->reads_windows)
+	{
+		settle_tallies(state);
+		set_timeline(state, &facts, &timeline);
+	}
 	stage = crm_model_evaluate(state->known->model, &facts, state->as_of);
 	PG_RETURN_TEXT_P(
 		cstring_to_text(crm_model_stage_name(state->known->model, stage)));

@@ -8,7 +8,13 @@
 #include "postgres.h"
 #include "fmgr.h"
 
+#include "engine/history.h"
+#include "functions/localday.h"
 #include "functions/model_type.h"
+
+/* where the model stands among the arguments */
+#define CRM_COLUMNS_MODEL 4
+#define CRM_HISTORY_MODEL 2
 
 /* kept in fn_extra */
 typedef struct CrmModelCall
@@ -20,10 +26,25 @@ typedef struct CrmModelCall
 	TupleDesc		descriptor; /* of a composite result */
 } CrmModelCall;
 
-/* the call's model; argument `number` is not NULL */
-extern CrmModelCall *crm_model_call(FunctionCallInfo fcinfo, int number);
+/*
+ * The call's model; argument `number` is not NULL.  With windows false a model
+ * that reads a window fact is refused.
+ */
+extern CrmModelCall *
+crm_model_call(FunctionCallInfo fcinfo, int number, bool windows);
 /* a stage's name as a text */
 extern Datum crm_model_call_stage(const CrmModelCall *call, int stage);
+
+/*
+ * The facts that the arguments of lifecycle_next say, and the model.  NULL: so
+ * is the result.  Those of a history are part of it; free it.
+ */
+extern CrmModelCall *
+crm_columns_facts(FunctionCallInfo fcinfo, CrmTimeKind kind, CrmFacts *facts,
+				  CrmDay *as_of);
+extern CrmModelCall *
+crm_history_facts(FunctionCallInfo fcinfo, CrmTimeKind kind,
+				  CrmHistory *history, const CrmFacts **facts, CrmDay *as_of);
 
 /* the descriptor of the call's composite result */
 extern TupleDesc

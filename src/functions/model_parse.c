@@ -367,6 +367,71 @@ crm_model_text_split(const char *text)
 	return parts;
 }
 
+/* ---- parts of the CASE ---- */
+
+static void
+begin_lexer(Lexer *lexer, const CrmModelText *parts, const char *text)
+{
+	*lexer = (Lexer){.parts = parts};
+	lexer->scanner =
+		scanner_init(text, &lexer->extra, &ScanKeywords, keyword_tokens);
+	next_token(lexer);
+}
+
+/* what lies between the keyword at `start` and the next such one of its CASE */
+static char *
+text_between(const CrmModelText *parts, int start, int end_token)
+{
+	const char *text = parts->text + start;
+	Lexer		lexer;
+	int			depth = 0;
+	int			from;
+	int			to;
+
+	begin_lexer(&lexer, parts, text);
+	next_token(&lexer);
+	from = lexer.location;
+	for (to = from; depth > 0 || lexer.token != end_token; to = lexer.location)
+	{
+		if (lexer.token == KEYWORD_CASE)
+			depth++;
+		if (lexer.token == KEYWORD_END_P)
+			depth--;
+		next_token(&lexer);
+	}
+	scanner_finish(lexer.scanner);
+	while (to > from && strchr(" \t\r\n\f", text[to - 1]) != NULL)
+		to--;
+	return pnstrdup(text + from, to - from);
+}
+
+char *
+crm_model_text_tested(const CrmModelText *parts, const CrmTested *tested)
+{
+	char *when = text_between(parts, tested->when_at, KEYWORD_THEN);
+
+	if (!tested->simple)
+		return when;
+	return psprintf("%s = %s",
+					text_between(parts, tested->case_at, KEYWORD_WHEN), when);
+}
+
+bool
+crm_model_text_names(const char *text, const char *threshold)
+{
+	bool  found = false;
+	Lexer lexer;
+
+	begin_lexer(&lexer, NULL, text);
+	for (; lexer.token != 0 && !found; next_token(&lexer))
+		found = lexer.token == TOKEN_IDENT
+					? strcmp(lexer.value.str, threshold) == 0
+					: lexer.token >= FIRST_KEYWORD &&
+						  strcmp(lexer.value.keyword, threshold) == 0;
+	scanner_finish(lexer.scanner);
+	return found;
+}
+
 /* ---- printing ---- */
 
 char *
@@ -529,6 +594,29 @@ compile(const CrmModelText *parts, bool for_use)
 	model = crm_model_compile(root, stages, list_length(walk.stages));
 	MemoryContextDelete(parse_context);
 	return model;
+}
+
+CrmModelLeaves *
+crm_model_text_leaves(const CrmModelText *parts, bool for_use)
+{
+	CrmWalk				 walk = {.parts = parts,
+								 .for_use = for_use,
+								 .of_leaves = true,
+								 .free_thresholds = !for_use};
+	CrmModelLeaves		*result = palloc0(sizeof(CrmModelLeaves));
+	ErrorContextCallback callback;
+	const char		   **names;
+
+	push_callback(&callback, parts->text);
+	result->root = crm_walk_model(
+		&walk, parse_expression(parts, parts->case_start, parts->case_end));
+	result->leaves = walk.leaves;
+	names = palloc0(list_length(walk.leaves) * sizeof(char *));
+	if (for_use)
+		result->model =
+			crm_model_compile(result->root, names, list_length(walk.leaves));
+	error_context_stack = callback.previous;
+	return result;
 }
 
 CrmModel *

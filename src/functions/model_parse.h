@@ -17,6 +17,7 @@
 #include "utils/numeric.h"
 
 #include "engine/model.h"
+#include "nodes/pg_list.h"
 
 #define CRM_MODEL_MAX_TEXT 65536
 #define CRM_MODEL_MAX_THRESHOLDS 64
@@ -57,5 +58,27 @@ extern bool crm_model_text_holds(const CrmModelText *parts);
  */
 extern CrmModel *
 crm_model_text_compile(const CrmModelText *parts, bool for_use);
+
+/*
+ * The same with a number for each result instead of its stage, so that it can
+ * be told which branch decided (CrmLeaf in model_walk.h).  for_use: compiled,
+ * an unbound threshold is an error; otherwise it may have any value.
+ */
+typedef struct CrmModelLeaves
+{
+	struct CrmNode *root;
+	List		   *leaves; /* CrmLeaf * */
+	CrmModel	   *model;	/* NULL unless for_use */
+} CrmModelLeaves;
+
+extern CrmModelLeaves *
+crm_model_text_leaves(const CrmModelText *parts, bool for_use);
+
+/* the text of a condition that was tested */
+struct CrmTested;
+extern char *crm_model_text_tested(const CrmModelText	  *parts,
+								   const struct CrmTested *tested);
+/* whether a part of the text names a threshold */
+extern bool crm_model_text_names(const char *text, const char *threshold);
 
 #endif /* CRM_MODEL_PARSE_H */

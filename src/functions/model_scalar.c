@@ -33,7 +33,7 @@ enum
 	ARG_REVENUE,
 	ARG_LAST_ORDER,
 	ARG_AS_OF,
-	ARG_MODEL,
+	ARG_MODEL = CRM_COLUMNS_MODEL,
 	ARG_FIRST_ORDER,
 	ARG_LAST_VISIT,
 	ARG_REGISTERED,
@@ -76,7 +76,7 @@ is_constant(const FmgrInfo *flinfo, int number)
 }
 
 CrmModelCall *
-crm_model_call(FunctionCallInfo fcinfo, int number)
+crm_model_call(FunctionCallInfo fcinfo, int number, bool windows)
 {
 	CrmModelCall *call = fcinfo->flinfo->fn_extra;
 	MemoryContext context = fcinfo->flinfo->fn_mcxt;
@@ -91,6 +91,11 @@ crm_model_call(FunctionCallInfo fcinfo, int number)
 	}
 	call->model =
 		crm_model_cached(&call->cache, context, PG_GETARG_DATUM(number));
+	if (!windows)
+		crm_model_require(call->model, ~CRM_FACT_WINDOWS, "plain columns",
+						  "Use lifecycle_stage(at, amount, as_of, model) over "
+						  "the rows, lifecycle_stage(history, as_of, model) or "
+						  "a stage table: they know when each order was.");
 	if (call->fixed)
 		keep_stages(call, context);
 	return call;
@@ -244,7 +249,7 @@ lifecycle_stage(FunctionCallInfo fcinfo, CrmTimeKind kind)
 
 	if (PG_ARGISNULL(ARG_AS_OF) || PG_ARGISNULL(ARG_MODEL))
 		PG_RETURN_NULL();
-	call = crm_model_call(fcinfo, ARG_MODEL);
+	call = crm_model_call(fcinfo, ARG_MODEL, false);
 	read_facts(fcinfo, call->model, kind, &facts, &as_of);
 	return crm_model_call_stage(call,
 								crm_model_evaluate(call->model, &facts, as_of));
@@ -337,6 +342,20 @@ crm_model_call_row(FunctionCallInfo fcinfo, CrmModelCall *call)
 	return call->descriptor;
 }
 
+CrmModelCall *
+crm_columns_facts(FunctionCallInfo fcinfo, CrmTimeKind kind, CrmFacts *facts,
+				  CrmDay *as_of)
+{
+	CrmModelCall *call;
+
+	if (PG_ARGISNULL(ARG_AS_OF) || PG_ARGISNULL(ARG_MODEL))
+		return NULL;
+	call = crm_model_call(fcinfo, ARG_MODEL, false);
+	memset(facts, 0, sizeof(*facts));
+	read_facts(fcinfo, call->model, kind, facts, as_of);
+	return call;
+}
+
 static Datum
 lifecycle_next(FunctionCallInfo fcinfo, CrmTimeKind kind)
 {
@@ -349,10 +368,9 @@ lifecycle_next(FunctionCallInfo fcinfo, CrmTimeKind kind)
 	Datum		  values[4] = {0};
 	bool		  nulls[4] = {false};
 
-	if (PG_ARGISNULL(ARG_AS_OF) || PG_ARGISNULL(ARG_MODEL))
+	call = crm_columns_facts(fcinfo, kind, &facts, &as_of);
+	if (call == NULL)
 		PG_RETURN_NULL();
-	call = crm_model_call(fcinfo, ARG_MODEL);
-	read_facts(fcinfo, call->model, kind, &facts, &as_of);
 	values[0] = crm_model_call_stage(
 		call, crm_model_evaluate(call->model, &facts, as_of));
 	nulls[1] = !stage_since(call->model, &facts, as_of, &since);

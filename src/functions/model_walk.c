@@ -28,7 +28,11 @@
 #define FACT_HINT                                                  \
 	"Facts are orders, order_days, revenue, average_order, "       \
 	"days_since_order, days_since_first_order, days_since_visit, " \
-	"days_since_active and days_since_registered."
+	"days_since_active, days_since_registered, orders_in(days), "  \
+	"revenue_in(days) and visits_in(days)."
+
+/* more days than there are */
+#define LONGEST_WINDOW INT64CONST(10000000000)
 
 static CrmNode *walk_value(CrmWalk *walk, Node *node);
 
@@ -65,7 +69,8 @@ checked(CrmWalk *walk, CrmNode *node, int location)
 			   psprintf("A model may be nested %d levels deep and have %d "
 						"operations.",
 						CRM_MODEL_MAX_DEPTH, CRM_MODEL_MAX_SIZE));
-	if (node->alternatives > CRM_MODEL_MAX_ALTERNATIVES ||
+	if ((node->alternatives > CRM_MODEL_MAX_ALTERNATIVES &&
+		 node->type != CRM_TYPE_STAGE) ||
 		walk->alternatives > CRM_MODEL_MAX_FLIPS)
 		refuse(walk, location, ERRCODE_STATEMENT_TOO_COMPLEX,
 			   "too many clocks and nested CASE expressions",
@@ -158,8 +163,10 @@ walk_threshold(const CrmWalk *walk, const CrmThreshold *threshold, int location)
 				 errhint("Bind it: with_threshold(model, '%s', value).",
 						 threshold->name),
 				 crm_model_errposition(walk->parts, location)));
+	if (!threshold->bound && walk->free_thresholds)
+		return crm_node_free((int) (threshold - walk->parts->thresholds));
 	if (threshold->value == NULL)
-		return crm_node_null();
+		return crm_node_null(CRM_TYPE_NUMERIC);
 	return crm_node_number(
 		crm_money_from_numeric_datum(NumericGetDatum(threshold->value)));
 }
@@ -193,7 +200,73 @@ walk_name(const CrmWalk *walk, const ColumnRef *reference)
 	if (walk->conditional)
 		refuse(walk, reference->location, ERRCODE_FEATURE_NOT_SUPPORTED,
 			   "REQUIRE speaks of thresholds, not of facts", NULL);
+	if (crm_fact_is_window(fact))
+		refuse(walk, reference->location, ERRCODE_SYNTAX_ERROR,
+			   psprintf("%s needs the days of its window", name),
+			   psprintf("Write %s(90), or %s(some_threshold).", name, name));
 	return crm_node_fact(fact);
+}
+
+/* ---- windows ---- */
+
+/*
+ * The last so many days are those of age 0, 1, ... below the number, which
+ * need not be whole: age < 7.5 is age < 8.
+ */
+static int64
+window_days(const CrmWalk *walk, const CrmNode *days, int location)
+{
+	CrmMoney number = days->number;
+	crm_i128 whole = number.mantissa;
+	bool	 fraction = false;
+
+	if (crm_money_sign(number) < 0)
+		refuse(walk, location, ERRCODE_INVALID_PARAMETER_VALUE,
+			   "a window can't have a negative number of days", NULL);
+	if (number.wide != NULL ||
+		crm_money_cmp(number, crm_money_from_int64(LONGEST_WINDOW)) > 0)
+		return LONGEST_WINDOW;
+	for (int i = 0; i < number.scale && whole != 0; i++)
+	{
+		fraction |= whole % 10 != 0;
+		whole /= 10;
+	}
+	return (int64) whole + fraction;
+}
+
+static bool
+is_plain_call(const FuncCall *call)
+{
+	return list_length(call->funcname) == 1 && list_length(call->args) == 1 &&
+		   call->agg_order == NIL && call->agg_filter == NULL &&
+		   call->over == NULL && !call->agg_within_group && !call->agg_star &&
+		   !call->agg_distinct && !call->func_variadic;
+}
+
+static CrmNode *
+walk_window(CrmWalk *walk, const FuncCall *call, CrmFact fact)
+{
+	const char *name = crm_fact_name(fact);
+	CrmNode	   *days = NULL;
+
+	if (walk->conditional)
+		refuse(walk, call->location, ERRCODE_FEATURE_NOT_SUPPORTED,
+			   "REQUIRE speaks of thresholds, not of facts", NULL);
+	if (is_plain_call(call))
+		days = walk_value(walk, linitial(call->args));
+	/* some days, while it is not known how many */
+	if (days != NULL && days->kind == CRM_NODE_FREE)
+		return crm_node_window(fact, 30);
+	if (days == NULL || days->type == CRM_TYPE_BOOL ||
+		(days->kind != CRM_NODE_CONST && days->kind != CRM_NODE_NULL))
+		refuse(walk, call->location, ERRCODE_FEATURE_NOT_SUPPORTED,
+			   psprintf("the days of %s must be a number or a threshold", name),
+			   psprintf("Write %s(90), or %s(some_threshold).", name, name));
+	if (days->kind == CRM_NODE_NULL)
+		return crm_node_null(fact == CRM_FACT_REVENUE_IN ? CRM_TYPE_NUMERIC
+														 : CRM_TYPE_INT8);
+	return crm_node_window(
+		fact, window_days(walk, days, exprLocation(linitial(call->args))));
 }
 
 /* ---- operators ---- */
@@ -451,16 +524,36 @@ walk_stage_name(CrmWalk *walk, const A_Const *constant)
 static CrmNode *
 walk_case(CrmWalk *walk, const CaseExpr *expression, bool of_stages);
 
+static CrmNode *
+new_leaf(CrmWalk *walk, const char *stage, bool by_when, bool written)
+{
+	CrmLeaf *leaf = palloc(sizeof(CrmLeaf));
+
+	leaf->stage = stage;
+	leaf->branch = walk->path;
+	leaf->tested = list_copy(walk->tested);
+	leaf->by_when = by_when;
+	leaf->written = written;
+	walk->leaves = lappend(walk->leaves, leaf);
+	return crm_node_stage(list_length(walk->leaves) - 1);
+}
+
 /* a result of a CASE whose results are stages */
 static CrmNode *
-walk_stage(CrmWalk *walk, Node *node)
+walk_stage(CrmWalk *walk, Node *node, bool by_when)
 {
 	if (IsA(node, A_Const))
 	{
 		A_Const *constant = castNode(A_Const, node);
 
 		if (!constant->isnull && IsA(&constant->val, String))
-			return walk_stage_name(walk, constant);
+		{
+			CrmNode *stage = walk_stage_name(walk, constant);
+
+			if (walk->of_leaves)
+				return new_leaf(walk, strVal(&constant->val), by_when, true);
+			return stage;
+		}
 	}
 	if (IsA(node, CaseExpr))
 		return walk_case(walk, castNode(CaseExpr, node), true);
@@ -470,10 +563,11 @@ walk_stage(CrmWalk *walk, Node *node)
 }
 
 static CrmNode *
-walk_result(CrmWalk *walk, Node *node, bool of_stages, const CrmNode *first)
+walk_result(CrmWalk *walk, Node *node, bool of_stages, bool by_when,
+			const CrmNode *first)
 {
 	CrmNode *result =
-		of_stages ? walk_stage(walk, node) : walk_value(walk, node);
+		of_stages ? walk_stage(walk, node, by_when) : walk_value(walk, node);
 
 	if (first != NULL &&
 		(first->type == CRM_TYPE_BOOL) != (result->type == CRM_TYPE_BOOL))
@@ -498,16 +592,41 @@ walk_when(CrmWalk *walk, const CaseWhen *when, CrmNode *operand)
 				   exprLocation((Node *) when->expr));
 }
 
+/* the way goes on below branch `number`; 0: ELSE */
+static void
+enter_branch(CrmWalk *walk, const CaseExpr *expression, const CaseWhen *when,
+			 CrmNode *condition, const char *path, int number)
+{
+	const char *dot = *path == '\0' ? "" : ".";
+
+	if (!walk->of_leaves)
+		return;
+	walk->path = number > 0 ? psprintf("%s%s%d", path, dot, number)
+							: psprintf("%s%selse", path, dot);
+	if (when != NULL)
+	{
+		CrmTested *tested = palloc(sizeof(CrmTested));
+
+		tested->condition = condition;
+		tested->case_at = expression->location;
+		tested->when_at = when->location;
+		tested->simple = expression->arg != NULL;
+		walk->tested = lappend(walk->tested, tested);
+	}
+}
+
 static CrmNode *
 walk_case(CrmWalk *walk, const CaseExpr *expression, bool of_stages)
 {
 	bool	  has_else = expression->defresult != NULL;
 	CrmNode **args =
 		palloc((2 * list_length(expression->args) + 1) * sizeof(CrmNode *));
-	CrmNode	 *operand = NULL;
-	CrmNode	 *first = NULL;
-	int		  count = 0;
-	ListCell *cell;
+	CrmNode	   *operand = NULL;
+	CrmNode	   *first = NULL;
+	int			count = 0;
+	int			tested = list_length(walk->tested);
+	const char *path = walk->path ? walk->path : "";
+	ListCell   *cell;
 
 	check_stack_depth();
 	if (++walk->depth > CRM_MODEL_MAX_DEPTH)
@@ -525,13 +644,25 @@ walk_case(CrmWalk *walk, const CaseExpr *expression, bool of_stages)
 		CaseWhen *when = castNode(CaseWhen, lfirst(cell));
 
 		args[count++] = walk_when(walk, when, operand);
+		if (of_stages)
+			enter_branch(walk, expression, when, args[count - 1], path,
+						 foreach_current_index(cell) + 1);
 		args[count++] =
-			walk_result(walk, (Node *) when->result, of_stages, first);
+			walk_result(walk, (Node *) when->result, of_stages, true, first);
 		first = args[1];
 	}
+	if (of_stages)
+		enter_branch(walk, expression, NULL, NULL, path, 0);
 	if (has_else)
-		args[count++] =
-			walk_result(walk, (Node *) expression->defresult, of_stages, first);
+		args[count++] = walk_result(walk, (Node *) expression->defresult,
+									of_stages, false, first);
+	else if (of_stages && walk->of_leaves)
+	{
+		args[count++] = new_leaf(walk, CRM_UNCLASSIFIED, false, false);
+		has_else = true;
+	}
+	walk->tested = list_truncate(walk->tested, tested);
+	walk->path = path;
 	if (operand != NULL && operand->kind != CRM_NODE_OPERAND)
 		operand = NULL;
 	walk->depth--;
@@ -544,8 +675,7 @@ walk_case(CrmWalk *walk, const CaseExpr *expression, bool of_stages)
 pg_noreturn static void
 refuse_function(const CrmWalk *walk, const FuncCall *call)
 {
-	static const char *const later[] = {"orders_in", "revenue_in", "visits_in",
-										"events_in", "days_since_event"};
+	static const char *const later[] = {"events_in", "days_since_event"};
 	const char				*name = strVal(llast(call->funcname));
 
 	for (int i = 0; i < lengthof(later); i++)
@@ -592,11 +722,20 @@ describe(const Node *node)
 	}
 }
 
+static CrmNode *
+walk_call(CrmWalk *walk, const FuncCall *call)
+{
+	CrmFact fact;
+
+	if (!crm_fact_from_name(strVal(llast(call->funcname)), &fact) ||
+		!crm_fact_is_window(fact))
+		refuse_function(walk, call);
+	return walk_window(walk, call, fact);
+}
+
 pg_noreturn static void
 refuse_node(const CrmWalk *walk, Node *node)
 {
-	if (IsA(node, FuncCall))
-		refuse_function(walk, castNode(FuncCall, node));
 	refuse(walk, exprLocation(node), ERRCODE_FEATURE_NOT_SUPPORTED,
 		   psprintf("%s can't stand in a stage model", describe(node)),
 		   "A model consists of facts, thresholds, numbers, operators and "
@@ -632,6 +771,9 @@ walk_value(CrmWalk *walk, Node *node)
 			break;
 		case T_CaseExpr:
 			result = walk_case(walk, castNode(CaseExpr, node), false);
+			break;
+		case T_FuncCall:
+			result = walk_call(walk, castNode(FuncCall, node));
 			break;
 		default:
 			refuse_node(walk, node);

@@ -514,7 +514,8 @@ crm_check_stage_model(const CrmModel *model, bool visits, bool registrations)
 	unsigned supplied = CRM_FACT_BIT(CRM_FACT_COUNT) - 1;
 
 	if (!visits)
-		supplied &= ~CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_VISIT);
+		supplied &= ~(CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_VISIT) |
+					  CRM_FACT_BIT(CRM_FACT_VISITS_IN));
 	if (!registrations)
 		supplied &= ~CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_REGISTERED);
 	crm_model_require(model, supplied, "a stage table without that source",

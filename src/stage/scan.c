@@ -500,7 +500,7 @@ add_rows(CrmScan *scan, CrmPair *pair, const CrmGathered *customer)
 										  false);
 				break;
 			case CRM_EVENT_VISIT:
-				crm_history_add_visit(&pair->history, row.at);
+				crm_history_add_visits(&pair->history, row.at, 1);
 				break;
 			case CRM_EVENT_REGISTRATION:
 				crm_history_add_registration(&pair->history, row.at);

@@ -39,6 +39,7 @@ typedef struct Found
 	int64_t orders;
 	int64_t order_days;
 	int64_t cents;
+	int64_t visits;
 	int64_t first_at;
 	int64_t last_at;
 	int64_t visit_at;
@@ -99,7 +100,7 @@ fill_history(CrmHistory *history, const Customer *customer)
 	}
 	for (int i = 0; i < customer->count; i++)
 		if (customer->rows[i].kind == CRM_EVENT_VISIT)
-			crm_history_add_visit(history, customer->rows[i].at);
+			crm_history_add_visits(history, customer->rows[i].at, 1);
 		else if (customer->rows[i].kind == CRM_EVENT_REGISTRATION)
 			crm_history_add_registration(history, customer->rows[i].at);
 	crm_history_finish(history);
@@ -172,6 +173,7 @@ look(const Customer *customer, CrmDay after, CrmDay day)
 		found.known = true;
 		if (row->kind == CRM_EVENT_ORDER && row->has_amount && on > after)
 			found.cents += row->cents;
+		found.visits += row->kind == CRM_EVENT_VISIT && on > after;
 		if (row->kind == CRM_EVENT_VISIT && row->at > found.visit_at)
 			found.visit_at = row->at;
 		if (row->kind == CRM_EVENT_REGISTRATION &&
@@ -255,13 +257,23 @@ clock_below(CrmFact clock, int days)
 							crm_node_int(CRM_TYPE_INT4, days));
 }
 
-/* orders, visits and registration all count, and every clock can flip it */
+static CrmNode *
+window_above(CrmFact window, int days, int value)
+{
+	return crm_node_compare(CRM_GREATER, crm_node_window(window, days),
+							crm_node_int(CRM_TYPE_INT4, value));
+}
+
+/*
+ * Orders, visits and registration all count, every clock can flip it, and what
+ * leaves a window.
+ */
 static CrmModel *
 sample_model(void)
 {
 	static const char *const stages[] = {"loyal", "fresh", "browsing", "member",
-										 "old"};
-	CrmNode				   **args = crm_alloc(sizeof(CrmNode *) * 9);
+										 "rich",  "seen",  "frequent", "old"};
+	CrmNode				   **args = crm_alloc(sizeof(CrmNode *) * 15);
 	CrmNode				   **both = crm_alloc(sizeof(CrmNode *) * 2);
 
 	both[0] = crm_node_compare(CRM_GREATER, crm_node_fact(CRM_FACT_ORDER_DAYS),
@@ -269,31 +281,44 @@ sample_model(void)
 	both[1] = clock_below(CRM_FACT_DAYS_SINCE_ORDER, 20);
 	args[0] = crm_node_logic(CRM_NODE_AND, both, 2);
 	args[1] = crm_node_stage(0);
-	args[2] = clock_below(CRM_FACT_DAYS_SINCE_ORDER, 9);
-	args[3] = crm_node_stage(1);
-	args[4] = clock_below(CRM_FACT_DAYS_SINCE_VISIT, 5);
-	args[5] = crm_node_stage(2);
-	args[6] = clock_below(CRM_FACT_DAYS_SINCE_REGISTERED, 31);
-	args[7] = crm_node_stage(3);
-	args[8] = crm_node_stage(4);
-	return crm_model_compile(crm_node_case(NULL, args, 9, true), stages, 5);
+	args[2] = window_above(CRM_FACT_ORDERS_IN, 14, 1);
+	args[3] = crm_node_stage(6);
+	args[4] = clock_below(CRM_FACT_DAYS_SINCE_ORDER, 9);
+	args[5] = crm_node_stage(1);
+	args[6] = clock_below(CRM_FACT_DAYS_SINCE_VISIT, 5);
+	args[7] = crm_node_stage(2);
+	args[8] = window_above(CRM_FACT_REVENUE_IN, 40, 5);
+	args[9] = crm_node_stage(4);
+	args[10] = window_above(CRM_FACT_VISITS_IN, 25, 1);
+	args[11] = crm_node_stage(5);
+	args[12] = clock_below(CRM_FACT_DAYS_SINCE_REGISTERED, 31);
+	args[13] = crm_node_stage(3);
+	args[14] = crm_node_stage(7);
+	return crm_model_compile(crm_node_case(NULL, args, 15, true), stages, 8);
 }
 
+/* the same by hand */
 static int
-stage_by_counting(const CrmModel *model, const Customer *customer, CrmDay day)
+stage_by_counting(const Customer *customer, CrmDay day)
 {
-	Found	 found = look(customer, INT32_MIN, day);
-	CrmFacts facts = {.orders = found.orders,
-					  .order_days = found.order_days,
-					  .order_days_known = true,
-					  .revenue = crm_money_from_parts(found.cents, 2),
-					  .revenue_known = true,
-					  .first_order = day_or_never(found.first_at),
-					  .last_order = day_or_never(found.last_at),
-					  .last_visit = day_or_never(found.visit_at),
-					  .registered = day_or_never(found.registered_at)};
+	Found	all = look(customer, INT32_MIN, day);
+	int64_t order = day - (int64_t) day_or_never(all.last_at);
 
-	return found.known ? crm_model_evaluate(model, &facts, day) : CRM_ABSENT;
+	if (!all.known)
+		return CRM_ABSENT;
+	if (all.order_days > 2 && order < 20)
+		return 0;
+	if (look(customer, day - 14, day).orders > 1)
+		return 6;
+	if (order < 9)
+		return 1;
+	if (day - (int64_t) day_or_never(all.visit_at) < 5)
+		return 2;
+	if (look(customer, day - 40, day).cents > 500)
+		return 4;
+	if (look(customer, day - 25, day).visits > 1)
+		return 5;
+	return day - (int64_t) day_or_never(all.registered_at) < 31 ? 3 : 7;
 }
 
 static void
@@ -301,14 +326,13 @@ check_stretch(const CrmHistory *history, const Customer *customer,
 			  const CrmModel *model, CrmDay day)
 {
 	CrmStretch stretch = crm_history_stretch(history, model, day);
-	int		   stage = stage_by_counting(model, customer, day);
+	int		   stage = stage_by_counting(customer, day);
 	CrmDay	   since = day;
 
 	CHECK(stretch.stage == stage, "day %d: stage", day);
 	if (stage == CRM_ABSENT)
 		return;
-	while (since > FIRST_DAY &&
-		   stage_by_counting(model, customer, since - 1) == stage)
+	while (since > FIRST_DAY && stage_by_counting(customer, since - 1) == stage)
 		since--;
 	if (since == FIRST_DAY)
 	{
@@ -318,7 +342,7 @@ check_stretch(const CrmHistory *history, const Customer *customer,
 	}
 	CHECK(stretch.since == since, "day %d: since %d, not %d", day,
 		  stretch.since, since);
-	CHECK(stretch.previous == stage_by_counting(model, customer, since - 1),
+	CHECK(stretch.previous == stage_by_counting(customer, since - 1),
 		  "day %d: previous", day);
 }
 
@@ -363,8 +387,8 @@ check_replay(const CrmHistory *history, const Customer *customer,
 	crm_history_replay(history, model, from, to, hear, &told);
 	for (CrmDay day = from + 1; day <= to; day++)
 	{
-		int before = stage_by_counting(model, customer, day - 1);
-		int after = stage_by_counting(model, customer, day);
+		int before = stage_by_counting(customer, day - 1);
+		int after = stage_by_counting(customer, day);
 
 		if (before == after)
 			continue;

@@ -350,7 +350,7 @@ check_facts(Bytes bytes, const Events *events)
 		CrmMoney	 amount = money(event->amount);
 
 		if (event->visit)
-			crm_history_add_visit(&history, event->at);
+			crm_history_add_visits(&history, event->at, 1);
 		else
 			crm_history_add_order(&history, event->at,
 								  event->has_amount ? &amount : NULL, false);

@@ -25,9 +25,16 @@ INSERT INTO refused (model, expected) VALUES
 -- not in the language
 ('CASE WHEN lower(orders) = 1 THEN ''x'' END', '0A000 | function lower can''t be called in a stage model | line 1, column 11: "lower(orders) = 1 THEN ''x'' END"'),
 ('CASE WHEN pg_catalog.now() IS NULL THEN ''x'' END', '0A000 | function now can''t be called in a stage model | line 1, column 11: "pg_catalog.now() IS NULL THEN ''x'' END"'),
-('CASE WHEN orders_in(30) > 1 THEN ''x'' END', '0A000 | fact orders_in(...) is not supported by this version | line 1, column 11: "orders_in(30) > 1 THEN ''x'' END"'),
-('CASE WHEN orders > 0 AND revenue_in(30) > 1 THEN ''x'' END', '0A000 | fact revenue_in(...) is not supported by this version | line 1, column 26: "revenue_in(30) > 1 THEN ''x'' END"'),
-('CASE WHEN visits_in(30) > 1 THEN ''x'' END', '0A000 | fact visits_in(...) is not supported by this version | line 1, column 11: "visits_in(30) > 1 THEN ''x'' END"'),
+('CASE WHEN orders_in(30, 2) > 1 THEN ''x'' END', '0A000 | the days of orders_in must be a number or a threshold | line 1, column 11: "orders_in(30, 2) > 1 THEN ''x'' END"'),
+('CASE WHEN revenue_in() > 1 THEN ''x'' END', '0A000 | the days of revenue_in must be a number or a threshold | line 1, column 11: "revenue_in() > 1 THEN ''x'' END"'),
+('CASE WHEN orders > 0 AND visits_in(orders) > 1 THEN ''x'' END', '0A000 | the days of visits_in must be a number or a threshold | line 1, column 26: "visits_in(orders) > 1 THEN ''x'' END"'),
+('CASE WHEN orders_in(7 < 8) > 1 THEN ''x'' END', '0A000 | the days of orders_in must be a number or a threshold | line 1, column 11: "orders_in(7 < 8) > 1 THEN ''x'' END"'),
+('CASE WHEN orders_in(DISTINCT 7) > 1 THEN ''x'' END', '0A000 | the days of orders_in must be a number or a threshold | line 1, column 11: "orders_in(DISTINCT 7) > 1 THEN ''x'' END"'),
+('CASE WHEN orders_in(7) OVER () > 1 THEN ''x'' END', '0A000 | the days of orders_in must be a number or a threshold | line 1, column 11: "orders_in(7) OVER () > 1 THEN ''x'' END"'),
+('CASE WHEN public.orders_in(7) > 1 THEN ''x'' END', '0A000 | the days of orders_in must be a number or a threshold | line 1, column 11: "public.orders_in(7) > 1 THEN ''x'' END"'),
+('CASE WHEN orders_in(-1) > 1 THEN ''x'' END', '22023 | a window can''t have a negative number of days | line 1, column 21: "-1) > 1 THEN ''x'' END"'),
+('CASE WHEN visits_in(-0.5) > 1 THEN ''x'' END', '22023 | a window can''t have a negative number of days | line 1, column 21: "-0.5) > 1 THEN ''x'' END"'),
+('CASE WHEN orders_in > 1 THEN ''x'' END', '42601 | orders_in needs the days of its window | line 1, column 11: "orders_in > 1 THEN ''x'' END"'),
 ('CASE WHEN events_in(''review'', 30) > 1 THEN ''x'' END', '0A000 | fact events_in(...) is not supported by this version | line 1, column 11: "events_in(''review'', 30) > 1 THEN ''x'' END"'),
 ('CASE WHEN days_since_event(''review'') > 1 THEN ''x'' END', '0A000 | fact days_since_event(...) is not supported by this version | line 1, column 11: "days_since_event(''review'') > 1 THEN ''x'' "'),
 ('CASE WHEN (SELECT 1) = 1 THEN ''x'' END', '0A000 | a subquery can''t stand in a stage model | line 1, column 11: "(SELECT 1) = 1 THEN ''x'' END"'),
@@ -109,6 +116,7 @@ INSERT INTO refused (model, expected) VALUES
 ('CASE WHEN orders > a THEN ''x'' END WITH (a 1)', '42601 | syntax error in stage model: "," or ")" expected | line 1, column 43: "1)"'),
 ('CASE WHEN orders > a THEN ''x'' END WITH (a = 1, a = 2)', '42710 | threshold "a" is given twice | line 1, column 48: "a = 2)"'),
 ('CASE WHEN orders > 1 THEN ''x'' END WITH (orders = 1)', '42710 | "orders" is a fact and can''t be a threshold | line 1, column 41: "orders = 1)"'),
+('CASE WHEN orders > 1 THEN ''x'' END WITH (orders_in = 1)', '42710 | "orders_in" is a fact and can''t be a threshold | line 1, column 41: "orders_in = 1)"'),
 ('CASE WHEN orders > 1 THEN ''x'' END WITH ("Big" = 1)', '42602 | "Big" can''t be the name of a threshold | line 1, column 41: ""Big" = 1)"'),
 ('CASE WHEN orders > 1 THEN ''x'' END WITH (select = 1)', '42602 | "select" can''t be the name of a threshold | line 1, column 41: "select = 1)"'),
 ('CASE WHEN orders > a THEN ''x'' END WITH (a = 1) x', '42601 | syntax error in stage model: REQUIRE or end expected | line 1, column 48: "x"'),
@@ -117,6 +125,7 @@ INSERT INTO refused (model, expected) VALUES
 ('CASE WHEN orders > a THEN ''x'' END WITH (a = 1) REQUIRE ()', '42601 | syntax error at or near ")" | line 1, column 57: ")"'),
 ('CASE WHEN orders > a THEN ''x'' END WITH (a = 1) REQUIRE (a)', '42804 | a condition is expected here, not a number | line 1, column 57: "a)"'),
 ('CASE WHEN orders > a THEN ''x'' END WITH (a = 1) REQUIRE (a > orders)', '0A000 | REQUIRE speaks of thresholds, not of facts | line 1, column 61: "orders)"'),
+('CASE WHEN orders > a THEN ''x'' END WITH (a = 1) REQUIRE (a > orders_in(3))', '0A000 | REQUIRE speaks of thresholds, not of facts | line 1, column 61: "orders_in(3))"'),
 ('CASE WHEN orders > a THEN ''x'' END WITH (a = 1) REQUIRE (a > 2)', '22023 | thresholds break a condition of the stage model | line 1, column 56: "(a > 2)"'),
 ('CASE WHEN orders > a THEN ''x'' END WITH (a = 1, b = 3) REQUIRE (a < b, a > 1)', '22023 | thresholds break a condition of the stage model | line 1, column 63: "(a < b, a > 1)"'),
 -- limits
@@ -150,7 +159,7 @@ SELECT is(hint($$SELECT 'mine'::crmlife.lifecycle_model$$),
   'hint at crmlife.model');
 SELECT is(hint($$SELECT 'CASE WHEN orders > big THEN ''x'' END'::crmlife.lifecycle_model$$),
   'Facts are orders, order_days, revenue, average_order, days_since_order, days_since_first_order, days_since_visit, '
-  'days_since_active and days_since_registered. A threshold is declared after the CASE: END WITH (big = 30).',
+  'days_since_active, days_since_registered, orders_in(days), revenue_in(days) and visits_in(days). A threshold is declared after the CASE: END WITH (big = 30).',
   'hint at the facts');
 SELECT is(hint($$SELECT lifecycle_stage(1, 2, '2025-01-01', '2025-01-02', 'engagement')$$),
   'Bind it: with_threshold(model, ''order_value'', value).', 'hint at with_threshold');
