@@ -51,8 +51,12 @@ typedef struct CrmCustomersQuery
 	CrmKeyKind		 key_kind;
 	/* of the older rows beside the tables, once there are any (beside.c) */
 	struct CrmCustomersQuery *older;
-	Size limit; /* bytes that all groups may use together */
-	Size used;
+	Size				 limit; /* bytes that all groups may use together */
+	Size				 used;
+	MemoryContext		 context;
+	struct CrmCustomers *finished; /* the group that has these totals */
+	CrmTotals			*totals;
+	MemoryContext		 totals_context;
 } CrmCustomersQuery;
 
 /* rows on their way into the table, by the part of it they belong to (pending.c) */
@@ -96,7 +100,7 @@ typedef struct CrmCustomers
 	CrmBeside		  *beside; /* what some metrics have besides the table */
 	CrmSpill		  *spill;
 	CrmRuns			  *runs;
-	CrmTotals		  *totals; /* once finished */
+	CrmTotals		  *totals; /* that cannot be worked out again */
 	Size			   bytes;  /* what it has of query->used */
 	char			   inside[FLEXIBLE_ARRAY_MEMBER];
 } CrmCustomers;
@@ -110,7 +114,11 @@ extern CrmCustomers *
 crm_customers_create(CrmCustomersQuery *query, const CrmParams *params,
 					 bool params_null, MemoryContext context);
 
-/* the totals over all customers; the first call frees the table and files */
+/*
+ * The totals over all customers.  They stay until another group is finished
+ * and are then worked out anew if need be; or, where the customers were in
+ * files, for good: the first call frees these.
+ */
 extern const CrmTotals *crm_customers_finish(CrmCustomers *customers);
 
 /* temporary files only: when a group is given up in the middle */

@@ -320,18 +320,14 @@ fold_slot(void *argument, const CrmCustomers *table, const char *slot)
 					fold->totals);
 }
 
-const CrmTotals *
-crm_customers_finish(CrmCustomers *customers)
+/* in CurrentMemoryContext */
+static CrmTotals *
+work_out(CrmCustomers *customers)
 {
 	const CrmMetric *metric = customers->query->metric;
 	Fold			 fold = {.customers = customers};
-	CrmTotals		*totals;
-	MemoryContext	 old;
+	CrmTotals		*totals = palloc(sizeof(*totals));
 
-	if (customers->totals != NULL)
-		return customers->totals;
-	old = MemoryContextSwitchTo(customers->context);
-	totals = palloc(sizeof(*totals));
 	crm_totals_init(totals, metric->cell_counts, metric->cell_sums);
 	fold.totals = totals;
 	if (customers->runs != NULL && customers->count == 0 &&
@@ -343,6 +339,63 @@ crm_customers_finish(CrmCustomers *customers)
 	if (metric->close != NULL)
 		metric->close(&customers->params, totals);
 	crm_totals_sort(totals);
+	return totals;
+}
+
+/* is everything still there when the totals have been worked out? */
+static bool
+can_repeat(const CrmCustomers *customers)
+{
+	return customers->spill == NULL && customers->runs == NULL &&
+		   (customers->beside == NULL || customers->beside->older == NULL);
+}
+
+/* an empty context for the totals of one group at a time */
+static MemoryContext
+totals_context(CrmCustomersQuery *query)
+{
+	query->finished = NULL;
+	if (query->totals_context == NULL)
+		query->totals_context = AllocSetContextCreate(
+			query->context, "crmlife totals", ALLOCSET_DEFAULT_SIZES);
+	else
+		MemoryContextReset(query->totals_context);
+	return query->totals_context;
+}
+
+/*
+ * A plan may hold all its groups until its end, and ask for the totals of each
+ * again when it is run again.  Those of a curve take many times the memory of a
+ * small group's customers, so that only one group's are kept.
+ */
+static const CrmTotals *
+finish_again(CrmCustomers *customers)
+{
+	CrmCustomersQuery *query = customers->query;
+	MemoryContext	   old;
+
+	if (query->finished == customers)
+		return query->totals;
+	old = MemoryContextSwitchTo(totals_context(query));
+	query->totals = work_out(customers);
+	MemoryContextSwitchTo(old);
+	query->finished = customers;
+	return query->totals;
+}
+
+const CrmTotals *
+crm_customers_finish(CrmCustomers *customers)
+{
+	MemoryContext old;
+	CrmTotals	 *totals;
+
+	if (customers->totals != NULL)
+		return customers->totals;
+	crm_customers_flush(customers);
+	if (can_repeat(customers))
+		return finish_again(customers);
+	old = MemoryContextSwitchTo(customers->context);
+	totals = work_out(customers);
 	crm_customers_close_files(customers);
 	clear(customers);
 	MemoryContextSwitchTo(old);

@@ -126,6 +126,9 @@ crm_customers_query(MemoryContext context, const CrmMetric *metric,
 	query->older = NULL;
 	query->limit = get_hash_memory_limit();
 	query->used = 0;
+	query->context = context;
+	query->finished = NULL;
+	query->totals_context = NULL;
 	return query;
 }
 
@@ -159,6 +162,9 @@ crm_customers_create(CrmCustomersQuery *query, const CrmParams *params,
 	CrmCustomers *customers = MemoryContextAllocZero(
 		context, offsetof(CrmCustomers, inside) + slots * slot_size);
 
+	/* where a group was that is gone */
+	if (query->finished == customers)
+		query->finished = NULL;
 	customers->tag = CRM_CUSTOMERS_TAG;
 	customers->query = query;
 	customers->params = *params;

@@ -7,8 +7,8 @@
  * usable row has come.
  *
  * Invariant: a final function may run more than once on a state (aggregates
- * over the same arguments share it), so the group's totals are worked out once
- * and kept.
+ * over the same arguments share it, and a plan may be run again), so it leaves
+ * the state as it was, or keeps the totals.
  */
 #include "postgres.h"
 
