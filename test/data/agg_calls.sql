@@ -138,6 +138,12 @@ WITH active AS (SELECT DISTINCT unit, step, k, g, c, date_trunc(unit, d::timesta
 SELECT 'growth by ' || unit, k, g, string_agg(CASE WHEN over THEN ROW(p::date, n, r, s, d) ELSE ROW(p::date, NULL, NULL, NULL, NULL) END::text, ' ' ORDER BY p) FILTER (WHERE p IS NOT NULL)
 FROM groups CROSS JOIN period LEFT JOIN point USING (unit, k, g) WHERE k <> 'many' OR unit = 'quarter' GROUP BY 1, 2, 3;
 
+INSERT INTO expected
+WITH per AS (SELECT unit, step, k, g, c, date_trunc(unit, at) AS p, count(*) AS n FROM event, period WHERE at::date <= '2025-04-15' AND (k <> 'many' OR unit = 'quarter') GROUP BY 1, 2, 3, 4, 5, 6),
+     point AS (SELECT unit, k, g, p, count(*) AS customers, count(*) FILTER (WHERE n >= 2) AS repeated, p + step <= '2025-04-15' AS over FROM per GROUP BY unit, step, k, g, p)
+SELECT 'repurchase by ' || unit, k, g, string_agg(ROW(p::date, customers, repeated, CASE WHEN over THEN repeated / customers::float8 END)::text, ' ' ORDER BY p) FILTER (WHERE p IS NOT NULL)
+FROM groups CROSS JOIN period LEFT JOIN point USING (unit, k, g) WHERE k <> 'many' OR unit = 'quarter' GROUP BY 1, 2, 3;
+
 -- ---- money: as a value, the scale is only how it prints ----------------------
 INSERT INTO expected
 WITH cell AS (
@@ -255,6 +261,7 @@ UNION ALL SELECT format('cohorts of some by %s, all', unit), format('rows_text(r
 UNION ALL SELECT format('cohorts by %s, kinds', unit), format('rows_text(retention_cohorts(C, A, %L, O, s, r))', unit) FROM period WHERE unit <> 'day'
 UNION ALL SELECT format('cohorts of some by %s, kinds', unit), format('rows_text(retention_cohorts(C, A, %L, O, date ''2024-12-10'', date ''2025-01-15'', s, r))', unit) FROM period
 UNION ALL SELECT 'growth by ' || unit, format('rows_text(growth_accounting(C, A, %L, O))', unit) FROM period
+UNION ALL SELECT 'repurchase by ' || unit, format('rows_text(repurchase_periods(C, A, %L, O))', unit) FROM period
 UNION ALL SELECT 'sales by ' || unit, format('sales_text(sales_by_loyalty(C, A, amount, %L))', unit) FROM period
 UNION ALL SELECT 'revenue by ' || unit, format('revenue_text(revenue_cohorts(C, A, amount, %L, O))', unit) FROM period;
 
