@@ -161,38 +161,35 @@ months_per(CrmUnit unit)
 	}
 }
 
-/* months of 1970 to 2099, where orders lie, are looked up: in a third of the time */
-#define TABLE_FIRST (-30 * 12)
-#define TABLE_MONTHS (130 * 12)
-/* 2^22 / 30.436875 days, the mean month */
-#define MONTHS_PER_DAY_22 137804
-
-static CrmDay month_start[TABLE_MONTHS + 1];
+uint32_t crm_month_table_days;
+uint16_t crm_month_of_day[CRM_MONTH_TABLE_DAYS];
 
 static void
-fill_month_starts(void)
+fill_month_table(void)
 {
-	for (int i = TABLE_MONTHS; i >= 0; i--)
-		month_start[i] = crm_period_from_index(TABLE_FIRST + i, CRM_UNIT_MONTH);
+	for (int day = 0, month = 0; day < CRM_MONTH_TABLE_DAYS; month++)
+	{
+		CrmDay until = crm_period_from_index(CRM_MONTH_TABLE_BASE + month + 1,
+											 CRM_UNIT_MONTH) -
+					   CRM_MONTH_TABLE_FROM;
+
+		while (day < until && day < CRM_MONTH_TABLE_DAYS)
+			crm_month_of_day[day++] = (uint16_t) month;
+	}
+	crm_month_table_days = CRM_MONTH_TABLE_DAYS;
 }
 
 /* number of the month from 2000-01 on; false outside the table */
 static inline bool
 month_from_table(CrmDay day, int64_t *months)
 {
-	int64_t since;
-	int		guess;
+	uint32_t place = (uint32_t) day - (uint32_t) CRM_MONTH_TABLE_FROM;
 
-	if (month_start[0] == 0)
-		fill_month_starts();
-	if (day < month_start[0] || day >= month_start[TABLE_MONTHS])
+	if (crm_month_table_days == 0)
+		fill_month_table();
+	if (place >= CRM_MONTH_TABLE_DAYS)
 		return false;
-	since = (int64_t) day - month_start[0];
-	guess = (int) (since * MONTHS_PER_DAY_22 >> 22);
-	guess = guess < TABLE_MONTHS ? guess : TABLE_MONTHS - 1;
-	guess -= day < month_start[guess];
-	guess += day >= month_start[guess + 1];
-	*months = TABLE_FIRST + guess;
+	*months = CRM_MONTH_TABLE_BASE + crm_month_of_day[place];
 	return true;
 }
 

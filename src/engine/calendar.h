@@ -117,6 +117,25 @@ extern CrmDay crm_day_from_civil(int year, int month, int mday);
 extern CrmDay crm_period_start(CrmDay day, CrmUnit unit);
 /* number of periods from the epoch's to day's; differences count periods */
 extern int32_t crm_period_index(CrmDay day, CrmUnit unit);
+
+/* the month of each day from 1970 to 2099, where orders lie, once one is asked */
+#define CRM_MONTH_TABLE_FROM (-10957)
+#define CRM_MONTH_TABLE_DAYS 47482
+#define CRM_MONTH_TABLE_BASE (-360)
+
+extern uint32_t crm_month_table_days; /* 0 until then */
+extern uint16_t crm_month_of_day[CRM_MONTH_TABLE_DAYS];
+
+/* the same; for months that are in the table without a call */
+static inline int32_t
+crm_period_of(CrmDay day, CrmUnit unit)
+{
+	uint32_t place = (uint32_t) day - (uint32_t) CRM_MONTH_TABLE_FROM;
+
+	if (unit == CRM_UNIT_MONTH && place < crm_month_table_days)
+		return CRM_MONTH_TABLE_BASE + crm_month_of_day[place];
+	return crm_period_index(day, unit);
+}
 /* inverse of crm_period_index: first day of that period */
 extern CrmDay crm_period_from_index(int32_t index, CrmUnit unit);
 /* false when the name is not day, week, month, quarter or year (any case) */

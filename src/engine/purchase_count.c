@@ -155,6 +155,64 @@ crm_purchase_events_count(const CrmPurchaseCounter *counter,
 	metric->fold(state, &params->metric, totals);
 }
 
+/* ---- days ---------------------------------------------------------------- */
+
+/*
+ * Counts of their own walk over days like this, each compiled twice: for orders
+ * without a refund among them everything stays in registers.
+ */
+typedef struct Days
+{
+	const uint8_t *next;
+	const uint8_t *end;
+	int			   left; /* differences; -1: no day */
+	CrmDay		   day;	 /* the next one, refunds aside */
+	CrmDay		   as_of;
+} Days;
+
+static inline bool
+are_plain(const CrmPurchaseView *view, const CrmHistoryParams *params)
+{
+	return params->event == CRM_ACTIVITY_ORDER && !view->refunds;
+}
+
+static inline __attribute__((always_inline)) void
+days_start(bool plain, Days *days, CrmActiveDays *others,
+		   const CrmPurchaseView *view, const CrmHistoryParams *params)
+{
+	CrmDay as_of = params->metric.as_of;
+
+	if (!plain)
+	{
+		crm_active_days_start(others, view, params->event, as_of);
+		return;
+	}
+	days->next = view->order_days;
+	days->end = view->end;
+	days->left = view->order_count - 1;
+	days->day = view->first_day;
+	days->as_of = as_of;
+}
+
+static inline __attribute__((always_inline)) bool
+days_next(bool plain, Days *days, CrmActiveDays *others, CrmDay *day)
+{
+	CrmDay next = days->day;
+
+	if (!plain)
+		return crm_active_days_next(others, day);
+	if (days->left < 0 || next > days->as_of)
+		return false;
+	*day = next;
+	do
+	{
+		if (days->left-- == 0)
+			break;
+		days->day = crm_take_day(&days->next, days->end, next);
+	} while (days->day == next);
+	return true;
+}
+
 /* ---- retained ------------------------------------------------------------ */
 
 static void
@@ -222,19 +280,20 @@ curve_line(const CrmHistoryParams *params)
 	return 2 * ((int64_t) params->metric.n + 1);
 }
 
-static void
-count_curve(CrmLine *line, CrmTotals *totals, const CrmPurchaseView *view,
-			const CrmHistoryParams *params)
+static inline __attribute__((always_inline)) void
+curve_of(bool plain, CrmLine *line, CrmTotals *totals,
+		 const CrmPurchaseView *view, const CrmHistoryParams *params)
 {
 	const CrmParams *metric = &params->metric;
 	int64_t			*active = line->count + metric->n + 1;
-	CrmActiveDays	 days;
+	Days			 days;
+	CrmActiveDays	 others;
 	CrmDay			 first;
 	CrmDay			 day;
 	int64_t			 over;
 
-	crm_active_days_start(&days, view, params->event, metric->as_of);
-	if (!crm_active_days_next(&days, &first) || first < metric->from ||
+	days_start(plain, &days, &others, view, params);
+	if (!days_next(plain, &days, &others, &first) || first < metric->from ||
 		first > metric->to)
 		return;
 	totals->count[CRM_CURVE_CUSTOMERS]++;
@@ -244,8 +303,19 @@ count_curve(CrmLine *line, CrmTotals *totals, const CrmPurchaseView *view,
 	over = over < metric->n ? over : metric->n;
 	line->count[over]++;
 	active[0]++;
-	while (crm_active_days_next(&days, &day) && day - (int64_t) first <= over)
+	while (days_next(plain, &days, &others, &day) &&
+		   day - (int64_t) first <= over)
 		active[day - first]++;
+}
+
+static void
+count_curve(CrmLine *line, CrmTotals *totals, const CrmPurchaseView *view,
+			const CrmHistoryParams *params)
+{
+	if (are_plain(view, params))
+		curve_of(true, line, totals, view, params);
+	else
+		curve_of(false, line, totals, view, params);
 }
 
 static void
@@ -283,45 +353,78 @@ triangle(int64_t ages)
 	return ages * (ages + 1) / 2;
 }
 
+/* a customer of a cohort that no triangle reaches */
 static void
-count_cohorts(CrmLine *line, CrmTotals *totals, const CrmPurchaseView *view,
-			  const CrmHistoryParams *params)
+old_cohort(CrmTotals *totals, const CrmPurchaseView *view,
+		   const CrmHistoryParams *params)
+{
+	CrmUnit		  unit = (CrmUnit) params->metric.option;
+	int32_t		  cohort = 0;
+	int32_t		  before = -1;
+	CrmActiveDays days;
+	CrmDay		  day;
+
+	crm_active_days_start(&days, view, params->event, params->metric.as_of);
+	while (crm_active_days_next(&days, &day))
+	{
+		int32_t period = crm_period_index(day, unit);
+
+		if (before < 0)
+			cohort = period;
+		period -= cohort;
+		if (period != before)
+			crm_totals_cell(totals, cohort, period)->count[CRM_COHORT_ACTIVE]++;
+		before = period;
+	}
+}
+
+static inline __attribute__((always_inline)) void
+cohorts_of(bool plain, CrmLine *line, CrmTotals *totals,
+		   const CrmPurchaseView *view, const CrmHistoryParams *params)
 {
 	CrmUnit		  unit = (CrmUnit) params->metric.option;
 	int32_t		  cohort;
 	int32_t		  period = 0;
 	int64_t		  age;
-	int64_t		 *row = NULL;
-	CrmActiveDays days;
+	int64_t		 *row;
+	Days		  days;
+	CrmActiveDays others;
 	CrmDay		  day;
 
-	crm_active_days_start(&days, view, params->event, params->metric.as_of);
-	if (!crm_active_days_next(&days, &day) || day < params->metric.from ||
+	days_start(plain, &days, &others, view, params);
+	if (!days_next(plain, &days, &others, &day) || day < params->metric.from ||
 		day > params->metric.to)
 		return;
 	totals->count[CRM_COHORTS_CUSTOMERS]++;
-	cohort = crm_period_index(day, unit);
-	age = (int64_t) crm_period_index(params->metric.as_of, unit) - cohort;
-	if (age < TRIANGLE_AGES)
+	cohort = crm_period_of(day, unit);
+	age = (int64_t) crm_period_of(params->metric.as_of, unit) - cohort;
+	if (age >= TRIANGLE_AGES)
 	{
-		/* some more than needed, as older ones are likely to come */
-		if (triangle(age + 1) > line->counts)
-			crm_line_grow(line, triangle(age + 1 + age / 8));
-		row = line->count + triangle(age);
+		old_cohort(totals, view, params);
+		return;
 	}
-	for (;;)
+	/* some more than needed, as older ones are likely to come */
+	if (triangle(age + 1) > line->counts)
+		crm_line_grow(line, triangle(age + 1 + age / 8));
+	row = line->count + triangle(age);
+	row[0]++;
+	while (days_next(plain, &days, &others, &day))
 	{
-		if (row)
-			row[period]++;
-		else
-			crm_totals_cell(totals, cohort, period)->count[CRM_COHORT_ACTIVE]++;
-		for (int32_t last = period; period == last;)
-		{
-			if (!crm_active_days_next(&days, &day))
-				return;
-			period = crm_period_index(day, unit) - cohort;
-		}
+		int32_t next = crm_period_of(day, unit) - cohort;
+
+		row[next] += next != period;
+		period = next;
 	}
+}
+
+static void
+count_cohorts(CrmLine *line, CrmTotals *totals, const CrmPurchaseView *view,
+			  const CrmHistoryParams *params)
+{
+	if (are_plain(view, params))
+		cohorts_of(true, line, totals, view, params);
+	else
+		cohorts_of(false, line, totals, view, params);
 }
 
 static void

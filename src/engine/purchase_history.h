@@ -127,13 +127,30 @@ crm_purchases_add_view(CrmPurchases *list, const CrmPurchaseView *view);
 /* the slow half of crm_take_number */
 extern uint64_t crm_take_long(const uint8_t **from, const uint8_t *end);
 
-/* the number at *from, which is moved behind it */
+/* the number at *from, which is moved behind it; one or two bytes mostly */
 static inline uint64_t
 crm_take_number(const uint8_t **from, const uint8_t *end)
 {
-	if (*from < end && **from < 0x80)
-		return *(*from)++;
-	return crm_take_long(from, end);
+	const uint8_t *at = *from;
+	uint64_t	   value;
+
+	if (end - at >= 2)
+	{
+		if (at[0] < 0x80)
+		{
+			*from = at + 1;
+			return at[0];
+		}
+		if (at[1] < 0x80)
+		{
+			*from = at + 2;
+			return (at[0] & 0x7f) | (uint64_t) at[1] << 7;
+		}
+	}
+	/* a copy, so that *from may live in a register */
+	value = crm_take_long(&at, end);
+	*from = at;
+	return value;
 }
 
 /* a day after so many more; fails where that is none */

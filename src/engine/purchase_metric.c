@@ -92,6 +92,29 @@ add_order_facts(const CrmOrderCursor *order, CrmFacts *facts)
 	facts->last_order = order->day;
 }
 
+/* orders without refunds, their amounts aside */
+static void
+add_plain_days(const CrmPurchaseView *view, CrmDay as_of, CrmFacts *facts)
+{
+	const uint8_t *next = view->order_days;
+	CrmDay		   day = view->first_day;
+	int			   count = 0;
+	int			   days = 0;
+	CrmDay		   last = CRM_NO_DAY;
+
+	while (count < view->order_count && day <= as_of)
+	{
+		days += day != last;
+		last = day;
+		if (++count < view->order_count)
+			day = crm_take_day(&next, view->end, day);
+	}
+	facts->orders = count;
+	facts->order_days = days;
+	facts->first_order = count > 0 ? view->first_day : CRM_NO_DAY;
+	facts->last_order = last;
+}
+
 bool
 crm_purchase_facts(const CrmPurchaseView *view, CrmDay as_of, CrmDay registered,
 				   bool money, CrmFacts *facts)
@@ -108,12 +131,22 @@ crm_purchase_facts(const CrmPurchaseView *view, CrmDay as_of, CrmDay registered,
 	facts->last_order = CRM_NO_DAY;
 	facts->last_visit = CRM_NO_DAY;
 	facts->registered = known ? registered : CRM_NO_DAY;
-	crm_orders_start(&orders, view, money);
-	while (crm_orders_next(&orders) && orders.day <= as_of)
+	if (!money && !view->refunds)
 	{
-		known = true;
-		add_order_facts(&orders, facts);
+		add_plain_days(view, as_of, facts);
+		known |= facts->orders > 0;
 	}
+	else
+	{
+		crm_orders_start(&orders, view, money);
+		while (crm_orders_next(&orders) && orders.day <= as_of)
+		{
+			known = true;
+			add_order_facts(&orders, facts);
+		}
+	}
+	if (view->visit_count == 0)
+		return known;
 	crm_visits_start(&visits, view);
 	while (crm_visits_next(&visits) && visits.day <= as_of)
 	{

@@ -74,6 +74,9 @@ typedef struct CrmAgg
 	bool	  params_given; /* none of them is NULL */
 	CrmParams params;
 	int32	  event[2]; /* CrmActivity: what starts, what returns */
+	/* the state of the row before, if it has these parameters */
+	Datum state;
+	void *state_object;
 } CrmAgg;
 
 /* metric: NULL if it has no parameters */
@@ -102,6 +105,35 @@ crm_agg_require_params(const CrmMetric *metric, const CrmParams *own,
 					   bool own_null, const CrmParams *params, bool null);
 extern void
 crm_agg_check_params(const CrmMetric *metric, const CrmParams *params);
+extern bool crm_agg_same_text(Datum a, Datum b);
+
+static inline bool
+crm_agg_is_text(const CrmParamArg *param_arg)
+{
+	return param_arg->kind >= CRM_PARAM_UNIT;
+}
+
+/* are the parameters those of the row before? */
+static inline bool
+crm_agg_params_unchanged(FunctionCallInfo fcinfo, const CrmAgg *agg)
+{
+	if (unlikely(!agg->params_known))
+		return false;
+	for (int i = 0; i < agg->param_args; i++)
+	{
+		const CrmParamArg	*param_arg = &agg->param_arg[i];
+		const NullableDatum *given = &fcinfo->args[param_arg->arg];
+
+		if (given->isnull != param_arg->null)
+			return false;
+		if (given->value != param_arg->value && !given->isnull &&
+			(!crm_agg_is_text(param_arg) ||
+			 !crm_agg_same_text(given->value, param_arg->value)))
+			return false;
+	}
+	return true;
+}
+
 /* the parameters of this row, in agg */
 extern void crm_agg_read_params(FunctionCallInfo fcinfo, CrmAgg *agg,
 								const CrmMetric *metric);

@@ -213,14 +213,8 @@ read_value(const CrmParamArg *param_arg, Datum value)
 	return crm_day_from_datum(value, param_arg->time_kind);
 }
 
-static inline bool
-is_text(const CrmParamArg *param_arg)
-{
-	return param_arg->kind >= CRM_PARAM_UNIT;
-}
-
-static bool
-same_text(Datum a, Datum b)
+bool
+crm_agg_same_text(Datum a, Datum b)
 {
 	text *left = DatumGetTextPP(a);
 	text *right = (text *) DatumGetPointer(b);
@@ -230,31 +224,13 @@ same_text(Datum a, Datum b)
 				  VARSIZE_ANY_EXHDR(left)) == 0;
 }
 
-static inline bool
-params_unchanged(FunctionCallInfo fcinfo, const CrmAgg *agg)
-{
-	for (int i = 0; i < agg->param_args; i++)
-	{
-		const CrmParamArg	*param_arg = &agg->param_arg[i];
-		const NullableDatum *given = &fcinfo->args[param_arg->arg];
-
-		if (given->isnull != param_arg->null)
-			return false;
-		if (!given->isnull &&
-			(is_text(param_arg) ? !same_text(given->value, param_arg->value)
-								: given->value != param_arg->value))
-			return false;
-	}
-	return true;
-}
-
 static void
 remember(FunctionCallInfo fcinfo, CrmParamArg *param_arg, Datum value)
 {
 	MemoryContext old;
 	text		 *copy;
 
-	if (!is_text(param_arg))
+	if (!crm_agg_is_text(param_arg))
 	{
 		param_arg->value = value;
 		return;
@@ -279,11 +255,13 @@ set_param(CrmAgg *agg, int param, int32 value)
 		agg->event[0] = agg->event[1] = value;
 }
 
-static void
-read_params(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric)
+void
+crm_agg_read_params(FunctionCallInfo fcinfo, CrmAgg *agg,
+					const CrmMetric *metric)
 {
 	bool as_of_given = false;
 
+	agg->state = 0;
 	agg->event[0] = agg->event[1] = CRM_ACTIVITY_ORDER;
 
 	agg->params_known = false;
@@ -314,15 +292,6 @@ read_params(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric)
 	if (!agg->params_given)
 		memset(&agg->params, 0, sizeof(agg->params));
 	agg->params_known = true;
-}
-
-/* inlined below, called from elsewhere */
-inline void
-crm_agg_read_params(FunctionCallInfo fcinfo, CrmAgg *agg,
-					const CrmMetric *metric)
-{
-	if (unlikely(!agg->params_known || !params_unchanged(fcinfo, agg)))
-		read_params(fcinfo, agg, metric);
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -452,7 +421,8 @@ crm_agg_accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric)
 	}
 	if (agg->at != 0)
 		day = crm_day_from_datum(PG_GETARG_DATUM(agg->at), agg->at_kind);
-	crm_agg_read_params(fcinfo, agg, metric);
+	if (unlikely(!crm_agg_params_unchanged(fcinfo, agg)))
+		crm_agg_read_params(fcinfo, agg, metric);
 	if (unlikely(customers == NULL))
 	{
 		if (agg->params_given)

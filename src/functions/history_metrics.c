@@ -51,8 +51,8 @@ start(FunctionCallInfo fcinfo, const CrmMetric *metric, const CrmAgg *agg,
 	return crm_histories_create(metric, params, !agg->params_given, context);
 }
 
-/* the group's state in the common case: expanded already, parameters as ever */
-static inline CrmHistories *
+/* the group's state, of this metric and these parameters */
+static CrmHistories *
 state_of(FunctionCallInfo fcinfo, const CrmMetric *metric, const CrmAgg *agg)
 {
 	CrmHistoryParams params = {.metric = agg->params,
@@ -95,6 +95,39 @@ count_history(CrmHistories *state, const CrmPurchaseView *view)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * The state of the row before needs no look: whatever is at its place now was
+ * made here, of parameters that have not changed since.
+ */
+static inline CrmHistories *
+find_state(FunctionCallInfo fcinfo, const CrmMetric *metric, CrmAgg *agg)
+{
+	CrmHistories *state;
+
+	if (unlikely(!crm_agg_params_unchanged(fcinfo, agg)))
+		crm_agg_read_params(fcinfo, agg, metric);
+	if (likely(agg->state != 0 && !PG_ARGISNULL(0) &&
+			   agg->state == PG_GETARG_DATUM(0)))
+		return agg->state_object;
+	state = state_of(fcinfo, metric, agg);
+	agg->state = EOHPGetRWDatum(&state->header);
+	agg->state_object = state;
+	return state;
+}
+
+/* without a call where the history lies in its row as it is */
+static inline void
+open_history(CrmPurchaseView *view, Datum history)
+{
+	struct varlena *value = (struct varlena *) DatumGetPointer(history);
+
+	if (likely(VARATT_IS_1B(value) && !VARATT_IS_1B_E(value)))
+		crm_purchases_open(view, (const uint8_t *) VARDATA_1B(value),
+						   VARSIZE_1B(value) - VARHDRSZ_SHORT);
+	else
+		crm_history_open(view, history);
+}
+
 /* (state, h, the metric's parameters) */
 static inline Datum
 accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric)
@@ -110,11 +143,10 @@ accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	}
 	agg = crm_agg(fcinfo, metric);
-	crm_agg_read_params(fcinfo, agg, metric);
-	state = state_of(fcinfo, metric, agg);
+	state = find_state(fcinfo, metric, agg);
 	if (agg->params_given)
 	{
-		crm_history_open(&view, PG_GETARG_DATUM(1));
+		open_history(&view, PG_GETARG_DATUM(1));
 		count_history(state, &view);
 	}
 	PG_RETURN_DATUM(EOHPGetRWDatum(&state->header));
