@@ -10,6 +10,7 @@ SET client_min_messages = warning;
 DROP SCHEMA IF EXISTS agg_periods CASCADE;
 CREATE SCHEMA agg_periods;
 SET search_path = agg_periods, public;
+SET DateStyle = ISO;
 SET TimeZone = 'Asia/Beirut';
 SET jit = off;
 
