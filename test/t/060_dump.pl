@@ -25,6 +25,9 @@ SELECT crmlife.create_stage_table('desk.stages', 'lines', 'customer', 'at', 'amo
   timezone => 'Asia/Shanghai', refresh_every => '5 minutes');
 SELECT crmlife.set_threshold('desk.stages', 'near', 20);
 SELECT crmlife.calibrate('desk.stages', 'mean', '300 days', recency_cuts => '{5,50}');
+INSERT INTO crmlife.rfm_scheme (scheme, position, segment, r_from) VALUES ('ours', 1, 'recent', 2);
+SELECT count(*) FROM crmlife.learn('desk.stages', 'smartpush', 5, 3);
+SELECT crmlife.set_schedule('desk.stages', '2 months', '1 month');
 INSERT INTO crmlife.model VALUES ('own', 'kpi_bands', 'ours');
 SELECT crmlife.set_model('"My stages"', (SELECT model FROM crmlife.model WHERE name = 'own'));
 SELECT crmlife.refresh('desk.stages', now() + interval '40 days');
@@ -36,6 +39,10 @@ my $definitions = <<'EOS';
 SELECT to_jsonb(t) FROM crmlife.stage_table t ORDER BY stage_table::text;
 SELECT to_jsonb(t) FROM crmlife.rfm_cuts t ORDER BY stage_table::text;
 SELECT to_jsonb(t) - 'set_at' FROM crmlife.threshold_override t;
+SELECT to_jsonb(t) FROM crmlife.learned_threshold t ORDER BY stage_table::text, threshold, method;
+SELECT to_jsonb(t) FROM crmlife.threshold_change t ORDER BY stage_table::text, changed_at, threshold;
+SELECT to_jsonb(t) FROM crmlife.rfm_move t ORDER BY stage_table::text, calibrated_at, from_segment, to_segment;
+SELECT to_jsonb(t) FROM crmlife.rfm_scheme t ORDER BY scheme, position;
 SELECT stage_table, version, model FROM crmlife.model_version ORDER BY stage_table::text, version;
 SELECT * FROM crmlife.model;
 SELECT * FROM desk.stages_changes ORDER BY seq;
@@ -44,6 +51,7 @@ SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'crmlife%' OR
 EOS
 my $before = $node->safe_psql('shop', $definitions);
 like($before, qr/near.*20/s, 'there is something to take along');
+like($before, qr/"order_value".*"override".*"recent"/s, '... of what was learned, changed and defined too');
 
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/shop.dump';
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'shop' ], 'pg_dump');
