@@ -487,10 +487,10 @@ CREATE FUNCTION crmlife.create_stage_table(
   model crmlife.lifecycle_model DEFAULT 'recency',
   timezone text DEFAULT pg_catalog.current_setting('TimeZone'),
   refresh_every interval DEFAULT '1 minute', capture text DEFAULT 'trigger',
-  customer_column text DEFAULT NULL)
+  customer_column text DEFAULT NULL, keep_history boolean DEFAULT true)
 RETURNS regclass
 AS 'MODULE_PATHNAME', 'crm_create_stage_table' LANGUAGE C VOLATILE;
-COMMENT ON FUNCTION crmlife.create_stage_table(text, regclass, text, text, text, text, text, regclass, text, text, text, regclass, text, text, text, crmlife.lifecycle_model, text, interval, text, text) IS
+COMMENT ON FUNCTION crmlife.create_stage_table(text, regclass, text, text, text, text, text, regclass, text, text, text, regclass, text, text, text, crmlife.lifecycle_model, text, interval, text, text, boolean) IS
   'create a table with one row per customer and fill it; refreshes keep it up to date';
 
 CREATE FUNCTION crmlife.refresh(

@@ -37,6 +37,7 @@
 #include "functions/model_type.h"
 #include "functions/numeric_money.h"
 #include "stage/definition.h"
+#include "stage/row.h"
 #include "stage/source.h"
 #include "stage/stage.h"
 
@@ -385,6 +386,11 @@ read_relation(CrmStageDefinition *definition)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("stage table %s has lost its column \"%s\"",
 						definition->table_name, definition->customer_column)));
+	number = get_attnum(definition->stage_table, "history");
+	definition->keep_history = number != InvalidAttrNumber &&
+							   get_atttype(definition->stage_table, number) ==
+								   crm_stage_column_type(CRM_COLUMN_HISTORY);
+	number = get_attnum(definition->stage_table, definition->customer_column);
 	/* without its length: a cast would cut a customer short without a word */
 	definition->key_type = format_type_extended(
 		get_atttype(definition->stage_table, number), -1,

@@ -61,6 +61,7 @@ typedef struct CrmStageDefinition
 	Oid			key_type_oid;
 	char	   *timezone;
 	bool		by_trigger;
+	bool		keep_history; /* the stage table has the column */
 
 	CrmModel *model; /* the one in force */
 	int		  model_version;

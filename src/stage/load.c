@@ -46,6 +46,7 @@ struct CrmLoad
 	Relation		table;
 	AttrNumber		key;
 	AttrNumber		refreshed_at;
+	int				columns;
 	AttrNumber		numbers[CRM_STAGE_COLUMNS];
 	Datum		   *values;
 	bool		   *nulls;
@@ -71,7 +72,7 @@ find_column(CrmLoad *load, const CrmStageDefinition *definition,
 		load->refreshed_at = number;
 	else
 	{
-		for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+		for (int i = 0; i < load->columns; i++)
 			if (strcmp(name, crm_stage_columns[i].name) == 0)
 			{
 				load->numbers[i] = number;
@@ -102,12 +103,12 @@ has_our_columns(CrmLoad *load, const CrmStageDefinition *definition)
 			return false;
 		found++;
 	}
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < load->columns; i++)
 		if (load->numbers[i] == InvalidAttrNumber)
 			return false;
 	return load->key != InvalidAttrNumber &&
 		   load->refreshed_at != InvalidAttrNumber &&
-		   found == CRM_STAGE_COLUMNS + 2;
+		   found == load->columns + 2;
 }
 
 /* a value of the key's kind is one of the column's type, or made so below */
@@ -159,6 +160,7 @@ crm_load_begin(const CrmStageDefinition *definition)
 	CrmLoad	 *load = palloc0(sizeof(CrmLoad));
 	TupleDesc descriptor;
 
+	load->columns = crm_stage_column_count(definition);
 	load->table = table_open(definition->stage_table, RowExclusiveLock);
 	if (!rows_need_nothing(load->table) || !is_unseen(load->table) ||
 		!has_our_columns(load, definition) || !is_plain_key(load))
@@ -244,7 +246,7 @@ crm_load_put(CrmLoad *load, Datum key, const CrmStageRow *row)
 	load->values[load->refreshed_at - 1] =
 		TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
 	load->nulls[load->refreshed_at - 1] = false;
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < load->columns; i++)
 	{
 		load->values[load->numbers[i] - 1] = row->values[i];
 		load->nulls[load->numbers[i] - 1] = row->nulls[i];

@@ -69,6 +69,7 @@ enum
 	ARG_REFRESH_EVERY,
 	ARG_CAPTURE,
 	ARG_CUSTOMER_COLUMN,
+	ARG_KEEP_HISTORY,
 	ARG_COUNT
 };
 
@@ -89,6 +90,7 @@ typedef struct StagePlan
 	char	   *timezone;
 	Interval   *refresh_every;
 	const char *capture;
+	int			columns; /* of its own that the table gets */
 } StagePlan;
 
 /* ----- arguments ----- */
@@ -262,9 +264,9 @@ check_customer_column(const char *name)
 {
 	/* those of the table to come, of the change log, and PostgreSQL's own */
 	static const char *const others[] = {
-		"refreshed_at", "history",	   "seq",	"from_stage",	 "to_stage",
-		"changed_on",	"recorded_at", "cause", "model_version", "tableoid",
-		"ctid",			"xmin",		   "xmax",	"cmin",			 "cmax"};
+		"refreshed_at", "seq",	 "from_stage",	  "to_stage", "changed_on",
+		"recorded_at",	"cause", "model_version", "tableoid", "ctid",
+		"xmin",			"xmax",	 "cmin",		  "cmax"};
 	bool taken = false;
 
 	if (strlen(name) == 0 || strlen(name) >= NAMEDATALEN)
@@ -321,7 +323,7 @@ create_tables(const StagePlan *plan)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE TABLE %s (%s %s NOT NULL", table, key,
 					 plan->key_type);
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < plan->columns; i++)
 		appendStringInfo(&sql, ", %s %s%s", crm_stage_columns[i].name,
 						 crm_stage_columns[i].type_name,
 						 i == CRM_COLUMN_STAGE ? " NOT NULL" : "");
@@ -393,7 +395,7 @@ comment_tables(const StagePlan *plan)
 							crm_quote_relation(plan->orders.relation)));
 	append_comment(&sql, table, plan->customer_column,
 				   "the customer, as the sources have it");
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < plan->columns; i++)
 		append_comment(&sql, table, crm_stage_columns[i].name,
 					   crm_stage_columns[i].comment);
 	append_comment(&sql, table, "refreshed_at",
@@ -448,6 +450,17 @@ plan_settings(StagePlan *plan, FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("refresh_every must be longer than nothing"),
 						errhint("For example '1 minute'.")));
+}
+
+static int
+columns_argument(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(ARG_KEEP_HISTORY))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("keep_history must not be null"),
+						errhint("Leave it out for its default.")));
+	return PG_GETARG_BOOL(ARG_KEEP_HISTORY) ? CRM_STAGE_COLUMNS
+											: CRM_COLUMN_HISTORY;
 }
 
 static const char *
@@ -578,6 +591,7 @@ crm_create_stage_table(PG_FUNCTION_ARGS)
 
 	crm_refuse_on_standby();
 	plan.capture = capture_argument(fcinfo);
+	plan.columns = columns_argument(fcinfo);
 	by_trigger = strcmp(plan.capture, "trigger") == 0;
 	plan_name(&plan, fcinfo);
 	plan_orders(&plan, fcinfo, by_trigger);

@@ -64,8 +64,9 @@ typedef struct Run
 	CrmRefreshResult   *result;
 	CrmWriter		   *writer;
 	CrmDay				day;
-	bool				remodel; /* only the model has changed */
-	CrmScan			   *filling; /* the table is being created from this */
+	bool				remodel;   /* only the model has changed */
+	bool				by_stored; /* and the stored histories tell the rest */
+	CrmScan			   *filling;   /* the table is being created from this */
 	/* of the customer at hand */
 	Datum key;
 } Run;
@@ -319,9 +320,12 @@ log_changes(Run *run, const CrmPair *pair)
 /* ----- rows ----- */
 
 static bool
-same_row(const CrmPair *pair, const CrmStageRow *row)
+same_row(const CrmStageDefinition *definition, const CrmPair *pair,
+		 const CrmStageRow *row)
 {
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	int columns = crm_stage_column_count(definition);
+
+	for (int i = 0; i < columns; i++)
 		if (!crm_same_column(pair->stored, pair->descriptor, row, i))
 			return false;
 	return true;
@@ -357,6 +361,15 @@ count_rescored(Run *run, const CrmPair *pair, const CrmStageRow *row)
 								row->values[CRM_COLUMN_RFM_SCORE]))]++;
 }
 
+/* a history has the days of visits, not their times */
+static void
+keep_last_active(const CrmPair *pair, CrmStageRow *row)
+{
+	row->values[CRM_COLUMN_LAST_ACTIVE_AT] =
+		heap_getattr(pair->stored, 2 + CRM_COLUMN_LAST_ACTIVE_AT,
+					 pair->descriptor, &row->nulls[CRM_COLUMN_LAST_ACTIVE_AT]);
+}
+
 static void
 refresh_customer(Run *run, CrmPair *pair)
 {
@@ -366,13 +379,16 @@ refresh_customer(Run *run, CrmPair *pair)
 
 	run->result->customers++;
 	run->key = pair->key;
-	known = crm_stage_row(run->definition, &pair->history, run->day, &row);
+	known = crm_stage_row(run->definition, &pair->history, pair->times,
+						  run->day, &row);
 	log_changes(run, pair);
 	if (known)
 	{
+		if (run->by_stored)
+			keep_last_active(pair, &row);
 		if (pair->stored && rescored(pair, &row))
 			count_rescored(run, pair, &row);
-		if (pair->stored == NULL || !same_row(pair, &row))
+		if (pair->stored == NULL || !same_row(run->definition, pair, &row))
 			crm_writer_put(run->writer, pair->key, &row);
 		return;
 	}
@@ -445,6 +461,43 @@ refresh_some(Run *run, Keys *keys)
 	}
 }
 
+static bool
+is_among(const Keys *keys, Datum key)
+{
+	return bsearch_arg(&key, keys->keys, keys->count, sizeof(Datum),
+					   compare_keys,
+					   unconstify(CrmStageKey *, &keys->kind)) != NULL;
+}
+
+/*
+ * Everybody by the stored history, but those whose rows have changed since: the
+ * sources are read for them.  Who has no row yet waits as before.
+ */
+static void
+refresh_by_stored(Run *run, Keys *keys)
+{
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "crmlife refresh", ALLOCSET_DEFAULT_SIZES);
+	CrmScan *scan = crm_scan_begin_stored(run->definition);
+	CrmPair	 pair;
+
+	run->by_stored = true;
+	while (crm_scan_next(scan, &pair))
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		CHECK_FOR_INTERRUPTS();
+		if (pair.stored && !is_among(keys, pair.key))
+			refresh_customer(run, &pair);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	crm_scan_end(scan);
+	MemoryContextDelete(context);
+	run->by_stored = false;
+	refresh_some(run, keys);
+}
+
 static void
 refresh_all(Run *run, Keys *keys)
 {
@@ -509,12 +562,28 @@ record_success(const Run *run, TimestampTz started)
 	crm_revert_identity(&saved);
 }
 
+/*
+ * Can every row be worked out for another model from the history beside it?
+ * Not where rows of one order lie on several days: a history has each order as
+ * it is known in the end.
+ */
+static bool
+histories_tell(const CrmStageDefinition *definition)
+{
+	return definition->keep_history && definition->refreshed &&
+		   definition->orders.order_key == NULL &&
+		   crm_query(psprintf("SELECT FROM %s WHERE history IS NULL LIMIT 1",
+							  definition->table_name),
+					 0, NULL, NULL) == 0;
+}
+
 /* day: CRM_NO_DAY to take as_of's, in the stage table's zone */
 static void
 run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 {
 	TimestampTz started = GetCurrentTimestamp();
 	Keys		keys = {0};
+	bool		by_stored;
 	CrmIdentity saved;
 
 	crm_refuse_on_standby();
@@ -522,9 +591,12 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	crm_become_table_owner(run->definition, &saved);
 	run->day = day == CRM_NO_DAY ? crm_day_from_timestamptz(as_of) : day;
 	check_direction(run->definition, run->day, full);
+	by_stored = run->remodel && !full && histories_tell(run->definition);
 	if (run->definition->by_trigger)
 		full |= crm_capture_install(run->definition);
-	else
+	else if (!by_stored)
+		full = true;
+	if (run->remodel && !by_stored)
 		full = true;
 	run->result->full = gather_keys(run, &keys, full);
 	run->result->day = run->day;
@@ -537,6 +609,11 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	crm_scan_check(run->definition);
 	if (run->result->full)
 		refresh_all(run, &keys);
+	else if (by_stored)
+	{
+		refresh_by_stored(run, &keys);
+		run->result->full = true;
+	}
 	else
 		refresh_some(run, &keys);
 	crm_writer_end(run->writer);
@@ -607,7 +684,7 @@ crm_stage_rebuild(Oid stage_table, bool remodel, CrmRefreshResult *result)
 	run_refresh(&run, GetCurrentTransactionStartTimestamp(),
 				run.definition->refreshed ? run.definition->refreshed_day
 										  : CRM_NO_DAY,
-				true);
+				!remodel);
 }
 
 void

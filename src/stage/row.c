@@ -11,13 +11,17 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "engine/purchase_net.h"
+#include "functions/history.h"
 #include "functions/numeric_money.h"
 #include "stage/row.h"
 
@@ -66,7 +70,30 @@ const CrmStageColumn crm_stage_columns[CRM_STAGE_COLUMNS] = {
 	[CRM_COLUMN_VALUE_TIER] = {"value_tier", INT4OID, "integer",
 							   "1 to 3 by frozen thirds: of revenue for "
 							   "returning, of the first order for new"},
+	[CRM_COLUMN_KNOWN_SINCE] = {"known_since", DATEOID, "date",
+								"local day of the customer's first row; NULL: "
+								"a member without a date of registration has "
+								"always been known"},
+	[CRM_COLUMN_HISTORY] = {"history", InvalidOid, "crmlife.purchase_history",
+							"all orders, netted, and visits, later ones than "
+							"the day the table was refreshed to included"},
 };
+
+int
+crm_stage_column_count(const CrmStageDefinition *definition)
+{
+	return definition->keep_history ? CRM_STAGE_COLUMNS : CRM_COLUMN_HISTORY;
+}
+
+Oid
+crm_stage_column_type(int column)
+{
+	if (crm_stage_columns[column].type != InvalidOid)
+		return crm_stage_columns[column].type;
+	return GetSysCacheOid2(
+		TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("purchase_history"),
+		ObjectIdGetDatum(get_namespace_oid("crmlife", false)));
+}
 
 const char *
 crm_stage_name(const CrmModel *model, int stage)
@@ -279,9 +306,20 @@ fill_tier(const CrmStageCuts *cuts, const CrmStep *step, CrmStageRow *row)
 	set_value(row, CRM_COLUMN_VALUE_TIER, Int32GetDatum(tier));
 }
 
+static void
+fill_history(const CrmHistory *history, bool times, CrmStageRow *row)
+{
+	CrmPurchases list;
+
+	crm_purchases_init(&list, times);
+	crm_purchases_add_history(&list, history);
+	set_value(row, CRM_COLUMN_HISTORY, crm_history_make(&list));
+	crm_purchases_free(&list);
+}
+
 bool
 crm_stage_row(const CrmStageDefinition *definition, CrmHistory *history,
-			  CrmDay day, CrmStageRow *row)
+			  bool times, CrmDay day, CrmStageRow *row)
 {
 	const CrmStep *step = crm_history_step(history, day);
 	CrmDay		   due;
@@ -299,5 +337,9 @@ crm_stage_row(const CrmStageDefinition *definition, CrmHistory *history,
 		fill_tier(&definition->cuts, step, row);
 	}
 	set_day(row, CRM_COLUMN_DUE_ON, due);
+	if (!history->always)
+		set_day(row, CRM_COLUMN_KNOWN_SINCE, history->steps[0].facts.known_on);
+	if (definition->keep_history)
+		fill_history(history, times, row);
 	return true;
 }

@@ -33,18 +33,24 @@ typedef enum CrmStageColumnNumber
 	CRM_COLUMN_RFM_SEGMENT,
 	CRM_COLUMN_LOYALTY,
 	CRM_COLUMN_VALUE_TIER,
+	CRM_COLUMN_KNOWN_SINCE,
+	CRM_COLUMN_HISTORY, /* last: a stage table may be without */
 	CRM_STAGE_COLUMNS
 } CrmStageColumnNumber;
 
 typedef struct CrmStageColumn
 {
 	const char *name;
-	Oid			type;
+	Oid			type; /* InvalidOid: purchase_history */
 	const char *type_name;
 	const char *comment;
 } CrmStageColumn;
 
 extern const CrmStageColumn crm_stage_columns[CRM_STAGE_COLUMNS];
+
+/* how many of them a stage table has, the first ones */
+extern int crm_stage_column_count(const CrmStageDefinition *definition);
+extern Oid crm_stage_column_type(int column);
 
 typedef struct CrmStageRow
 {
@@ -54,10 +60,12 @@ typedef struct CrmStageRow
 
 /*
  * The row as of the end of a day, palloc'd in the current context; false when
- * the customer is not known on that day.
+ * the customer is not known on that day.  times: the orders have times, not
+ * only days.
  */
-extern bool crm_stage_row(const CrmStageDefinition *definition,
-						  CrmHistory *history, CrmDay day, CrmStageRow *row);
+extern bool
+crm_stage_row(const CrmStageDefinition *definition, CrmHistory *history,
+			  bool times, CrmDay day, CrmStageRow *row);
 
 /* the RFM segment of a score, as crm_rfm_high_bits has it */
 extern int crm_stage_segment(int score);

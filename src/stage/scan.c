@@ -34,7 +34,9 @@
 #include "utils/uuid.h"
 
 #include "compat.h"
+#include "engine/purchase_history.h"
 #include "functions/feed.h"
+#include "functions/history.h"
 #include "stage/row.h"
 #include "stage/scan.h"
 
@@ -65,6 +67,8 @@ struct CrmScan
 	const CrmStageDefinition *definition;
 	CrmKeyKind				  kind;
 	CrmGather				 *gather;
+	bool					  times;	  /* orders have */
+	bool					  by_stored;  /* histories are the stored ones */
 	bool					  pushed;	  /* a snapshot of our own */
 	TupleDesc				  descriptor; /* of stored rows */
 	HeapTupleData			  stored;
@@ -257,13 +261,14 @@ source_query(const CrmStageDefinition *definition, const CrmSource *source,
 static char *
 stored_query(const CrmStageDefinition *definition, bool some)
 {
+	int			   columns = crm_stage_column_count(definition);
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	appendStringInfo(
 		&sql, "SELECT (%s)%s", quote_identifier(definition->customer_column),
 		key_cast(definition->stage_table, definition->customer_column));
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < columns; i++)
 		appendStringInfo(&sql, ", %s", crm_stage_columns[i].name);
 	appendStringInfo(&sql, " FROM %s", definition->table_name);
 	if (some)
@@ -321,10 +326,17 @@ run(CrmScan *scan, SPIPlanPtr plan, Datum keys, const CrmFeedColumns *columns)
 	SPI_freeplan(plan);
 }
 
+static bool
+has_times(TupleDesc row)
+{
+	return getBaseType(TupleDescAttr(row, SOURCE_AT - 1)->atttypid) != DATEOID;
+}
+
 static void
 read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 			Datum keys)
 {
+	SPIPlanPtr	   plan;
 	CrmFeedColumns columns = {
 		.customer = SOURCE_KEY,
 		.at = SOURCE_AT,
@@ -334,14 +346,16 @@ read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 
 	if (!OidIsValid(source->relation))
 		return;
+	plan =
+		prepare(scan->definition,
+				source_query(scan->definition, source, keys != 0), keys != 0);
+	if (kind == CRM_EVENT_ORDER)
+		scan->times = has_times(result_of(plan));
 	if (source->amount)
 		columns.amount = SOURCE_AMOUNT;
 	if (source->order_key)
 		columns.extra = SOURCE_ORDER_KEY;
-	run(scan,
-		prepare(scan->definition,
-				source_query(scan->definition, source, keys != 0), keys != 0),
-		keys, &columns);
+	run(scan, plan, keys, &columns);
 }
 
 static void
@@ -365,8 +379,8 @@ memory_limit(bool some)
 	return some ? limit : Max(limit, (Size) maintenance_work_mem * 1024);
 }
 
-CrmScan *
-crm_scan_begin(const CrmStageDefinition *definition, Datum keys, bool read_only)
+static CrmScan *
+open_scan(const CrmStageDefinition *definition, bool some, bool read_only)
 {
 	static const CrmKeyKind kinds[] = {[CRM_STAGE_KEY_BIGINT] = CRM_KEY_BIGINT,
 									   [CRM_STAGE_KEY_UUID] = CRM_KEY_UUID,
@@ -375,7 +389,7 @@ crm_scan_begin(const CrmStageDefinition *definition, Datum keys, bool read_only)
 
 	scan->definition = definition;
 	scan->kind = kinds[definition->key];
-	scan->gather = crm_gather_begin(scan->kind, memory_limit(keys != 0));
+	scan->gather = crm_gather_begin(scan->kind, memory_limit(some));
 	scan->customer = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife customer", ALLOCSET_DEFAULT_SIZES);
 	scan->arrays = AllocSetContextCreate(
@@ -387,10 +401,30 @@ crm_scan_begin(const CrmStageDefinition *definition, Datum keys, bool read_only)
 		UpdateActiveSnapshotCommandId();
 		scan->pushed = true;
 	}
+	return scan;
+}
+
+CrmScan *
+crm_scan_begin(const CrmStageDefinition *definition, Datum keys, bool read_only)
+{
+	CrmScan *scan = open_scan(definition, keys != 0, read_only);
+
 	read_source(scan, &definition->orders, CRM_EVENT_ORDER, keys);
 	read_source(scan, &definition->visits, CRM_EVENT_VISIT, keys);
 	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, keys);
 	read_stored(scan, keys);
+	crm_gather_rewind(scan->gather);
+	return scan;
+}
+
+CrmScan *
+crm_scan_begin_stored(const CrmStageDefinition *definition)
+{
+	CrmScan *scan = open_scan(definition, false, false);
+
+	scan->by_stored = true;
+	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, (Datum) 0);
+	read_stored(scan, (Datum) 0);
 	crm_gather_rewind(scan->gather);
 	return scan;
 }
@@ -516,6 +550,30 @@ add_rows(CrmScan *scan, CrmPair *pair, const CrmGathered *customer)
 		add_keyed(&pair->history, keyed, keyed_count);
 }
 
+static void
+add_stored_history(CrmPair *pair)
+{
+	CrmPurchaseView view;
+	CrmOrderCursor	orders;
+	CrmVisitCursor	visits;
+	bool			isnull;
+	Datum			value = heap_getattr(pair->stored, 2 + CRM_COLUMN_HISTORY,
+										 pair->descriptor, &isnull);
+
+	if (isnull)
+		elog(ERROR, "a row of the stage table has no history");
+	crm_history_open(&view, value);
+	pair->times = view.times;
+	crm_orders_start(&orders, &view, true);
+	while (crm_orders_next(&orders))
+		crm_history_add_order(&pair->history, crm_order_time(&orders),
+							  orders.has_amount ? &orders.amount : NULL, false);
+	crm_visits_start(&visits, &view);
+	while (crm_visits_next(&visits))
+		crm_history_add_visits(&pair->history, visits.day * CRM_USECS_PER_DAY,
+							   visits.count);
+}
+
 /* the arrays are used again, unless a customer has made them large */
 static void
 empty_history(CrmScan *scan, CrmPair *pair)
@@ -543,9 +601,12 @@ crm_scan_next(CrmScan *scan, CrmPair *pair)
 	old = MemoryContextSwitchTo(scan->customer);
 	pair->key = crm_feed_customer(scan->kind, &customer.key);
 	pair->stored = NULL;
+	pair->times = scan->times;
 	MemoryContextSwitchTo(scan->arrays);
 	empty_history(scan, pair);
 	add_rows(scan, pair, &customer);
+	if (scan->by_stored && pair->stored)
+		add_stored_history(pair);
 	crm_history_finish(&pair->history);
 	MemoryContextSwitchTo(old);
 	return true;

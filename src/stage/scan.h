@@ -23,6 +23,7 @@ typedef struct CrmPair
 {
 	Datum	   key;		   /* int8, uuid or text */
 	CrmHistory history;	   /* empty when the sources have no row */
+	bool	   times;	   /* its orders have times, not only days */
 	HeapTuple  stored;	   /* NULL: not in the stage table */
 	TupleDesc  descriptor; /* of stored: key, then crm_stage_columns */
 } CrmPair;
@@ -35,6 +36,11 @@ typedef struct CrmPair
  */
 extern CrmScan *crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
 							   bool read_only);
+/*
+ * The same for everybody in the stage table, by the histories stored there:
+ * of the sources only the members are read.
+ */
+extern CrmScan *crm_scan_begin_stored(const CrmStageDefinition *definition);
 /* an error where the sources have lost what the definition names */
 extern void crm_scan_check(const CrmStageDefinition *definition);
 extern bool crm_scan_next(CrmScan *scan, CrmPair *pair);

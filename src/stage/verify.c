@@ -72,18 +72,22 @@ static void
 compare_rows(Verification *verification, const CrmPair *pair,
 			 const char *customer, const CrmStageRow *row)
 {
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	int columns = crm_stage_column_count(verification->definition);
+
+	for (int i = 0; i < columns; i++)
 	{
 		const CrmStageColumn *column = &crm_stage_columns[i];
+		Oid					  type;
 		bool				  isnull;
 		Datum				  stored;
 
 		if (crm_same_column(pair->stored, pair->descriptor, row, i))
 			continue;
+		type = crm_stage_column_type(i);
 		stored = heap_getattr(pair->stored, i + 2, pair->descriptor, &isnull);
 		report(verification, customer, column->name,
-			   as_text(column->type, stored, isnull),
-			   as_text(column->type, row->values[i], row->nulls[i]));
+			   as_text(type, stored, isnull),
+			   as_text(type, row->values[i], row->nulls[i]));
 	}
 }
 
@@ -119,7 +123,7 @@ verify_customer(Verification *verification, CrmPair *pair)
 	if (is_pending(verification, pair->key))
 		return;
 	customer = crm_key_text(verification->definition->key, pair->key);
-	known = crm_stage_row(verification->definition, &pair->history,
+	known = crm_stage_row(verification->definition, &pair->history, pair->times,
 						  verification->day, &row);
 	if (known && pair->stored)
 		compare_rows(verification, pair, customer, &row);

@@ -72,6 +72,7 @@ struct CrmWriter
 	CrmLoad					 *load; /* of a table nobody sees yet, else NULL */
 	Oid						  row_type;
 	TupleDesc				  descriptor;
+	int						  columns;
 	AttrNumber				  numbers[CRM_STAGE_COLUMNS];
 	Batch					  removed;
 	Batch					  rows;
@@ -183,14 +184,14 @@ describe_rows(CrmWriter *writer, const CrmStageDefinition *definition)
 
 	writer->row_type = RelationGetForm(table)->reltype;
 	writer->descriptor = CreateTupleDescCopy(RelationGetDescr(table));
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < writer->columns; i++)
 	{
 		AttrNumber number =
 			get_attnum(definition->stage_table, crm_stage_columns[i].name);
 
 		if (number == InvalidAttrNumber ||
 			TupleDescAttr(writer->descriptor, number - 1)->atttypid !=
-				crm_stage_columns[i].type)
+				crm_stage_column_type(i))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("stage table %s has lost its column \"%s\" of "
@@ -207,24 +208,25 @@ describe_rows(CrmWriter *writer, const CrmStageDefinition *definition)
 static char *
 rows_query(const CrmStageDefinition *definition, bool empty)
 {
+	int			   columns = crm_stage_column_count(definition);
 	const char	  *key = quote_identifier(definition->customer_column);
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "INSERT INTO %s AS s (%s", definition->table_name,
 					 key);
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < columns; i++)
 		appendStringInfo(&sql, ", %s", crm_stage_columns[i].name);
 	appendStringInfo(&sql, ", refreshed_at) SELECT u.crmlife_key::%s",
 					 definition->key_type);
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < columns; i++)
 		appendStringInfo(&sql, ", u.%s", crm_stage_columns[i].name);
 	appendStringInfo(&sql, ", now() FROM ROWS FROM (unnest($1), unnest($2)) "
 						   "AS u(crmlife_key)");
 	if (empty)
 		return sql.data;
 	appendStringInfo(&sql, " ON CONFLICT (%s) DO UPDATE SET ", key);
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < columns; i++)
 		appendStringInfo(&sql, "%s = excluded.%s, ", crm_stage_columns[i].name,
 						 crm_stage_columns[i].name);
 	appendStringInfoString(&sql, "refreshed_at = excluded.refreshed_at");
@@ -281,6 +283,7 @@ crm_writer_begin(const CrmStageDefinition *definition, bool empty)
 	CrmWriter *writer = palloc0(sizeof(CrmWriter));
 
 	writer->definition = definition;
+	writer->columns = crm_stage_column_count(definition);
 	writer->context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife rows to write", ALLOCSET_DEFAULT_SIZES);
 	begin_rows(writer, definition, empty);
@@ -298,7 +301,7 @@ row_value(const CrmWriter *writer, const CrmStageRow *row)
 	bool  *nulls = palloc(sizeof(bool) * count);
 
 	memset(nulls, true, sizeof(bool) * count);
-	for (int i = 0; i < CRM_STAGE_COLUMNS; i++)
+	for (int i = 0; i < writer->columns; i++)
 	{
 		values[writer->numbers[i] - 1] = row->values[i];
 		nulls[writer->numbers[i] - 1] = row->nulls[i];
