@@ -101,9 +101,10 @@ typedef struct PartHead
 
 typedef struct Partition
 {
-	char  *at;	/* where the next row goes */
-	char  *end; /* of the chunk at hand */
-	Chunk *chunk;
+	char  *at;	  /* where the next row goes */
+	char  *end;	  /* of the chunk at hand */
+	Chunk *chunk; /* at hand, the last one */
+	Chunk *first;
 	uint64 count;
 	Size   bytes; /* of all rows */
 	uint64 first_hash;
@@ -385,7 +386,11 @@ make_room(CrmGather *gather, uint64 hash, Size size)
 	chunk = new_chunk(gather, size);
 	if (part->chunk != NULL)
 		part->chunk->used = part->at - part->chunk->data;
-	chunk->next = part->chunk;
+	chunk->next = NULL;
+	if (part->chunk == NULL)
+		part->first = chunk;
+	else
+		part->chunk->next = chunk;
 	part->chunk = chunk;
 	part->at = chunk->data;
 	part->end = chunk->data + chunk->size;
@@ -485,7 +490,7 @@ static void
 deal_out(CrmGather *gather)
 {
 	Partition first = gather->part[0];
-	Chunk	 *chunk = first.chunk;
+	Chunk	 *chunk = first.first;
 	uint64	  count = gather->count;
 
 	gather->bits = PARTITION_BITS;
@@ -519,13 +524,13 @@ spill_partition(CrmGather *gather, Partition *part)
 {
 	PartHead head = {.fileno = part->fileno, .offset = part->offset};
 
-	for (Chunk *chunk = part->chunk; chunk != NULL; chunk = chunk->next)
+	for (Chunk *chunk = part->first; chunk != NULL; chunk = chunk->next)
 		head.bytes += chunk_end(part, chunk) - chunk->data;
 	if (head.bytes == 0)
 		return;
 	BufFileTell(gather->file, &part->fileno, &part->offset);
 	BufFileWrite(gather->file, &head, sizeof(head));
-	for (Chunk *chunk = part->chunk; chunk != NULL; chunk = chunk->next)
+	for (Chunk *chunk = part->first; chunk != NULL; chunk = chunk->next)
 		BufFileWrite(gather->file, chunk->data,
 					 chunk_end(part, chunk) - chunk->data);
 }
@@ -534,7 +539,7 @@ spill_partition(CrmGather *gather, Partition *part)
 static void
 release_chunks(CrmGather *gather, Partition *part)
 {
-	Chunk *chunk = part->chunk;
+	Chunk *chunk = part->first;
 
 	while (chunk != NULL)
 	{
@@ -552,7 +557,7 @@ release_chunks(CrmGather *gather, Partition *part)
 		}
 		chunk = next;
 	}
-	part->chunk = NULL;
+	part->chunk = part->first = NULL;
 	part->at = part->end = NULL;
 }
 
@@ -681,7 +686,7 @@ place_rows(CrmGather *gather, const char *at, const char *end)
 static void
 each_chunk(CrmGather *gather, const Partition *part, Stretch stretch)
 {
-	for (const Chunk *chunk = part->chunk; chunk != NULL; chunk = chunk->next)
+	for (const Chunk *chunk = part->first; chunk != NULL; chunk = chunk->next)
 		stretch(gather, chunk->data, chunk_end(part, chunk));
 }
 
@@ -690,7 +695,7 @@ static char *
 load_partition(CrmGather *gather, const Partition *part)
 {
 	char	*rows = MemoryContextAllocHuge(gather->walk, part->bytes);
-	char	*to = rows;
+	char	*to = rows + part->bytes; /* the last part comes first */
 	int		 fileno = part->fileno;
 	off_t	 offset = part->offset;
 	PartHead head;
@@ -698,14 +703,14 @@ load_partition(CrmGather *gather, const Partition *part)
 	while (fileno >= 0)
 	{
 		seek_part(gather, fileno, offset, &head);
-		if (head.bytes > part->bytes - (to - rows))
+		if (head.bytes > to - rows)
 			elog(ERROR, "temporary file of customers' rows is damaged");
+		to -= head.bytes;
 		read_fully(gather->file, to, head.bytes);
-		to += head.bytes;
 		fileno = head.fileno;
 		offset = (off_t) head.offset;
 	}
-	if (to != rows + part->bytes)
+	if (to != rows)
 		elog(ERROR, "temporary file of customers' rows is damaged");
 	return rows;
 }

@@ -135,6 +135,16 @@ compare_events(const void *left, const void *right)
 	return crm_money_cmp(a->amount, b->amount);
 }
 
+/* rows often come as they happened */
+static bool
+sorted(const CrmHistory *history)
+{
+	for (int i = 1; i < history->event_count; i++)
+		if (compare_events(&history->events[i - 1], &history->events[i]) > 0)
+			return false;
+	return true;
+}
+
 /* first and last order anew: after an order died, nothing else knows them */
 static void
 look_up_orders(Fold *fold)
@@ -356,7 +366,7 @@ crm_history_finish(CrmHistory *history)
 	Fold fold;
 	int	 i = 0;
 
-	if (history->event_count > 1)
+	if (!sorted(history))
 		qsort(history->events, (size_t) history->event_count, sizeof(CrmEvent),
 			  compare_events);
 	prepare_orders(history);

@@ -66,6 +66,9 @@ crm_money_add(CrmMoney a, CrmMoney b)
 	if (a.wide == NULL && b.wide == NULL && a.scale == b.scale &&
 		!__builtin_add_overflow(a.mantissa, b.mantissa, &sum.mantissa))
 		return sum;
+	/* where every sum begins */
+	if (a.wide == NULL && b.wide == NULL && a.mantissa == 0 && a.scale == 0)
+		return b;
 	return crm_money_add_slow(a, b);
 }
 

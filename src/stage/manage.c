@@ -29,6 +29,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
@@ -343,17 +344,23 @@ create_tables(const StagePlan *plan)
 		elog(ERROR, "could not create the stage table");
 }
 
-/* once the rows are there: building an index costs less than keeping one */
+/*
+ * Once the rows are there: building an index costs less than keeping one.  The
+ * columns that refreshes go by have statistics at once, the rest can wait for
+ * autovacuum: to look at all takes a quarter of the time of the whole.
+ */
 static void
 index_table(const StagePlan *plan)
 {
 	const char *table = quote_qualified_identifier(plan->schema, plan->name);
+	const char *key = quote_identifier(plan->customer_column);
 
+	(void) set_config_option("default_statistics_target", "10", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_execute(psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s);"
 							 "CREATE INDEX ON %s (due_on);"
-							 "ANALYZE %s",
-							 table, quote_identifier(plan->customer_column),
-							 table, table),
+							 "ANALYZE %s (%s, stage, due_on)",
+							 table, key, table, table, key),
 					false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not index the stage table");
 }
