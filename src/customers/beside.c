@@ -52,6 +52,8 @@ crm_beside_start(CrmCustomers *customers)
 	beside->since = CRM_DAY_MIN;
 	if (metric->since != NULL)
 		beside->since = metric->since(&customers->params);
+	if (metric->places)
+		beside->places = crm_places(&customers->params);
 	customers->beside = beside;
 	return beside;
 }
@@ -153,10 +155,11 @@ crm_beside_add_amount(CrmCustomers *customers, CrmMoney amount)
 void
 crm_beside_finish(CrmCustomers *customers, CrmTotals *totals)
 {
-	CrmBeside *beside = customers->beside;
+	CrmBeside *beside;
 
-	if (beside == NULL)
+	if (!crm_wants_beside(customers->query->metric))
 		return;
+	beside = crm_beside(customers);
 	if (customers->query->metric->revenue)
 		crm_money_accumulate(
 			crm_cell_sum(totals, crm_totals_cell(totals, 0, 0)), beside->sum);

@@ -7,10 +7,12 @@
 #define CRM_BESIDE_H
 
 #include "customers/log.h"
+#include "engine/periods.h"
 
 struct CrmBeside
 {
 	CrmDay		  since; /* rows before this day are older */
+	CrmPlaces	  places;
 	CrmCustomers *older; /* NULL: there are none */
 	CrmMoney	  sum;
 };

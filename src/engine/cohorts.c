@@ -72,42 +72,10 @@ const CrmMetric crm_retention_cohorts_of_events = {
 
 /* ---- maps ---------------------------------------------------------------- */
 
-/* the map and, if it is asked for, the first day as a word of its own */
-static inline bool
-first_day_matters(const CrmParams *params)
-{
-	return params->from != CRM_DAY_MIN || params->to != CRM_DAY_MAX;
-}
-
-static int
-cohorts_words(const CrmParams *params)
-{
-	return crm_periods_words(params) + first_day_matters(params);
-}
-
-static inline void
-see_first(uint32_t *first, uint32_t word)
-{
-	if (*first == 0 || word < *first)
-		*first = word;
-}
-
-static void
-cohorts_add(uint32_t *state, const CrmParams *params, CrmDay day)
-{
-	crm_periods_add(state, params, day);
-	if (first_day_matters(params))
-		see_first(&state[crm_periods_words(params)], crm_word_from_day(day));
-}
-
 static void
 cohorts_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
 {
-	int words = crm_periods_words(params);
-
-	crm_periods_merge(state, other, words);
-	if (first_day_matters(params) && other[words] != 0)
-		see_first(&state[words], other[words]);
+	crm_periods_merge(state, other, crm_periods_words(params));
 }
 
 static void
@@ -117,15 +85,9 @@ cohorts_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
 	int32_t first = crm_periods_next(state, words, CRM_PERIODS_ALL);
 	int32_t cohort;
 
-	if (first < 0)
+	if (first < 0 || (state[0] & CRM_PERIODS_EARLY) != 0 ||
+		(state[0] & CRM_PERIODS_REACHED) == 0)
 		return;
-	if (first_day_matters(params))
-	{
-		CrmDay day = crm_day_from_word(state[words]);
-
-		if (day < params->from || day > params->to)
-			return;
-	}
 	cohort = crm_period_index(params->as_of, (CrmUnit) params->option) - first;
 	totals->count[CRM_COHORTS_CUSTOMERS]++;
 	for (int32_t age = first; age >= 0;
@@ -138,8 +100,9 @@ const CrmMetric crm_retention_cohorts = {
 	.name = "retention cohorts",
 	.code = 14,
 	COHORTS_PARAMS,
-	.words = cohorts_words,
-	.add = cohorts_add,
+	.places = true,
+	.words = crm_periods_words,
+	.add = crm_periods_add,
 	.merge = cohorts_merge,
 	.fold = cohorts_fold,
 	.since = crm_periods_since,

@@ -116,6 +116,8 @@ typedef struct CrmMetric
 				  const CrmParams *params);
 	void (*fold)(const uint32_t *state, const CrmParams *params,
 				 CrmTotals *totals);
+	/* ... add gets the place of the row's period (periods.h), not the day ... */
+	bool places;
 	/* ... with room for rows since a day, CRM_DAY_MAX: for none at all ... */
 	CrmDay (*since)(const CrmParams *params);
 	/* ... those before it are kept for this one, with the same parameters, ... */

@@ -18,15 +18,15 @@ crm_periods_words(const CrmParams *params)
 		case CRM_UNIT_DAY:
 			return 1;
 		case CRM_UNIT_WEEK:
-			return MOST_WORDS; /* 254: 4.9 years */
+			return MOST_WORDS; /* 252: 4.8 years */
 		case CRM_UNIT_MONTH:
-			return 2; /* 62: 5.2 years */
+			return 2; /* 60: 5 years */
 		case CRM_UNIT_QUARTER:
-			return 2; /* 62: 15.5 years */
+			return 2; /* 60: 15 years */
 		case CRM_UNIT_YEAR:
 			break;
 	}
-	return 2;
+	return 2; /* 60 years */
 }
 
 int
@@ -50,17 +50,25 @@ crm_periods_since(const CrmParams *params)
 		crm_period_index(params->as_of, unit) - count + 1, unit);
 }
 
-void
-crm_periods_add(uint32_t *map, const CrmParams *params, CrmDay day)
+CrmPlaces
+crm_places(const CrmParams *params)
 {
-	uint32_t bit = (uint32_t) crm_periods_age(params, day) + CRM_PERIODS_FLAGS;
+	CrmPlaces places = {
+		.now = crm_period_index(params->as_of, (CrmUnit) params->option),
+		.count = crm_periods_count(params)};
 
-	map[0] |= CRM_PERIODS_SEEN;
-	if (bit < (uint32_t) crm_periods_words(params) * CRM_PERIODS_WORD_BITS)
-		map[bit / CRM_PERIODS_WORD_BITS] |= UINT32_C(1)
-											<< bit % CRM_PERIODS_WORD_BITS;
-	else
-		map[0] |= CRM_PERIODS_OLDER;
+	return places;
+}
+
+void
+crm_periods_add(uint32_t *map, const CrmParams *params, int32_t place)
+{
+	uint32_t bit = place & CRM_PLACE_BIT;
+
+	(void) params;
+	map[0] |= (uint32_t) place >> CRM_PLACE_FLAGS_SHIFT;
+	map[bit / CRM_PERIODS_WORD_BITS] |= UINT32_C(1)
+										<< bit % CRM_PERIODS_WORD_BITS;
 }
 
 void
@@ -87,7 +95,7 @@ crm_periods_next(const uint32_t *map, int words, int32_t below)
 	while (bits == 0 && word > 0)
 		bits = map[--word];
 	if (word == 0)
-		bits &= ~(CRM_PERIODS_SEEN | CRM_PERIODS_OLDER);
+		bits &= ~((UINT32_C(1) << CRM_PERIODS_FLAGS) - 1);
 	if (bits == 0)
 		return -1;
 	return word * CRM_PERIODS_WORD_BITS + 31 - __builtin_clz(bits) -

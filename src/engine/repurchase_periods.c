@@ -61,18 +61,14 @@ maps_words(const CrmParams *params)
 }
 
 static void
-maps_add(uint32_t *state, const CrmParams *params, CrmDay day)
+maps_add(uint32_t *state, const CrmParams *params, int32_t place)
 {
-	uint32_t  bit = (uint32_t) crm_periods_age(params, day) + CRM_PERIODS_FLAGS;
-	uint32_t  words = (uint32_t) crm_periods_words(params);
+	uint32_t  bit = place & CRM_PLACE_BIT;
 	uint32_t  mask = UINT32_C(1) << bit % CRM_PERIODS_WORD_BITS;
-	uint32_t *once;
+	uint32_t *once = &state[bit / CRM_PERIODS_WORD_BITS];
 
 	state[0] |= CRM_PERIODS_SEEN;
-	if (bit / CRM_PERIODS_WORD_BITS >= words)
-		return;
-	once = &state[bit / CRM_PERIODS_WORD_BITS];
-	once[words] |= *once & mask;
+	once[crm_periods_words(params)] |= *once & mask;
 	*once |= mask;
 }
 
@@ -115,6 +111,7 @@ const CrmMetric crm_repurchase_periods = {
 	.code = 25,
 	.param = {[CRM_PARAM_AS_OF] = "as_of", [CRM_PARAM_OPTION] = "unit"},
 	.cell_counts = 2,
+	.places = true,
 	.words = maps_words,
 	.add = maps_add,
 	.merge = maps_merge,

@@ -150,6 +150,7 @@ const CrmMetric crm_growth = {
 	.code = 18,
 	.param = {[CRM_PARAM_AS_OF] = "as_of", [CRM_PARAM_OPTION] = "unit"},
 	.cell_counts = 4,
+	.places = true,
 	.words = crm_periods_words,
 	.add = crm_periods_add,
 	.merge = growth_merge,

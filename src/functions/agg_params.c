@@ -354,7 +354,7 @@ add_older(FunctionCallInfo fcinfo, const CrmAgg *agg, const CrmMetric *metric,
 	CrmLogRow row = {.day = day, .kind = CRM_LOG_START | CRM_LOG_RETURN};
 
 	add_to_log(fcinfo, agg, customers, &row);
-	return metric->days != NULL && crm_beside(customers)->since != CRM_DAY_MAX;
+	return metric->days != NULL && customers->beside->since != CRM_DAY_MAX;
 }
 
 /* false if it is a refund, which makes nobody a customer */
@@ -378,10 +378,15 @@ add_row(FunctionCallInfo fcinfo, const CrmAgg *agg, const CrmMetric *metric,
 
 	if (metric->walk == NULL)
 	{
-		if (crm_wants_beside(metric) &&
-			unlikely(day < crm_beside(customers)->since) &&
-			!add_older(fcinfo, agg, metric, customers, day))
-			return;
+		if (metric->places)
+		{
+			CrmBeside *beside = crm_beside(customers);
+
+			if (unlikely(day < beside->since) &&
+				!add_older(fcinfo, agg, metric, customers, day))
+				return;
+			day = crm_place(&beside->places, &customers->params, day);
+		}
 		if (metric->revenue && !add_amount(fcinfo, agg, customers))
 			return;
 		crm_agg_add(fcinfo, agg, customers, day);

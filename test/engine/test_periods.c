@@ -90,7 +90,8 @@ keep_event(Kept *kept, CrmDay day)
 static void
 keep_row(Kept *kept, const CrmMetric *metric, CrmDay day)
 {
-	CrmDay since = metric->since(&params);
+	CrmPlaces places = crm_places(&params);
+	CrmDay	  since = metric->since(&params);
 
 	if (day < since)
 	{
@@ -98,7 +99,7 @@ keep_row(Kept *kept, const CrmMetric *metric, CrmDay day)
 		if (metric->days == NULL || since == CRM_DAY_MAX)
 			return;
 	}
-	metric->add(kept->state, &params, day);
+	metric->add(kept->state, &params, crm_place(&places, &params, day));
 }
 
 static void
@@ -231,11 +232,13 @@ check_maps(void)
 			continue;
 		for (int c = 0; c < CUSTOMERS; c++)
 		{
-			uint32_t piece[MAX_PIECES][32] = {{0}};
+			uint32_t  piece[MAX_PIECES][32] = {{0}};
+			CrmPlaces places = crm_places(&params);
 
 			for (int i = 0; i < rows[c].count; i++)
 				crm_periods_add(piece[random_between(0, MAX_PIECES - 1)],
-								&params, rows[c].day[i]);
+								&params,
+								crm_place(&places, &params, rows[c].day[i]));
 			for (int p = 1; p < MAX_PIECES; p++)
 				crm_periods_merge(piece[0], piece[p],
 								  crm_periods_words(&params));
