@@ -62,17 +62,81 @@ COMMENT ON FUNCTION crmlife.model_stages(crmlife.lifecycle_model) IS
   'the stages of a model in order; zone, labels and advice of the shipped models';
 
 -- Models of the users' own, by name.  An input function may not read tables:
--- they are used as (SELECT model FROM crmlife.model WHERE name = 'x').
+-- they are used as (SELECT model FROM crmlife.model WHERE name = 'x').  Anyone
+-- may add one; it belongs to who added it, and the guard below lets no one
+-- else change it.
 CREATE TABLE crmlife.model (
   name text PRIMARY KEY CHECK (name <> ''),
   model crmlife.lifecycle_model NOT NULL,
-  description text);
+  description text,
+  owner name NOT NULL DEFAULT CURRENT_USER);
 COMMENT ON TABLE crmlife.model IS 'stage models of your own, by name';
-COMMENT ON COLUMN crmlife.model.name IS 'what the model is called';
+COMMENT ON COLUMN crmlife.model.name IS 'what the model is called; no shipped model''s name';
 COMMENT ON COLUMN crmlife.model.model IS 'the model itself';
 COMMENT ON COLUMN crmlife.model.description IS 'what it is for';
-GRANT SELECT ON crmlife.model TO PUBLIC;
+COMMENT ON COLUMN crmlife.model.owner IS 'the role whose members may change it';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.model', '');
+
+CREATE TABLE crmlife.model_label (
+  model text NOT NULL REFERENCES crmlife.model ON UPDATE CASCADE ON DELETE CASCADE,
+  stage text NOT NULL,
+  position integer NOT NULL,
+  zone text CHECK (zone IN ('acquire', 'grow', 'retain')),
+  label_en text,
+  label_zh text,
+  advice text,
+  PRIMARY KEY (model, stage));
+COMMENT ON TABLE crmlife.model_label IS
+  'order, zone, labels and advice for the stages of your own models';
+COMMENT ON COLUMN crmlife.model_label.model IS 'name of the model';
+COMMENT ON COLUMN crmlife.model_label.stage IS 'a stage of it, as the model has it';
+COMMENT ON COLUMN crmlife.model_label.position IS 'order in reports';
+COMMENT ON COLUMN crmlife.model_label.zone IS 'acquire, grow or retain';
+COMMENT ON COLUMN crmlife.model_label.label_en IS 'label in English';
+COMMENT ON COLUMN crmlife.model_label.label_zh IS 'label in Chinese';
+COMMENT ON COLUMN crmlife.model_label.advice IS 'what to do with customers in it';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.model_label', '');
+GRANT SELECT, INSERT, UPDATE, DELETE ON crmlife.model, crmlife.model_label TO PUBLIC;
+
+CREATE FUNCTION crmlife.guard_model() RETURNS trigger
+AS 'MODULE_PATHNAME', 'crm_guard_model' LANGUAGE C;
+COMMENT ON FUNCTION crmlife.guard_model() IS
+  'lets only the owner of a model change it or its labels';
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON crmlife.model
+FOR EACH ROW EXECUTE FUNCTION crmlife.guard_model();
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON crmlife.model_label
+FOR EACH ROW EXECUTE FUNCTION crmlife.guard_model();
+
+CREATE FUNCTION crmlife.shipped_models(
+  OUT name text, OUT model crmlife.lifecycle_model)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'crm_shipped_model_list'
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 6;
+COMMENT ON FUNCTION crmlife.shipped_models() IS 'the models that come with crmlife';
+
+CREATE VIEW crmlife.model_stage
+  (model, stage, position, zone, label_en, label_zh, advice) AS
+SELECT m.name, s.stage, s.stage_order, s.zone, s.label_en, s.label_zh, s.advice
+FROM crmlife.shipped_models() m, LATERAL crmlife.model_stages(m.model) s
+UNION ALL
+SELECT m.name, s.stage, coalesce(l.position, s.stage_order), coalesce(l.zone, s.zone),
+       coalesce(l.label_en, s.label_en), coalesce(l.label_zh, s.label_zh),
+       coalesce(l.advice, s.advice)
+FROM crmlife.model m
+CROSS JOIN LATERAL crmlife.model_stages(m.model) s
+LEFT JOIN crmlife.model_label l
+  ON l.model OPERATOR(pg_catalog.=) m.name
+ AND l.stage OPERATOR(pg_catalog.=) s.stage;
+GRANT SELECT ON crmlife.model_stage TO PUBLIC;
+COMMENT ON VIEW crmlife.model_stage IS
+  'the stages of all models, shipped and your own, with order, zone, labels and advice';
+COMMENT ON COLUMN crmlife.model_stage.model IS 'name of the model';
+COMMENT ON COLUMN crmlife.model_stage.stage IS 'code, as lifecycle_stage returns it';
+COMMENT ON COLUMN crmlife.model_stage.position IS 'order in reports';
+COMMENT ON COLUMN crmlife.model_stage.zone IS 'acquire, grow or retain; NULL: none';
+COMMENT ON COLUMN crmlife.model_stage.label_en IS 'label in English';
+COMMENT ON COLUMN crmlife.model_stage.label_zh IS 'label in Chinese';
+COMMENT ON COLUMN crmlife.model_stage.advice IS 'what to do with customers in it';
 
 -- model: the stage of a customer, from columns
 

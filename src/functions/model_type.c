@@ -30,6 +30,7 @@ PG_FUNCTION_INFO_V1(crm_model_send);
 PG_FUNCTION_INFO_V1(crm_with_threshold);
 PG_FUNCTION_INFO_V1(crm_model_thresholds);
 PG_FUNCTION_INFO_V1(crm_model_stages);
+PG_FUNCTION_INFO_V1(crm_shipped_model_list);
 
 /* ---- input and output ---- */
 
@@ -366,6 +367,32 @@ set_text(Datum *value, bool *null, const char *text)
 	*value = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
+/*
+ * The model's own numbers of its stages, in the order in which they are shown:
+ * that of the shipped model, else of first appearance.
+ */
+static int *
+shown_order(const CrmModel *model, const CrmShippedModel *shipped)
+{
+	int	  count = crm_model_stage_count(model);
+	int	 *order = palloc(count * sizeof(int));
+	bool *placed = palloc0(count * sizeof(bool));
+	int	  placed_count = 0;
+
+	for (const CrmShippedStage *stage = shipped ? shipped->stages : NULL;
+		 stage != NULL && stage->stage != NULL; stage++)
+		for (int i = 0; i < count; i++)
+			if (strcmp(crm_model_stage_name(model, i), stage->stage) == 0)
+			{
+				order[placed_count++] = i;
+				placed[i] = true;
+			}
+	for (int i = 0; i < count; i++)
+		if (!placed[i])
+			order[placed_count++] = i;
+	return order;
+}
+
 Datum
 crm_model_stages(PG_FUNCTION_ARGS)
 {
@@ -373,14 +400,16 @@ crm_model_stages(PG_FUNCTION_ARGS)
 	CrmModelText		  *parts;
 	const CrmShippedModel *shipped;
 	CrmModel			  *model;
+	int					  *order;
 
 	InitMaterializedSRF(fcinfo, 0);
 	parts = crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
 	shipped = shipped_like(parts);
 	model = crm_model_text_compile(parts, false);
+	order = shown_order(model, shipped);
 	for (int i = 0; i < crm_model_stage_count(model); i++)
 	{
-		const char			  *name = crm_model_stage_name(model, i);
+		const char			  *name = crm_model_stage_name(model, order[i]);
 		const CrmShippedStage *stage = find_stage(shipped, name);
 		Datum				   values[6];
 		bool				   nulls[6] = {false};
@@ -391,6 +420,24 @@ crm_model_stages(PG_FUNCTION_ARGS)
 		set_text(&values[3], &nulls[3], stage ? stage->label_en : NULL);
 		set_text(&values[4], &nulls[4], stage ? stage->label_zh : NULL);
 		set_text(&values[5], &nulls[5], stage ? stage->advice : NULL);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+crm_shipped_model_list(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (const CrmShippedModel *model = crm_shipped_models; model->name;
+		 model++)
+	{
+		bool  nulls[2] = {false, false};
+		Datum values[2] = {CStringGetTextDatum(model->name),
+						   CStringGetTextDatum(read_model(model->name))};
+
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

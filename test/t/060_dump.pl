@@ -29,6 +29,7 @@ INSERT INTO crmlife.rfm_scheme (scheme, position, segment, r_from) VALUES ('ours
 SELECT count(*) FROM crmlife.learn('desk.stages', 'smartpush', 5, 3);
 SELECT crmlife.set_schedule('desk.stages', '2 months', '1 month');
 INSERT INTO crmlife.model VALUES ('own', 'kpi_bands', 'ours');
+INSERT INTO crmlife.model_label VALUES ('own', 'churned', 9, 'retain', 'Gone', '流失', 'Let go.');
 SELECT crmlife.set_model('"My stages"', (SELECT model FROM crmlife.model WHERE name = 'own'));
 SELECT crmlife.refresh('desk.stages', now() + interval '40 days');
 SELECT crmlife.refresh('desk.stages', now(), true);
@@ -45,6 +46,7 @@ SELECT to_jsonb(t) FROM crmlife.rfm_move t ORDER BY stage_table::text, calibrate
 SELECT to_jsonb(t) FROM crmlife.rfm_scheme t ORDER BY scheme, position;
 SELECT stage_table, version, model FROM crmlife.model_version ORDER BY stage_table::text, version;
 SELECT * FROM crmlife.model;
+SELECT * FROM crmlife.model_label;
 SELECT * FROM desk.stages_changes ORDER BY seq;
 SELECT stage_table, crmlife.effective_model(stage_table) FROM crmlife.stage_table ORDER BY stage_table::text;
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'crmlife%' ORDER BY tgrelid::regclass::text, tgname;

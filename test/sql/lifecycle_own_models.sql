@@ -1,0 +1,56 @@
+-- crmlife.model: users' own models, who may change them, their stages beside
+-- the shipped ones.
+\set ECHO none
+\pset format unaligned
+\pset tuples_only true
+SET client_min_messages = warning;
+SELECT no_plan();
+CREATE ROLE crm_test_ann;
+CREATE ROLE crm_test_bob;
+CREATE ROLE crm_test_team;
+GRANT crm_test_team TO crm_test_ann;
+
+-- the shipped ones
+SELECT set_eq('SELECT name FROM crmlife.shipped_models()', '{recency,recency_grid,kpi_bands,engagement,membership,layers}'::text[], 'shipped models');
+SELECT is(count(*) FILTER (WHERE name::crmlife.lifecycle_model::text <> model::text), 0::bigint, 'as their names are read') FROM crmlife.shipped_models();
+SELECT is(count(*), 0::bigint, 'every shipped stage has a zone, labels and advice')
+FROM crmlife.model_stage WHERE (zone IS NULL) <> (stage = 'unclassified') OR label_en IS NULL OR label_zh IS NULL OR advice IS NULL;
+SELECT is(count(*), 0::bigint, 'and a position of its own') FROM (SELECT model, position FROM crmlife.model_stage GROUP BY 1, 2 HAVING count(*) > 1) AS p;
+SELECT is(string_agg(stage || ' ' || label_zh || ' ' || coalesce(zone, ''), ', ' ORDER BY position),
+  'introduction 导入 acquire, growth 成长 grow, maturity 成熟 grow, dormancy 休眠 retain, churn 流失 retain, unclassified 未分类 ', 'membership') FROM crmlife.model_stage WHERE model = 'membership';
+SELECT is(string_agg(stage || ' ' || label_zh, ', ' ORDER BY position), 'potential 潜在, new 新, growing 成长, mature 成熟, pre_churn 预流失, churned 流失, unclassified 未分类', 'layers')
+FROM crmlife.model_stage WHERE model = 'layers';
+
+-- a user's own
+SET ROLE crm_test_ann;
+INSERT INTO crmlife.model (name, model, description) VALUES ('fans', 'CASE WHEN orders > many THEN ''fan'' WHEN orders > 0 THEN ''guest'' END WITH (many = 5)', 'who likes us');
+SELECT is(owner, 'crm_test_ann', 'belongs to who added it') FROM crmlife.model WHERE name = 'fans';
+SELECT is(lifecycle_stage(6, 100, date '2025-01-01', date '2025-01-02', (SELECT model FROM crmlife.model WHERE name = 'fans')), 'fan', 'is used by name');
+SELECT is(string_agg(concat_ws(' ', position, stage, zone, label_en), ', ' ORDER BY position), '1 fan, 2 guest, 3 unclassified', 'its stages without labels') FROM crmlife.model_stage WHERE model = 'fans';
+INSERT INTO crmlife.model_label VALUES ('fans', 'fan', 2, 'grow', 'Fan', '粉丝', 'Say thank you.'), ('fans', 'guest', 1, 'acquire', 'Guest', '客人', 'Invite.');
+SELECT is(string_agg(concat_ws(' ', position, stage, zone, label_en, label_zh, advice), ', ' ORDER BY position), '1 guest acquire Guest 客人 Invite., 2 fan grow Fan 粉丝 Say thank you., 3 unclassified', 'with labels')
+FROM crmlife.model_stage WHERE model = 'fans';
+SELECT throws_ok($$INSERT INTO crmlife.model_label VALUES ('fans', 'friend', 3)$$, '42704', 'stage model "fans" has no stage "friend"', 'no such stage');
+SELECT throws_ok($$INSERT INTO crmlife.model_label VALUES ('fan', 'friend', 3)$$, '23503', NULL, 'no such model');
+SELECT throws_ok($$INSERT INTO crmlife.model_label VALUES ('fans', 'unclassified', 3, 'garden')$$, '23514', NULL, 'no such zone');
+SELECT throws_ok($$INSERT INTO crmlife.model (name, model) VALUES ('recency', 'kpi_bands')$$, '42710', '"recency" is the name of a shipped stage model', 'not the name of a shipped model');
+SELECT throws_ok($$INSERT INTO crmlife.model (name, model, owner) VALUES ('x', 'kpi_bands', 'crm_test_bob')$$, '42501', 'must be owner of stage model "x"', 'not for someone else');
+SELECT throws_ok($$INSERT INTO crmlife.model (name, model, owner) VALUES ('x', 'kpi_bands', NULL)$$, '23502', NULL, 'nor for nobody');
+SELECT lives_ok($$INSERT INTO crmlife.model (name, model, owner) VALUES ('ours', 'kpi_bands', 'crm_test_team')$$, 'for a role one is a member of');
+-- another user
+SET ROLE crm_test_bob;
+SELECT is(count(*), 2::bigint, 'everyone sees them') FROM crmlife.model;
+SELECT throws_ok(statement, '42501', 'must be owner of stage model "fans"', statement) FROM unnest(ARRAY[
+  $$UPDATE crmlife.model SET model = 'recency' WHERE name = 'fans'$$, $$UPDATE crmlife.model SET owner = 'crm_test_bob' WHERE name = 'fans'$$,
+  $$DELETE FROM crmlife.model WHERE name = 'fans'$$, $$UPDATE crmlife.model_label SET label_en = 'x' WHERE model = 'fans'$$,
+  $$DELETE FROM crmlife.model_label WHERE model = 'fans'$$, $$INSERT INTO crmlife.model_label VALUES ('fans', 'unclassified', 9)$$]) AS statement;
+-- the owner, and a member
+SET ROLE crm_test_ann;
+SELECT lives_ok($$UPDATE crmlife.model SET name = 'friends', model = 'CASE WHEN orders > 9 THEN ''fan'' ELSE ''other'' END' WHERE name = 'fans'$$, 'the owner renames and changes it');
+SELECT is(string_agg(concat_ws(' ', position, stage, label_en), ', ' ORDER BY stage), '2 fan Fan, 2 other, 3 unclassified', 'labels follow, for the stages there are') FROM crmlife.model_stage WHERE model = 'friends';
+SELECT lives_ok($$DELETE FROM crmlife.model WHERE name = 'friends'$$, 'the owner deletes it');
+SELECT is(count(*), 0::bigint, 'and its labels') FROM crmlife.model_label;
+SELECT lives_ok($$DELETE FROM crmlife.model WHERE name = 'ours'$$, 'a member of the owner');
+RESET ROLE;
+DROP ROLE crm_test_ann, crm_test_bob, crm_test_team;
+SELECT finish();
