@@ -21,8 +21,9 @@ typedef struct CrmModelCall
 {
 	const CrmModel *model;
 	bool			fixed;		/* the argument is the same in every row */
+	bool			taken;		/* there has been one */
 	void		   *cache;		/* of crm_model_cached */
-	text		  **stages;		/* their names, when fixed */
+	text		  **stages;		/* names; NULL once the model has changed */
 	TupleDesc		descriptor; /* of a composite result */
 } CrmModelCall;
 

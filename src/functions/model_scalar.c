@@ -75,13 +75,40 @@ is_constant(const FmgrInfo *flinfo, int number)
 		   IsA(list_nth(expression->args, number), Const);
 }
 
+/* the model of this row where it is not fixed, or not known yet */
+static void
+take_model(CrmModelCall *call, MemoryContext context, Datum value, bool windows)
+{
+	const CrmModel *model = crm_model_cached(&call->cache, context, value);
+	bool			first = !call->taken;
+
+	if (likely(model == call->model))
+		return;
+	/* the one before is gone, even if this one is refused */
+	call->taken = true;
+	call->model = NULL;
+	call->stages = NULL;
+	if (!windows)
+		crm_model_require(model, ~CRM_FACT_WINDOWS, "plain columns",
+						  "Use lifecycle_stage(at, amount, as_of, model) over "
+						  "the rows, lifecycle_stage(history, as_of, model) or "
+						  "a stage table: they know when each order was.");
+	call->model = model;
+	/*
+	 * The names of the first one are kept as long as the call site, for a
+	 * caller may still hold one; those of any later one are copied.
+	 */
+	if (first)
+		keep_stages(call, context);
+}
+
 CrmModelCall *
 crm_model_call(FunctionCallInfo fcinfo, int number, bool windows)
 {
 	CrmModelCall *call = fcinfo->flinfo->fn_extra;
 	MemoryContext context = fcinfo->flinfo->fn_mcxt;
 
-	if (likely(call != NULL && call->stages != NULL))
+	if (likely(call != NULL && call->fixed && call->model != NULL))
 		return call;
 	if (call == NULL)
 	{
@@ -89,15 +116,7 @@ crm_model_call(FunctionCallInfo fcinfo, int number, bool windows)
 		call->fixed = is_constant(fcinfo->flinfo, number);
 		fcinfo->flinfo->fn_extra = call;
 	}
-	call->model =
-		crm_model_cached(&call->cache, context, PG_GETARG_DATUM(number));
-	if (!windows)
-		crm_model_require(call->model, ~CRM_FACT_WINDOWS, "plain columns",
-						  "Use lifecycle_stage(at, amount, as_of, model) over "
-						  "the rows, lifecycle_stage(history, as_of, model) or "
-						  "a stage table: they know when each order was.");
-	if (call->fixed)
-		keep_stages(call, context);
+	take_model(call, context, PG_GETARG_DATUM(number), windows);
 	return call;
 }
 
