@@ -652,6 +652,12 @@ forget(Oid stage_table)
 										 "threshold_change",
 										 "stage_cuts",
 										 "model_version",
+										 "figures_state",
+										 "overview_log",
+										 "stage_snapshot",
+										 "weekly_band",
+										 "weekly_stage",
+										 "weekly_flow",
 										 "stage_state",
 										 "queue",
 										 "stage_table"};

@@ -48,6 +48,7 @@
 #include "functions/localday.h"
 #include "stage/capture.h"
 #include "stage/definition.h"
+#include "stage/figures.h"
 #include "stage/refresh.h"
 #include "stage/row.h"
 #include "stage/scan.h"
@@ -623,6 +624,7 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		crm_queue_everybody(run->definition->stage_table);
 	crm_revert_identity(&saved);
 	record_success(run, started);
+	crm_figures_update(run->definition, run->day);
 	SPI_finish();
 }
 

@@ -1,0 +1,411 @@
+------------------------------------------------------------------------
+-- Figures of stage tables: overview, counts by stage and day, weekly figures
+------------------------------------------------------------------------
+
+-- Up to where the figures of a stage table go.
+CREATE TABLE crmlife.figures_state (
+  stage_table regclass PRIMARY KEY,
+  day date NOT NULL,           -- not over: days and weeks before it have figures
+  hour timestamptz NOT NULL    -- of the last overview
+);
+COMMENT ON TABLE crmlife.figures_state IS
+  'up to which day and hour the figures of each stage table go';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.figures_state', '');
+
+CREATE TABLE crmlife.overview_log (
+  stage_table regclass NOT NULL,
+  hour timestamptz NOT NULL,
+  day date NOT NULL,
+  customers bigint NOT NULL,
+  paying_customers bigint NOT NULL,
+  repeat_customers bigint NOT NULL,
+  orders bigint NOT NULL,
+  revenue numeric NOT NULL,
+  new_buyers bigint NOT NULL,
+  new_buyers_seen bigint NOT NULL,
+  decision_days bigint NOT NULL,
+  gaps bigint NOT NULL,
+  gap_days bigint NOT NULL,
+  order_gaps bigint NOT NULL,
+  order_gap_seconds numeric NOT NULL,
+  PRIMARY KEY (stage_table, hour)
+);
+COMMENT ON TABLE crmlife.overview_log IS
+  'the overview of each hour, as numerators and denominators; read it through the views crmlife.overview and crmlife.overview_hours';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.overview_log', '');
+
+CREATE TABLE crmlife.stage_snapshot (
+  stage_table regclass NOT NULL,
+  day date NOT NULL,
+  stage text NOT NULL,
+  customers bigint NOT NULL,
+  model_version integer NOT NULL,
+  PRIMARY KEY (stage_table, day, stage)
+);
+COMMENT ON TABLE crmlife.stage_snapshot IS
+  'customers by stage at the end of each day; read it through the view crmlife.snapshots';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_snapshot', '');
+
+CREATE TABLE crmlife.weekly_band (
+  stage_table regclass NOT NULL,
+  week date NOT NULL,
+  band integer NOT NULL,
+  loyalty text,
+  members bigint,
+  buyers bigint NOT NULL,
+  orders bigint NOT NULL,
+  revenue numeric NOT NULL,
+  recent bigint,
+  recent_again bigint,
+  matured bigint,
+  matured_again bigint
+);
+CREATE INDEX ON crmlife.weekly_band (stage_table, week);
+COMMENT ON TABLE crmlife.weekly_band IS
+  'weekly figures by days since the last order; read it through the view crmlife.weekly_kpi';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_band', '');
+
+CREATE TABLE crmlife.weekly_stage (
+  stage_table regclass NOT NULL,
+  week date NOT NULL,
+  stage text,
+  loyalty text,
+  members bigint,
+  buyers bigint NOT NULL,
+  orders bigint NOT NULL,
+  revenue numeric NOT NULL,
+  model_version integer NOT NULL
+);
+CREATE INDEX ON crmlife.weekly_stage (stage_table, week);
+COMMENT ON TABLE crmlife.weekly_stage IS
+  'weekly figures by stage; read it through the view crmlife.weekly_stage_kpi';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_stage', '');
+
+CREATE TABLE crmlife.weekly_flow (
+  stage_table regclass NOT NULL,
+  week date NOT NULL,
+  from_stage text,
+  to_stage text,
+  loyalty text,
+  customers bigint NOT NULL,
+  model_version integer NOT NULL
+);
+CREATE INDEX ON crmlife.weekly_flow (stage_table, week);
+COMMENT ON TABLE crmlife.weekly_flow IS
+  'customers by stage at the beginning and at the end of each week; read it through the view crmlife.weekly_flows';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_flow', '');
+
+REVOKE ALL ON crmlife.figures_state, crmlife.overview_log,
+  crmlife.stage_snapshot, crmlife.weekly_band, crmlife.weekly_stage,
+  crmlife.weekly_flow FROM PUBLIC;
+GRANT SELECT ON crmlife.figures_state, crmlife.overview_log,
+  crmlife.stage_snapshot, crmlife.weekly_band, crmlife.weekly_stage,
+  crmlife.weekly_flow TO pg_database_owner;
+
+CREATE FUNCTION crmlife.history_first_visit(h crmlife.purchase_history)
+RETURNS date
+AS 'MODULE_PATHNAME', 'crm_history_first_visit'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife.history_first_visit(crmlife.purchase_history) IS
+  'local day of the first visit; NULL without one';
+
+-- The views below show what concerns stage tables whose rows the reader may
+-- read.  Every comparison in them is between values of one type, so that no
+-- operator of another schema can come before pg_catalog's.
+
+CREATE VIEW crmlife.overview_hours WITH (security_barrier) AS
+SELECT o.stage_table, o.hour, o.day, o.customers, o.paying_customers,
+       o.repeat_customers,
+       o.repeat_customers::float8 / nullif(o.paying_customers, 0)::float8 AS repeat_share,
+       o.orders, o.revenue,
+       o.revenue / nullif(o.orders, 0)::numeric AS average_order,
+       o.new_buyers, o.new_buyers_seen,
+       1 - o.new_buyers_seen::float8 / nullif(o.new_buyers, 0)::float8 AS left_out_share,
+       o.decision_days,
+       o.decision_days::float8 / nullif(o.new_buyers_seen, 0)::float8 AS first_purchase_decision_period,
+       o.gaps, o.gap_days,
+       o.gap_days::float8 / nullif(o.gaps, 0)::float8 AS repurchase_period,
+       o.order_gaps, o.order_gap_seconds,
+       o.order_gap_seconds::float8 / nullif(o.order_gaps, 0)::float8 / 86400 AS repurchase_period_by_orders
+FROM crmlife.overview_log o
+WHERE pg_catalog.has_table_privilege(o.stage_table::oid, 'SELECT');
+COMMENT ON VIEW crmlife.overview_hours IS
+  'the overview of the stage tables you may read, one row for each hour in which there was a refresh';
+
+CREATE VIEW crmlife.overview WITH (security_barrier) AS
+SELECT h.* FROM crmlife.figures_state s
+JOIN crmlife.overview_hours h
+  ON h.stage_table::oid = s.stage_table::oid AND h.hour = s.hour;
+COMMENT ON VIEW crmlife.overview IS
+  'the newest overview of the stage tables you may read; thresholds and models do not change it';
+
+DO $comments$
+DECLARE
+  view text;
+  line text[];
+BEGIN
+  FOREACH view IN ARRAY ARRAY['overview', 'overview_hours'] LOOP
+    FOREACH line SLICE 1 IN ARRAY ARRAY[
+      ['stage_table', 'the stage table'],
+      ['hour', 'the hour of the clock in which the figures were last taken'],
+      ['day', 'the local day that the stage table showed'],
+      ['customers', 'all customers, those without an order included'],
+      ['paying_customers', 'customers with an order'],
+      ['repeat_customers', 'customers with two or more orders'],
+      ['repeat_share', 'repeat_customers / paying_customers'],
+      ['orders', 'all orders; refunds are none'],
+      ['revenue', 'sum of all amounts, refunds taken off'],
+      ['average_order', 'revenue / orders'],
+      ['new_buyers', 'customers whose first order lies on the last 90 days, day included'],
+      ['new_buyers_seen', 'of these, with a visit on the day of that order or before'],
+      ['left_out_share', 'of new_buyers, those without such a visit: the decision period is not about them'],
+      ['decision_days', 'days from the first visit to the first order, of all new_buyers_seen together'],
+      ['first_purchase_decision_period', 'decision_days / new_buyers_seen'],
+      ['gaps', 'pairs of a day with orders and the customer''s next one'],
+      ['gap_days', 'days between them, of all pairs together'],
+      ['repurchase_period', 'gap_days / gaps, in days'],
+      ['order_gaps', 'pairs of an order and the customer''s next one, those of one day included'],
+      ['order_gap_seconds', 'time between them, of all pairs together'],
+      ['repurchase_period_by_orders', 'order_gap_seconds / order_gaps, in days']]
+    LOOP
+      EXECUTE pg_catalog.format('COMMENT ON COLUMN crmlife.%I.%I IS %L', view, line[1], line[2]);
+    END LOOP;
+  END LOOP;
+END
+$comments$;
+
+-- The stages of each version of each stage table's model.  Versions of the
+-- same text are one: same_as is the first of them.
+CREATE VIEW crmlife.stage_label WITH (security_barrier) AS
+SELECT v.stage_table, v.version AS model_version,
+       (SELECT min(w.version) FROM crmlife.model_version w
+        WHERE w.stage_table::oid = v.stage_table::oid
+          AND w.model::text = v.model::text) AS same_as,
+       s.stage_order, s.stage, s.zone,
+       coalesce(s.label_en, s.stage) AS label_en,
+       coalesce(s.label_zh, s.stage) AS label_zh
+FROM crmlife.model_version v
+CROSS JOIN LATERAL crmlife.model_stages(v.model) s
+WHERE pg_catalog.has_table_privilege(v.stage_table::oid, 'SELECT');
+COMMENT ON VIEW crmlife.stage_label IS
+  'order and labels of the stages of each model that a stage table you may read has had';
+COMMENT ON COLUMN crmlife.stage_label.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.stage_label.model_version IS 'version of its model, thresholds in force included';
+COMMENT ON COLUMN crmlife.stage_label.same_as IS 'the first version with the same model and thresholds';
+COMMENT ON COLUMN crmlife.stage_label.stage_order IS 'order of the stage in reports';
+COMMENT ON COLUMN crmlife.stage_label.stage IS 'code of the stage';
+COMMENT ON COLUMN crmlife.stage_label.zone IS 'acquire, grow or retain; NULL for stages of your own';
+COMMENT ON COLUMN crmlife.stage_label.label_en IS 'English label; the code for stages of your own';
+COMMENT ON COLUMN crmlife.stage_label.label_zh IS 'Chinese label; the code for stages of your own';
+
+CREATE VIEW crmlife.snapshots WITH (security_barrier) AS
+WITH label AS MATERIALIZED (SELECT * FROM crmlife.stage_label),
+day AS (
+  SELECT s.stage_table::oid AS stage_table, s.day, min(s.model_version) AS model_version,
+         sum(s.customers)::bigint AS total
+  FROM crmlife.stage_snapshot s
+  WHERE pg_catalog.has_table_privilege(s.stage_table::oid, 'SELECT')
+  GROUP BY 1, 2),
+counted AS (
+  SELECT d.stage_table, d.day, l.stage_order, l.stage, l.label_en, l.label_zh,
+         coalesce(s.customers, 0) AS customers, d.total, d.model_version, l.same_as
+  FROM day d
+  JOIN label l ON l.stage_table::oid = d.stage_table AND l.model_version = d.model_version
+  LEFT JOIN crmlife.stage_snapshot s
+    ON s.stage_table::oid = d.stage_table AND s.day = d.day AND s.stage = l.stage
+  -- a stage nobody can write down, unless somebody is in it
+  WHERE l.stage <> 'unclassified' OR s.customers > 0)
+SELECT c.stage_table::regclass AS stage_table, c.day, c.stage_order, c.stage,
+       c.label_en, c.label_zh, c.customers, c.total,
+       c.customers::float8 / nullif(c.total, 0)::float8 AS share,
+       coalesce(b.customers, CASE WHEN w.total IS NOT NULL THEN 0::bigint END) AS week_before,
+       (c.customers - b.customers)::float8 / nullif(b.customers, 0)::float8 AS change,
+       CASE WHEN w.total IS NOT NULL THEN coalesce(
+         c.same_as = (SELECT min(l.same_as) FROM label l
+                      WHERE l.stage_table::oid = c.stage_table
+                        AND l.model_version = w.model_version), false) END AS comparable,
+       c.model_version
+FROM counted c
+LEFT JOIN day w ON w.stage_table = c.stage_table AND w.day = c.day - 7
+LEFT JOIN crmlife.stage_snapshot b
+  ON b.stage_table::oid = c.stage_table AND b.day = c.day - 7 AND b.stage = c.stage;
+COMMENT ON VIEW crmlife.snapshots IS
+  'customers by stage at the end of each local day, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.snapshots.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.snapshots.day IS 'a local day that is over';
+COMMENT ON COLUMN crmlife.snapshots.stage_order IS 'order of the stage in reports';
+COMMENT ON COLUMN crmlife.snapshots.stage IS 'code of the stage';
+COMMENT ON COLUMN crmlife.snapshots.label_en IS 'English label of the stage';
+COMMENT ON COLUMN crmlife.snapshots.label_zh IS 'Chinese label of the stage';
+COMMENT ON COLUMN crmlife.snapshots.customers IS 'customers in the stage at the end of the day';
+COMMENT ON COLUMN crmlife.snapshots.total IS 'all customers on that day, unclassified ones included';
+COMMENT ON COLUMN crmlife.snapshots.share IS 'customers / total';
+COMMENT ON COLUMN crmlife.snapshots.week_before IS 'customers in the stage seven days before; NULL where that day has no figures';
+COMMENT ON COLUMN crmlife.snapshots.change IS '(customers - week_before) / week_before; NULL where nobody was in it';
+COMMENT ON COLUMN crmlife.snapshots.comparable IS 'the model and all its thresholds were the same seven days before; NULL where that day has no figures';
+COMMENT ON COLUMN crmlife.snapshots.model_version IS 'version of the model in crmlife.model_version';
+
+CREATE VIEW crmlife.weekly_kpi WITH (security_barrier) AS
+WITH band (band, code, label_en, label_zh) AS (VALUES
+  (1, '0-44', '0 to 44 days', '45天内'),
+  (2, '45-89', '45 to 89 days (pre-churn)', '45-90天预流失'),
+  (3, '90-139', '90 to 139 days (pre-churn)', '90-140天预流失'),
+  (4, '140-364', '140 to 364 days (sleeping)', '140-365天睡眠'),
+  (5, '365+', '365 days or more (churned)', '365天以上流失'),
+  (6, 'no order', 'first order', '首单')),
+measure (measure_order, measure, label_en, label_zh) AS (VALUES
+  (1, 'purchase_rate', 'Buyers of the week', '周购买率'),
+  (2, 'repeat_45', 'Two orders in 45 days', '45天内重复购买率'),
+  (3, 'second_45', 'Second purchase within 45 days, day 45 over', '45天二次转化率')),
+part AS (
+  SELECT w.stage_table::oid AS stage_table, w.week, w.band, w.loyalty, w.orders, w.revenue,
+         m.measure_order, m.measure, m.label_en, m.label_zh,
+         CASE m.measure_order WHEN 1 THEN w.buyers WHEN 2 THEN w.recent_again ELSE w.matured_again END AS numerator,
+         CASE m.measure_order WHEN 1 THEN w.members WHEN 2 THEN w.recent ELSE w.matured END AS denominator
+  FROM crmlife.weekly_band w CROSS JOIN measure m
+  WHERE pg_catalog.has_table_privilege(w.stage_table::oid, 'SELECT')
+    AND (m.measure_order = 1 OR w.band = 1 AND (m.measure_order = 2 OR w.loyalty = 'new'))),
+rated AS (
+  SELECT p.*, p.numerator::float8 / nullif(p.denominator, 0)::float8 AS rate,
+         p.revenue / nullif(p.orders, 0)::numeric AS average_order
+  FROM part p)
+SELECT r.stage_table::regclass AS stage_table, r.week, r.measure_order, r.measure,
+       r.label_en AS measure_en, r.label_zh AS measure_zh,
+       r.band AS band_order, b.code AS band, b.label_en AS band_en, b.label_zh AS band_zh,
+       r.loyalty, r.numerator, r.denominator, r.rate,
+       r.orders, r.revenue, r.average_order,
+       l.rate AS rate_before, r.rate - l.rate AS rate_change,
+       l.average_order AS average_order_before
+FROM rated r
+JOIN band b ON b.band = r.band
+LEFT JOIN rated l
+  ON l.stage_table = r.stage_table AND l.week = r.week - 7 AND l.measure_order = r.measure_order
+ AND l.band = r.band AND l.loyalty IS NOT DISTINCT FROM r.loyalty;
+COMMENT ON VIEW crmlife.weekly_kpi IS
+  'weekly figures by days since the last order and loyalty, both as they were when the week began, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.weekly_kpi.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.weekly_kpi.week IS 'the Monday of a week that is over';
+COMMENT ON COLUMN crmlife.weekly_kpi.measure_order IS 'order of the measure in reports';
+COMMENT ON COLUMN crmlife.weekly_kpi.measure IS 'purchase_rate: members at the beginning of the week and the buyers among them; repeat_45: customers with an order on the last 45 days of the week, new ones having their first on them, and those with two or more on these days; second_45: customers whose 45th day after the first order lies in the week, and those with another day of orders up to it';
+COMMENT ON COLUMN crmlife.weekly_kpi.measure_en IS 'English label of the measure';
+COMMENT ON COLUMN crmlife.weekly_kpi.measure_zh IS 'Chinese label of the measure';
+COMMENT ON COLUMN crmlife.weekly_kpi.band_order IS 'order of the band in reports';
+COMMENT ON COLUMN crmlife.weekly_kpi.band IS 'days from the last order before the week to its Monday; no order: those who had none, whose number is not known';
+COMMENT ON COLUMN crmlife.weekly_kpi.band_en IS 'English label of the band';
+COMMENT ON COLUMN crmlife.weekly_kpi.band_zh IS 'Chinese label of the band';
+COMMENT ON COLUMN crmlife.weekly_kpi.loyalty IS 'new: one order before the week, returning: two or more; NULL: none';
+COMMENT ON COLUMN crmlife.weekly_kpi.numerator IS 'customers who did it';
+COMMENT ON COLUMN crmlife.weekly_kpi.denominator IS 'customers who could';
+COMMENT ON COLUMN crmlife.weekly_kpi.rate IS 'numerator / denominator; NULL where nobody could';
+COMMENT ON COLUMN crmlife.weekly_kpi.orders IS 'orders of the band''s members in the week';
+COMMENT ON COLUMN crmlife.weekly_kpi.revenue IS 'revenue of the band''s members in the week, refunds of the week taken off';
+COMMENT ON COLUMN crmlife.weekly_kpi.average_order IS 'revenue / orders, to be looked at beside every rate';
+COMMENT ON COLUMN crmlife.weekly_kpi.rate_before IS 'rate of the week before';
+COMMENT ON COLUMN crmlife.weekly_kpi.rate_change IS 'rate - rate_before';
+COMMENT ON COLUMN crmlife.weekly_kpi.average_order_before IS 'average_order of the week before';
+
+CREATE VIEW crmlife.weekly_stage_kpi WITH (security_barrier) AS
+WITH label AS MATERIALIZED (SELECT * FROM crmlife.stage_label),
+rated AS (
+  SELECT w.stage_table::oid AS stage_table, w.week, w.stage, w.loyalty, w.members, w.buyers,
+         w.orders, w.revenue, w.model_version,
+         w.buyers::float8 / nullif(w.members, 0)::float8 AS rate,
+         w.revenue / nullif(w.orders, 0)::numeric AS average_order
+  FROM crmlife.weekly_stage w
+  WHERE pg_catalog.has_table_privilege(w.stage_table::oid, 'SELECT'))
+SELECT r.stage_table::regclass AS stage_table, r.week, l.stage_order, r.stage,
+       l.label_en, l.label_zh, r.loyalty, r.members, r.buyers, r.rate,
+       r.orders, r.revenue, r.average_order,
+       b.rate AS rate_before, r.rate - b.rate AS rate_change,
+       b.average_order AS average_order_before,
+       (SELECT min(k.same_as) FROM label k WHERE k.stage_table::oid = b.stage_table
+          AND k.model_version = b.model_version)
+         = (SELECT min(k.same_as) FROM label k WHERE k.stage_table::oid = r.stage_table
+          AND k.model_version = r.model_version) AS comparable,
+       r.model_version
+FROM rated r
+LEFT JOIN label l ON l.stage_table::oid = r.stage_table
+  AND l.model_version = r.model_version AND l.stage = r.stage
+LEFT JOIN rated b ON b.stage_table = r.stage_table AND b.week = r.week - 7
+  AND b.stage IS NOT DISTINCT FROM r.stage AND b.loyalty IS NOT DISTINCT FROM r.loyalty;
+COMMENT ON VIEW crmlife.weekly_stage_kpi IS
+  'weekly figures by stage and loyalty, both as they were when the week began, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.week IS 'the Monday of a week that is over';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.stage_order IS 'order of the stage in reports';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.stage IS 'stage on the Monday, as known at the end of the day before; NULL: not known yet';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.label_en IS 'English label of the stage';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.label_zh IS 'Chinese label of the stage';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.loyalty IS 'new: one order before the week, returning: two or more; NULL: none';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.members IS 'customers in the stage when the week began';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.buyers IS 'of these, with an order in the week';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.rate IS 'buyers / members';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.orders IS 'orders of the members in the week';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.revenue IS 'revenue of the members in the week, refunds of the week taken off';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.average_order IS 'revenue / orders, to be looked at beside every rate';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.rate_before IS 'rate of the week before';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.rate_change IS 'rate - rate_before';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.average_order_before IS 'average_order of the week before';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.comparable IS 'both weeks were counted by the same model and thresholds; NULL: there is no week before';
+COMMENT ON COLUMN crmlife.weekly_stage_kpi.model_version IS 'version of the model in crmlife.model_version';
+
+CREATE VIEW crmlife.weekly_flows WITH (security_barrier) AS
+WITH label AS MATERIALIZED (SELECT * FROM crmlife.stage_label)
+SELECT w.stage_table, w.week, f.stage_order AS from_order, w.from_stage,
+       f.label_en AS from_en, f.label_zh AS from_zh,
+       t.stage_order AS to_order, w.to_stage, t.label_en AS to_en, t.label_zh AS to_zh,
+       w.loyalty, w.customers, w.model_version
+FROM crmlife.weekly_flow w
+LEFT JOIN label f ON f.stage_table::oid = w.stage_table::oid
+  AND f.model_version = w.model_version AND f.stage = w.from_stage
+LEFT JOIN label t ON t.stage_table::oid = w.stage_table::oid
+  AND t.model_version = w.model_version AND t.stage = w.to_stage
+WHERE pg_catalog.has_table_privilege(w.stage_table::oid, 'SELECT');
+COMMENT ON VIEW crmlife.weekly_flows IS
+  'customers by the stage in which a week found and the one in which it left them, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.weekly_flows.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.weekly_flows.week IS 'the Monday of a week that is over';
+COMMENT ON COLUMN crmlife.weekly_flows.from_order IS 'order of from_stage in reports';
+COMMENT ON COLUMN crmlife.weekly_flows.from_stage IS 'stage when the week began; NULL: not known yet';
+COMMENT ON COLUMN crmlife.weekly_flows.from_en IS 'English label of from_stage';
+COMMENT ON COLUMN crmlife.weekly_flows.from_zh IS 'Chinese label of from_stage';
+COMMENT ON COLUMN crmlife.weekly_flows.to_order IS 'order of to_stage in reports';
+COMMENT ON COLUMN crmlife.weekly_flows.to_stage IS 'stage when the next week began';
+COMMENT ON COLUMN crmlife.weekly_flows.to_en IS 'English label of to_stage';
+COMMENT ON COLUMN crmlife.weekly_flows.to_zh IS 'Chinese label of to_stage';
+COMMENT ON COLUMN crmlife.weekly_flows.loyalty IS 'new: one order before the week, returning: two or more; NULL: none';
+COMMENT ON COLUMN crmlife.weekly_flows.customers IS 'customers who went this way, or stayed';
+COMMENT ON COLUMN crmlife.weekly_flows.model_version IS 'version of the model in crmlife.model_version';
+
+CREATE VIEW crmlife.churn_rate WITH (security_barrier) AS
+WITH counted AS (
+  SELECT w.stage_table::oid AS stage_table, w.week, w.loyalty,
+         sum(w.customers) FILTER (WHERE w.to_stage ~ '^(churn|churned|churned_new|churned_returning|lost|cant_lose)$')::bigint AS churned,
+         sum(w.customers)::bigint AS customers
+  FROM crmlife.weekly_flow w
+  WHERE w.loyalty IS NOT NULL
+    AND w.from_stage !~ '^(churn|churned|churned_new|churned_returning|lost|cant_lose)$'
+    AND pg_catalog.has_table_privilege(w.stage_table::oid, 'SELECT')
+  GROUP BY 1, 2, 3),
+rated AS (
+  SELECT c.stage_table, c.week, c.loyalty, coalesce(c.churned, 0) AS churned, c.customers,
+         coalesce(c.churned, 0)::float8 / nullif(c.customers, 0)::float8 AS churn_rate
+  FROM counted c)
+SELECT r.stage_table::regclass AS stage_table, r.week, r.loyalty, r.churned, r.customers,
+       r.churn_rate, b.churn_rate AS churn_rate_before, r.churn_rate - b.churn_rate AS change
+FROM rated r
+LEFT JOIN rated b ON b.stage_table = r.stage_table AND b.week = r.week - 7 AND b.loyalty = r.loyalty;
+COMMENT ON VIEW crmlife.churn_rate IS
+  'of the customers with an order who were not churned when a week began, those who were at its end, of the stage tables you may read; stages called churned, churn, lost and cant_lose count as churned';
+COMMENT ON COLUMN crmlife.churn_rate.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.churn_rate.week IS 'the Monday of a week that is over';
+COMMENT ON COLUMN crmlife.churn_rate.loyalty IS 'new: one order before the week, returning: two or more';
+COMMENT ON COLUMN crmlife.churn_rate.churned IS 'customers who churned in the week';
+COMMENT ON COLUMN crmlife.churn_rate.customers IS 'customers who were not churned when it began';
+COMMENT ON COLUMN crmlife.churn_rate.churn_rate IS 'churned / customers';
+COMMENT ON COLUMN crmlife.churn_rate.churn_rate_before IS 'churn_rate of the week before';
+COMMENT ON COLUMN crmlife.churn_rate.change IS 'churn_rate - churn_rate_before';
+
+GRANT SELECT ON crmlife.overview, crmlife.overview_hours, crmlife.stage_label,
+  crmlife.snapshots, crmlife.weekly_kpi, crmlife.weekly_stage_kpi,
+  crmlife.weekly_flows, crmlife.churn_rate TO PUBLIC;
