@@ -409,3 +409,9 @@ COMMENT ON COLUMN crmlife.churn_rate.change IS 'churn_rate - churn_rate_before';
 GRANT SELECT ON crmlife.overview, crmlife.overview_hours, crmlife.stage_label,
   crmlife.snapshots, crmlife.weekly_kpi, crmlife.weekly_stage_kpi,
   crmlife.weekly_flows, crmlife.churn_rate TO PUBLIC;
+
+CREATE FUNCTION crmlife.forecast(stage_table regclass, days int)
+RETURNS TABLE (day date, from_stage text, to_stage text, customers bigint)
+AS 'MODULE_PATHNAME', 'crm_forecast' LANGUAGE C VOLATILE STRICT ROWS 100;
+COMMENT ON FUNCTION crmlife.forecast(regclass, int) IS
+  'how many customers will leave one stage for another on each of the coming days if nobody buys';

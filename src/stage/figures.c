@@ -27,17 +27,15 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "engine/purchase_metric.h"
 #include "engine/weekly.h"
-#include "functions/history.h"
 #include "functions/numeric_money.h"
 #include "stage/figures.h"
+#include "stage/histories.h"
 #include "stage/row.h"
 #include "stage/stage.h"
 
 /* how far back: 20 years, whatever dates the sources have */
 #define MAX_WEEKS 1040
-#define HISTORIES_AT_ONCE 1000
 
 typedef struct Figures
 {
@@ -201,92 +199,6 @@ change(const Figures *figures, const char *query, CrmDay day, int expected)
 	crm_revert_identity(&saved);
 }
 
-/* ----- histories ----- */
-
-/* everybody of the stage table, one after the other */
-typedef struct Customer
-{
-	CrmPurchaseView view;
-	CrmHistory		history;
-	CrmDay			known_since; /* CRM_ALWAYS: ever */
-} Customer;
-
-typedef void (*CustomerCallback)(void *context, const Customer *customer);
-
-static void
-read_customer(HeapTuple tuple, TupleDesc row, Customer *customer)
-{
-	bool  isnull;
-	Datum value = SPI_getbinval(tuple, row, 1, &isnull);
-
-	crm_history_open(&customer->view, value);
-	value = SPI_getbinval(tuple, row, 2, &isnull);
-	customer->known_since = isnull ? CRM_ALWAYS : DatumGetDateADT(value);
-}
-
-/*
- * The empty facts of before the first order hold from ever on, for a customer
- * may be known by rows that come to nothing.
- */
-static void
-replay_customer(HeapTuple tuple, TupleDesc row, Customer *customer)
-{
-	bool   isnull;
-	Datum  value = SPI_getbinval(tuple, row, 3, &isnull);
-	CrmDay registered = isnull ? CRM_NO_DAY : DatumGetDateADT(value);
-
-	crm_history_reset(&customer->history);
-	crm_history_add_registration(&customer->history, CRM_NO_TIME);
-	crm_purchase_replay(&customer->history, &customer->view, registered);
-}
-
-static void
-for_each_customer(const Figures *figures, CustomerCallback callback,
-				  void *context)
-{
-	MemoryContext lasting = CurrentMemoryContext;
-	MemoryContext batch = AllocSetContextCreate(
-		CurrentMemoryContext, "crmlife histories", ALLOCSET_DEFAULT_SIZES);
-	Customer   customer;
-	SPIPlanPtr plan;
-	Portal	   portal;
-
-	crm_history_init(&customer.history);
-	plan = SPI_prepare(
-		psprintf("SELECT history, known_since, registered_at::pg_catalog.date "
-				 "FROM %s WHERE history IS NOT NULL",
-				 figures->definition->table_name),
-		0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "could not read the histories");
-	/* a snapshot of its own: the rows were written by this command */
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, false);
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, HISTORIES_AT_ONCE);
-		if (SPI_processed == 0)
-			break;
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextSwitchTo(batch);
-			read_customer(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
-						  &customer);
-			MemoryContextSwitchTo(lasting);
-			replay_customer(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
-							&customer);
-			callback(context, &customer);
-		}
-		SPI_freetuptable(SPI_tuptable);
-		MemoryContextReset(batch);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	SPI_cursor_close(portal);
-	SPI_freeplan(plan);
-	crm_history_free(&customer.history);
-	MemoryContextDelete(batch);
-}
-
 /* ----- days ----- */
 
 /* customers of a stage, as differences from the day before */
@@ -324,7 +236,7 @@ days_moved(void *context, CrmDay day, int from_stage, int to_stage,
 }
 
 static void
-days_add(Days *days, const Customer *customer)
+days_add(Days *days, const CrmStoredCustomer *customer)
 {
 	CrmDay from = days->first;
 	CrmDay last = days->first + days->days - 1;
@@ -559,7 +471,7 @@ typedef struct Pass
 } Pass;
 
 static void
-count_customer(void *context, const Customer *customer)
+count_customer(void *context, const CrmStoredCustomer *customer)
 {
 	Pass *pass = context;
 
@@ -638,7 +550,8 @@ count_days_and_weeks(const Figures *figures)
 	if (pass.of_days || pass.of_weeks)
 	{
 		crm_become_table_owner(figures->definition, &saved);
-		for_each_customer(figures, count_customer, &pass);
+		crm_for_each_history(figures->definition, CRM_NO_DAY, count_customer,
+							 &pass);
 		crm_revert_identity(&saved);
 	}
 	if (pass.of_days)

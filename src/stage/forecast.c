@@ -1,0 +1,123 @@
+/*
+ * forecast.c
+ *		Who will change the stage in the coming days, if nothing happens.
+ *
+ * Invariant: it is what refreshes of these days would log if no row came.  So
+ * orders that are dated in the future already are seen on their days.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+
+#include "compat.h"
+#include "stage/histories.h"
+#include "stage/row.h"
+
+#define MAX_DAYS 3660
+
+typedef struct Forecast
+{
+	const CrmModel *model;
+	CrmDay			day; /* the stage table's */
+	int				days;
+	int				stages;
+	int64		   *moves; /* [days][stages][stages] */
+} Forecast;
+
+static int64 *
+moves_of(const Forecast *forecast, int number, int from, int to)
+{
+	return &forecast->moves[((Size) number * forecast->stages + from) *
+								forecast->stages +
+							to];
+}
+
+static void
+count_move(void *context, CrmDay day, int from_stage, int to_stage,
+		   bool by_event)
+{
+	const Forecast *forecast = context;
+
+	*moves_of(forecast, day - forecast->day - 1, from_stage, to_stage) += 1;
+}
+
+static void
+forecast_customer(void *context, const CrmStoredCustomer *customer)
+{
+	Forecast *forecast = context;
+
+	crm_history_replay(&customer->history, forecast->model, forecast->day,
+					   forecast->day + forecast->days, count_move, forecast);
+}
+
+static void
+put_moves(const Forecast *forecast, ReturnSetInfo *result, int number, int from,
+		  int to)
+{
+	Datum values[4];
+	bool  nulls[4] = {false};
+
+	values[0] = DateADTGetDatum(forecast->day + 1 + number);
+	values[1] = CStringGetTextDatum(crm_stage_name(forecast->model, from));
+	values[2] = CStringGetTextDatum(crm_stage_name(forecast->model, to));
+	values[3] = Int64GetDatum(*moves_of(forecast, number, from, to));
+	if (DatumGetInt64(values[3]) > 0)
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void
+require_history(const CrmStageDefinition *definition)
+{
+	if (!definition->refreshed)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("stage table %s has not been refreshed yet",
+							   definition->table_name),
+						errhint("SELECT crmlife.refresh(%s);",
+								quote_literal_cstr(definition->table_name))));
+	if (!definition->keep_history)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("stage table %s keeps no histories",
+							   definition->table_name),
+						errhint("Create it with keep_history => true.")));
+}
+
+PG_FUNCTION_INFO_V1(crm_forecast);
+
+/* (stage_table, days) */
+Datum
+crm_forecast(PG_FUNCTION_ARGS)
+{
+	CrmStageDefinition *definition;
+	Forecast			forecast = {0};
+	CrmIdentity			saved;
+
+	InitMaterializedSRF(fcinfo, 0);
+	forecast.days = PG_GETARG_INT32(1);
+	if (forecast.days < 1 || forecast.days > MAX_DAYS)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("days must be from 1 to %d", MAX_DAYS),
+						errdetail("The value is %d.", forecast.days)));
+	definition = crm_load_definition(PG_GETARG_OID(0));
+	require_history(definition);
+	forecast.model = definition->model;
+	forecast.day = definition->refreshed_day;
+	forecast.stages = crm_model_stage_count(forecast.model);
+	forecast.moves = palloc0(sizeof(int64) * (Size) forecast.days *
+							 forecast.stages * forecast.stages);
+	SPI_connect();
+	crm_pin_search_path(&saved);
+	crm_for_each_history(definition, forecast.day + forecast.days,
+						 forecast_customer, &forecast);
+	crm_revert_identity(&saved);
+	SPI_finish();
+	for (int number = 0; number < forecast.days; number++)
+		for (int from = 0; from < forecast.stages; from++)
+			for (int to = 0; to < forecast.stages; to++)
+				put_moves(&forecast, (ReturnSetInfo *) fcinfo->resultinfo,
+						  number, from, to);
+	return (Datum) 0;
+}
