@@ -95,6 +95,46 @@ COMMENT ON TABLE crmlife.weekly_flow IS
   'customers by stage at the beginning and at the end of each week; read it through the view crmlife.weekly_flows';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_flow', '');
 
+-- Taken anew with each day, so not dumped.
+CREATE TABLE crmlife.cohort_log (
+  stage_table oid NOT NULL,
+  cohort date NOT NULL,
+  period integer NOT NULL,
+  customers bigint NOT NULL,
+  retained bigint NOT NULL,
+  orders bigint,               -- these two: NULL while the period is not over
+  revenue numeric,
+  over boolean NOT NULL,
+  PRIMARY KEY (stage_table, cohort, period)
+);
+COMMENT ON TABLE crmlife.cohort_log IS
+  'customers by the month of their first order, and what they did since; read it through the views crmlife.cohorts and crmlife.revenue_cohort';
+
+CREATE TABLE crmlife.second_purchase_log (
+  stage_table oid NOT NULL,
+  cohort date NOT NULL,
+  days integer NOT NULL,
+  customers bigint NOT NULL,
+  mature bigint NOT NULL,
+  again bigint NOT NULL,
+  PRIMARY KEY (stage_table, cohort, days)
+);
+COMMENT ON TABLE crmlife.second_purchase_log IS
+  'second purchases by the month of the first order; read it through the view crmlife.second_purchase';
+
+CREATE TABLE crmlife.funnel_log (
+  stage_table oid NOT NULL,
+  k integer NOT NULL,
+  reached bigint NOT NULL,
+  converted bigint NOT NULL,
+  is_largest_gap boolean NOT NULL,
+  PRIMARY KEY (stage_table, k)
+);
+COMMENT ON TABLE crmlife.funnel_log IS
+  'from order to order; read it through the view crmlife.order_funnel';
+
+REVOKE ALL ON crmlife.cohort_log, crmlife.second_purchase_log,
+  crmlife.funnel_log FROM PUBLIC;
 REVOKE ALL ON crmlife.figures_state, crmlife.overview_log,
   crmlife.stage_snapshot, crmlife.weekly_band, crmlife.weekly_stage,
   crmlife.weekly_flow FROM PUBLIC;
@@ -108,6 +148,70 @@ AS 'MODULE_PATHNAME', 'crm_history_first_visit'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crmlife.history_first_visit(crmlife.purchase_history) IS
   'local day of the first visit; NULL without one';
+
+-- What the refresh reads for the three tables above, with the rights of the
+-- stage table's owner; customers of the last 20 years, whatever dates there are.
+CREATE FUNCTION crmlife._cohort_rows(stage_table regclass, day date)
+RETURNS TABLE (cohort date, period int, customers bigint, retained bigint, orders bigint, revenue numeric, over boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY EXECUTE format(
+    'WITH c AS (SELECT @extschema@.retention_cohorts(history, ''month'', $1) AS kept,
+                       @extschema@.revenue_cohorts(history, ''month'', $1) AS brought
+               FROM %s WHERE $1 - first_order_at::date < 7280)
+     SELECT k.cohort, k.period, k.customers, k.retained, b.orders, b.revenue, k.rate IS NOT NULL
+     FROM c CROSS JOIN LATERAL unnest(c.kept) k
+     LEFT JOIN LATERAL unnest(c.brought) b ON b.cohort = k.cohort AND b.period = k.period',
+    stage_table) USING day;
+END
+$$;
+COMMENT ON FUNCTION crmlife._cohort_rows(regclass, date) IS
+  'internal to the refresh: customers by the month of their first order';
+
+CREATE FUNCTION crmlife._second_purchase_rows(stage_table regclass, day date)
+RETURNS TABLE (cohort date, days int, customers bigint, mature bigint, again bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY EXECUTE format(
+    'WITH c AS (
+       SELECT date_trunc(''month'', first_order_at)::date AS cohort, count(*) AS customers,
+              @extschema@.second_purchase_stats(history, 30, $1) AS s30,
+              @extschema@.second_purchase_stats(history, 45, $1) AS s45,
+              @extschema@.second_purchase_stats(history, 60, $1) AS s60,
+              @extschema@.second_purchase_stats(history, 90, $1) AS s90,
+              @extschema@.second_purchase_stats(history, 180, $1) AS s180,
+              @extschema@.second_purchase_stats(history, 365, $1) AS s365
+       FROM %s WHERE $1 - first_order_at::date < 7280 GROUP BY 1)
+     SELECT c.cohort, v.days, c.customers, coalesce((v.s).denominator, 0)::bigint, coalesce((v.s).numerator, 0)::bigint
+     FROM c CROSS JOIN LATERAL (VALUES (30, c.s30), (45, c.s45), (60, c.s60), (90, c.s90), (180, c.s180), (365, c.s365)) v (days, s)',
+    stage_table) USING day;
+END
+$$;
+COMMENT ON FUNCTION crmlife._second_purchase_rows(regclass, date) IS
+  'internal to the refresh: second purchases by the month of the first order';
+
+CREATE FUNCTION crmlife._funnel_rows(stage_table regclass, day date)
+RETURNS TABLE (k int, reached bigint, converted bigint, is_largest_gap boolean)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY EXECUTE format(
+    'WITH c AS (SELECT orders, count(*) AS n FROM %s WHERE orders > 0 GROUP BY 1),
+     s AS (SELECT k, sum(c.n) FILTER (WHERE c.orders >= k)::bigint AS reached,
+                  coalesce(sum(c.n) FILTER (WHERE c.orders > k), 0)::bigint AS converted
+           FROM c CROSS JOIN generate_series(1, 10) k GROUP BY k)
+     SELECT k, reached, converted,
+            k = first_value(k) OVER (ORDER BY converted::numeric / reached, k)
+     FROM s WHERE reached > 0', stage_table);
+END
+$$;
+COMMENT ON FUNCTION crmlife._funnel_rows(regclass, date) IS
+  'internal to the refresh: customers by the number of their orders';
 
 -- The views below show what concerns stage tables whose rows the reader may
 -- read.  Every comparison in them is between values of one type, so that no
@@ -406,6 +510,69 @@ COMMENT ON COLUMN crmlife.churn_rate.churn_rate IS 'churned / customers';
 COMMENT ON COLUMN crmlife.churn_rate.churn_rate_before IS 'churn_rate of the week before';
 COMMENT ON COLUMN crmlife.churn_rate.change IS 'churn_rate - churn_rate_before';
 
+CREATE VIEW crmlife.cohorts WITH (security_barrier) AS
+SELECT c.stage_table::regclass AS stage_table, c.cohort, c.period, c.customers, c.retained,
+       CASE WHEN c.over THEN c.retained::float8 / nullif(c.customers, 0)::float8 END AS rate
+FROM crmlife.cohort_log c
+WHERE pg_catalog.has_table_privilege(c.stage_table, 'SELECT');
+COMMENT ON VIEW crmlife.cohorts IS
+  'customers by the month of their first order, and those who ordered in each month since, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.cohorts.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.cohorts.cohort IS 'first day of the month of the first order';
+COMMENT ON COLUMN crmlife.cohorts.period IS 'so many months after it';
+COMMENT ON COLUMN crmlife.cohorts.customers IS 'all customers of the cohort';
+COMMENT ON COLUMN crmlife.cohorts.retained IS 'of these, with an order in the month (so far, while it is not over)';
+COMMENT ON COLUMN crmlife.cohorts.rate IS 'retained / customers; NULL while the month is not over';
+
+CREATE VIEW crmlife.revenue_cohort WITH (security_barrier) AS
+SELECT c.stage_table::regclass AS stage_table, c.cohort, c.period, c.customers, c.orders, c.revenue,
+       c.revenue / nullif(c.orders, 0)::numeric AS average_order,
+       CASE WHEN c.over THEN sum(c.revenue) OVER (PARTITION BY c.stage_table, c.cohort ORDER BY c.period)
+                             / nullif(c.customers, 0)::numeric END AS revenue_per_customer
+FROM crmlife.cohort_log c
+WHERE pg_catalog.has_table_privilege(c.stage_table, 'SELECT');
+COMMENT ON VIEW crmlife.revenue_cohort IS
+  'customers by the month of their first order, and what they brought in each month since, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.revenue_cohort.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.revenue_cohort.cohort IS 'first day of the month of the first order';
+COMMENT ON COLUMN crmlife.revenue_cohort.period IS 'so many months after it';
+COMMENT ON COLUMN crmlife.revenue_cohort.customers IS 'all customers of the cohort';
+COMMENT ON COLUMN crmlife.revenue_cohort.orders IS 'their orders in the month; NULL while it is not over';
+COMMENT ON COLUMN crmlife.revenue_cohort.revenue IS 'their revenue in the month, refunds taken off; NULL while it is not over';
+COMMENT ON COLUMN crmlife.revenue_cohort.average_order IS 'revenue / orders';
+COMMENT ON COLUMN crmlife.revenue_cohort.revenue_per_customer IS 'revenue up to the month / customers; NULL while the month is not over';
+
+CREATE VIEW crmlife.second_purchase WITH (security_barrier) AS
+SELECT c.stage_table::regclass AS stage_table, c.cohort, c.days, c.customers, c.mature, c.again,
+       c.again::float8 / nullif(c.mature, 0)::float8 AS rate
+FROM crmlife.second_purchase_log c
+WHERE pg_catalog.has_table_privilege(c.stage_table, 'SELECT');
+COMMENT ON VIEW crmlife.second_purchase IS
+  'customers by the month of their first order, and those with another day of orders within so many days, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.second_purchase.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.second_purchase.cohort IS 'first day of the month of the first order';
+COMMENT ON COLUMN crmlife.second_purchase.days IS 'days after the first order: 30, 45, 60, 90, 180, 365';
+COMMENT ON COLUMN crmlife.second_purchase.customers IS 'all customers of the cohort';
+COMMENT ON COLUMN crmlife.second_purchase.mature IS 'of these, those for whom the days are over';
+COMMENT ON COLUMN crmlife.second_purchase.again IS 'of these, with a second day of orders within the days';
+COMMENT ON COLUMN crmlife.second_purchase.rate IS 'again / mature; NULL while the days are over for nobody';
+
+CREATE VIEW crmlife.order_funnel WITH (security_barrier) AS
+SELECT c.stage_table::regclass AS stage_table, c.k, c.reached, c.converted,
+       c.converted::float8 / nullif(c.reached, 0)::float8 AS rate, c.is_largest_gap
+FROM crmlife.funnel_log c
+WHERE pg_catalog.has_table_privilege(c.stage_table, 'SELECT');
+COMMENT ON VIEW crmlife.order_funnel IS
+  'customers with a k-th order, and those of them with one more, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.order_funnel.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.order_funnel.k IS 'number of the order, 1 to 10';
+COMMENT ON COLUMN crmlife.order_funnel.reached IS 'customers with a k-th order';
+COMMENT ON COLUMN crmlife.order_funnel.converted IS 'of these, with one more';
+COMMENT ON COLUMN crmlife.order_funnel.rate IS 'converted / reached; NULL if nobody reached it';
+COMMENT ON COLUMN crmlife.order_funnel.is_largest_gap IS 'the lowest rate of all steps, the first of equal ones';
+
+GRANT SELECT ON crmlife.cohorts, crmlife.revenue_cohort,
+  crmlife.second_purchase, crmlife.order_funnel TO PUBLIC;
 GRANT SELECT ON crmlife.overview, crmlife.overview_hours, crmlife.stage_label,
   crmlife.snapshots, crmlife.weekly_kpi, crmlife.weekly_stage_kpi,
   crmlife.weekly_flows, crmlife.churn_rate TO PUBLIC;

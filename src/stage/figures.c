@@ -482,15 +482,20 @@ count_customer(void *context, const CrmStoredCustomer *customer)
 					   customer->known_since);
 }
 
-/* the day on which the first customer became known, at most 20 years ago */
+/* the first day that figures are worked out for */
+static CrmDay
+oldest_day(const Figures *figures)
+{
+	return crm_period_start(figures->day, CRM_UNIT_WEEK) - 7 * MAX_WEEKS;
+}
+
+/* the day on which the first customer became known, if it is not older */
 static CrmDay
 first_day(const Figures *figures)
 {
 	CrmIdentity saved;
 	bool		isnull;
 	Datum		value;
-	CrmDay		limit =
-		crm_period_start(figures->day, CRM_UNIT_WEEK) - 7 * MAX_WEEKS;
 
 	crm_become_table_owner(figures->definition, &saved);
 	crm_execute(psprintf("SELECT min(known_since) FROM %s",
@@ -501,7 +506,7 @@ first_day(const Figures *figures)
 		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (isnull || DatumGetDateADT(value) > figures->day)
 		return figures->day;
-	return Max(DatumGetDateADT(value), limit);
+	return Max(DatumGetDateADT(value), oldest_day(figures));
 }
 
 static void
@@ -519,7 +524,7 @@ plan_pass(const Figures *figures, Pass *pass)
 		crm_weekly_init(&pass->weekly, monday, (this_week - monday) / 7,
 						figures->definition->model);
 	if (figures->then != CRM_NO_DAY)
-		first = figures->then;
+		first = Max(figures->then, oldest_day(figures));
 	pass->of_days = first < figures->day && figures->then != figures->day - 1;
 	if (pass->of_days)
 		days_init(&pass->days, first, figures->day, figures->definition->model);
@@ -627,7 +632,7 @@ write_overview(const Figures *figures)
 			"first_order_at)), 0) "
 			"FROM (SELECT orders, order_days, revenue, first_order_at, "
 			"last_order_at, is_new, CASE WHEN is_new THEN %s END AS seen "
-			"FROM (SELECT *, orders > 0 AND first_order_at::date > $1 - 90 "
+			"FROM (SELECT *, orders > 0 AND $1 - first_order_at::date < 90 "
 			"AS is_new FROM %s) s) t",
 			first_visit, figures->definition->table_name),
 		"INSERT INTO crmlife.overview_log (stage_table, hour, day, customers, "
@@ -644,6 +649,46 @@ write_overview(const Figures *figures)
 		"= excluded.new_buyers_seen, decision_days = excluded.decision_days, "
 		"gaps = excluded.gaps, gap_days = excluded.gap_days, order_gaps = "
 		"excluded.order_gaps, order_gap_seconds = excluded.order_gap_seconds");
+}
+
+/* ----- cohorts and funnel ----- */
+
+static void
+write_cohorts(const Figures *figures)
+{
+	Oid table = figures->definition->stage_table;
+
+	change(figures,
+		   "DELETE FROM crmlife.cohort_log WHERE stage_table = $1 "
+		   "AND $2 IS NOT NULL",
+		   figures->day, SPI_OK_DELETE);
+	transfer(figures,
+			 psprintf("SELECT * FROM crmlife._cohort_rows(%u, $1)", table),
+			 "INSERT INTO crmlife.cohort_log SELECT $1, * "
+			 "FROM unnest($2, $3, $4, $5, $6, $7, $8)");
+	change(figures,
+		   "DELETE FROM crmlife.second_purchase_log WHERE stage_table = $1 "
+		   "AND $2 IS NOT NULL",
+		   figures->day, SPI_OK_DELETE);
+	transfer(
+		figures,
+		psprintf("SELECT * FROM crmlife._second_purchase_rows(%u, $1)", table),
+		"INSERT INTO crmlife.second_purchase_log SELECT $1, * "
+		"FROM unnest($2, $3, $4, $5, $6)");
+}
+
+static void
+write_funnel(const Figures *figures)
+{
+	change(figures,
+		   "DELETE FROM crmlife.funnel_log WHERE stage_table = $1 "
+		   "AND $2 IS NOT NULL",
+		   figures->day, SPI_OK_DELETE);
+	transfer(figures,
+			 psprintf("SELECT * FROM crmlife._funnel_rows(%u, $1)",
+					  figures->definition->stage_table),
+			 "INSERT INTO crmlife.funnel_log SELECT $1, * "
+			 "FROM unnest($2, $3, $4, $5)");
 }
 
 /* ----- all of it ----- */
@@ -701,6 +746,12 @@ crm_figures_update(const CrmStageDefinition *definition, CrmDay day)
 		forget_days(&figures);
 	else if (figures.then != day)
 		count_days_and_weeks(&figures);
+	if (figures.then != day)
+	{
+		if (definition->keep_history)
+			write_cohorts(&figures);
+		write_funnel(&figures);
+	}
 	write_overview(&figures);
 	write_state(&figures);
 }
