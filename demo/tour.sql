@@ -149,3 +149,33 @@ SELECT format('   Refreshed as of next week: %s customers were said to move, %s 
               pg_temp.thousands(:promised), pg_temp.thousands(count(DISTINCT customer_id)))
 FROM customer_stage_changes WHERE seq > :last_change;
 ROLLBACK;
+
+\echo
+\echo :strong'7. Monday morning: the shop in one screen':plain
+\echo :faint'   SELECT * FROM crmlife.overview, crmlife.weekly_kpi, crmlife.weekly_flows, crmlife.forecast(...)':plain
+SELECT format('   %s customers, %s with an order, %s of them twice or more; %s an order; %s days to the next, %s to the first',
+              pg_temp.thousands(customers), pg_temp.thousands(paying_customers), to_char(100 * repeat_share, 'FM990.0 %'),
+              to_char(average_order, 'FM999990.00'), coalesce(to_char(repurchase_period, 'FM9990.0'), '-'),
+              coalesce(to_char(first_purchase_decision_period, 'FM9990.0'), '-'))
+FROM crmlife.overview WHERE stage_table = 'customer_stage'::regclass;
+SELECT coalesce(max(week), current_date - 7) AS last_week FROM crmlife.weekly_kpi WHERE stage_table = 'customer_stage'::regclass \gset
+\echo
+\echo '   last order        customers         bought  a week before    an order  a week before'
+SELECT format('   %-9s %-9s %8s  %13s  %13s  %10s  %13s', band, loyalty, pg_temp.thousands(denominator),
+              coalesce(to_char(100 * rate, 'FM990.00 %'), '-'), coalesce(to_char(100 * rate_before, 'FM990.00 %'), '-'),
+              coalesce(to_char(average_order, 'FM999990.00'), '-'), coalesce(to_char(average_order_before, 'FM999990.00'), '-'))
+FROM crmlife.weekly_kpi
+WHERE stage_table = 'customer_stage'::regclass AND week = :'last_week' AND measure = 'purchase_rate' AND loyalty IS NOT NULL
+ORDER BY band_order, loyalty;
+\echo
+\echo '   Who moved last week:'
+SELECT format('   %-10s -> %-10s %6s', from_stage, to_stage, pg_temp.thousands(sum(customers)))
+FROM crmlife.weekly_flows
+WHERE stage_table = 'customer_stage'::regclass AND week = :'last_week' AND from_stage <> to_stage
+GROUP BY from_stage, to_stage ORDER BY min(from_order), min(to_order);
+\echo '   Who falls asleep, or leaves, in the coming 14 days if nobody buys:'
+SELECT format('   %-10s -> %-10s %6s this week %6s next week', from_stage, to_stage,
+              pg_temp.thousands(coalesce(sum(customers) FILTER (WHERE day <= current_date + 7), 0)),
+              pg_temp.thousands(coalesce(sum(customers) FILTER (WHERE day > current_date + 7), 0)))
+FROM crmlife.forecast('customer_stage', 14)
+WHERE to_stage IN ('silent', 'sleeping', 'churned') GROUP BY from_stage, to_stage ORDER BY from_stage, to_stage;

@@ -46,6 +46,13 @@ like($printed, qr/in the log +\w+ -> aftersale, cause: event/, '... and logged i
 my ($promised, $moved) = $printed =~ /([\d,]+) customers were said to move, ([\d,]+) did/;
 ok($promised, 'customers are about to move');
 is($moved, $promised, '... and all of them do, and nobody else');
+like($printed, qr/^   [\d,]+ customers, [\d,]+ with an order, [\d.]+ % of them twice or more; [\d.]+ an order; [\d.]+ days to the next, [\d.]+ to the first$/m, 'the overview');
+like($printed, qr/^   \Q$_\E +(new|returning) +[\d,]+ +([\d.]+ %|-) /m, "the week of those whose last order is $_ days old") for qw(0-44 45-89 90-139 140-364 365+);
+like($printed, qr/^   active +-> silent +[\d,]+$/m, 'who moved last week');
+my ($this_week, $next_week) = $printed =~ /^   silent +-> sleeping +([\d,]+) this week +([\d,]+) next week$/m;
+is("$this_week $next_week", $node->safe_psql('plain', q(SELECT count(*) FILTER (WHERE changes_on <= current_date + 7) || ' ' || count(*) FILTER (WHERE changes_on > current_date + 7)
+	FROM customer_stage WHERE stage = 'silent' AND changes_on <= current_date + 14)), 'who falls asleep this week and next');
+is($node->safe_psql('plain', 'SELECT count(*) > 100 FROM crmlife.snapshots', extra_params => [ '-U', 'bi' ]), 't', 'role bi reads the figures');
 is($node->safe_psql('plain', q(SELECT count(*) FROM crmlife.verify('customer_stage'))), '0', 'nothing differs afterwards');
 is($node->safe_psql('plain', 'SELECT count(*) > 2000 FROM customer_stage', extra_params => [ '-U', 'bi' ]), 't', 'role bi reads it');
 isnt($node->psql('plain', 'DELETE FROM customer_stage', extra_params => [ '-U', 'bi' ]), 0, '... and changes nothing');
