@@ -2,6 +2,7 @@
 #
 #   make, make install, make installcheck   as for every PGXS extension
 #   make demo, make test, make bench        everything on a private server
+#   make extremes                           the aggregates at sizes that take minutes
 #   make fuzz                               an hour of libFuzzer on what reads bytes
 #   make format, make format-check          the C sources' layout
 
@@ -47,7 +48,7 @@ all: sql/$(EXTENSION)--$(EXTVERSION).sql
 
 export ORDERS
 # What needs no pg_config: these find, or install, a PostgreSQL themselves.
-.PHONY: test demo demo-stop bench fuzz format format-check dist
+.PHONY: test demo demo-stop bench extremes fuzz format format-check dist
 test:
 	@scripts/test
 
@@ -59,6 +60,9 @@ demo-stop:
 
 bench:
 	@bench/run
+
+extremes:
+	@scripts/extremes
 
 fuzz:
 	@$(MAKE) -s -C test/engine fuzz
