@@ -78,7 +78,7 @@ COMMENT ON COLUMN crmlife.model.owner IS 'the role whose members may change it';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.model', '');
 
 CREATE TABLE crmlife.model_label (
-  model text NOT NULL REFERENCES crmlife.model ON UPDATE CASCADE ON DELETE CASCADE,
+  model text NOT NULL,
   stage text NOT NULL,
   position integer NOT NULL,
   zone text CHECK (zone IN ('acquire', 'grow', 'retain')),
@@ -106,6 +106,12 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON crmlife.model
 FOR EACH ROW EXECUTE FUNCTION crmlife.guard_model();
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON crmlife.model_label
 FOR EACH ROW EXECUTE FUNCTION crmlife.guard_model();
+CREATE FUNCTION crmlife.follow_model() RETURNS trigger
+AS 'MODULE_PATHNAME', 'crm_follow_model' LANGUAGE C;
+COMMENT ON FUNCTION crmlife.follow_model() IS
+  'renames and removes the labels of a model with it';
+CREATE TRIGGER follow AFTER UPDATE OF name OR DELETE ON crmlife.model
+FOR EACH ROW EXECUTE FUNCTION crmlife.follow_model();
 
 CREATE FUNCTION crmlife.shipped_models(
   OUT name text, OUT model crmlife.lifecycle_model)

@@ -4,7 +4,9 @@
  *
  * crmlife.model and crmlife.model_label are open to everyone for writing; this
  * trigger holds rows to their owners.  Row security would do the same, but a
- * dump by the owner of a database, who is no superuser, would fail on it.
+ * dump by the owner of a database, who is no superuser, would fail on it.  No
+ * foreign key ties labels to models, for the same reason: the tables of a dump
+ * are read in side by side.
  *
  * Invariant: a row is written only by a member of its model's owner, of the
  * owner of the extension's tables, or of the owner of the database (who reads
@@ -27,6 +29,7 @@
 #include "functions/model_shipped.h"
 
 PG_FUNCTION_INFO_V1(crm_guard_model);
+PG_FUNCTION_INFO_V1(crm_follow_model);
 
 static char *
 column_text(HeapTuple row, TupleDesc descriptor, const char *column)
@@ -116,9 +119,21 @@ require_stage(const TriggerData *trigger, Datum value, const char *model_name,
 		 errmsg("stage model \"%s\" has no stage \"%s\"", model_name, stage)));
 }
 
+/* in a dump that is read in labels may come before their models */
+static void
+require_model(const TriggerData *trigger, const char *name)
+{
+	if (!may_change_all(trigger))
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("stage model \"%s\" is not in crmlife.model", name),
+				 errhint("Add the model first, then its labels.")));
+}
+
 /* a label: who may change its model may change it */
 static void
-guard_label(const TriggerData *trigger, HeapTuple row, bool check_stage)
+guard_label(const TriggerData *trigger, HeapTuple row, bool is_new,
+			bool check_stage)
 {
 	TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
 	char	 *model = column_text(row, descriptor, "model");
@@ -127,7 +142,7 @@ guard_label(const TriggerData *trigger, HeapTuple row, bool check_stage)
 	Datum	  values[1];
 	bool	  isnull;
 
-	/* NOT NULL and the foreign key say the rest */
+	/* NOT NULL says the rest */
 	if (model == NULL || stage == NULL)
 		return;
 	values[0] = CStringGetTextDatum(model);
@@ -136,7 +151,11 @@ guard_label(const TriggerData *trigger, HeapTuple row, bool check_stage)
 							  1, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read crmlife.model");
 	if (SPI_processed == 0)
+	{
+		if (is_new)
+			require_model(trigger, model);
 		return;
+	}
 	require_owner(
 		trigger, model,
 		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
@@ -173,10 +192,44 @@ crm_guard_model(PG_FUNCTION_ARGS)
 	else
 	{
 		if (before != NULL)
-			guard_label(trigger, before, false);
+			guard_label(trigger, before, false, false);
 		if (after != NULL)
-			guard_label(trigger, after, before == NULL);
+			guard_label(trigger, after, true, before == NULL);
 	}
 	SPI_finish();
 	return PointerGetDatum(after ? after : before);
+}
+
+/* the labels of a model that is renamed or deleted */
+Datum
+crm_follow_model(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	 descriptor;
+	Oid			 types[2] = {TEXTOID, TEXTOID};
+	Datum		 values[2];
+	bool		 renamed;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("crmlife.follow_model is for its own trigger")));
+	SPI_connect();
+	descriptor = RelationGetDescr(trigger->tg_relation);
+	renamed = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	values[0] = CStringGetTextDatum(
+		column_text(trigger->tg_trigtuple, descriptor, "name"));
+	if (renamed)
+		values[1] = CStringGetTextDatum(
+			column_text(trigger->tg_newtuple, descriptor, "name"));
+	if (SPI_execute_with_args(
+			renamed ? "UPDATE crmlife.model_label SET model = $2 "
+					  "WHERE model OPERATOR(pg_catalog.=) $1 "
+					  "AND $1 OPERATOR(pg_catalog.<>) $2"
+					: "DELETE FROM crmlife.model_label "
+					  "WHERE model OPERATOR(pg_catalog.=) $1",
+			renamed ? 2 : 1, types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not change crmlife.model_label");
+	SPI_finish();
+	return PointerGetDatum(NULL);
 }

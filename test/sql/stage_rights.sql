@@ -63,7 +63,7 @@ SELECT is(error_of(call), error, 'another: ' || call) FROM (VALUES
   ($$DELETE FROM crmlife.queue$$, '42501 permission denied for table queue'),
   ($$TRUNCATE crmlife.queue$$, '42501 permission denied for table queue'),
   ($$INSERT INTO crmlife.capture_source VALUES (1, 1, 'x', '')$$, '42501 permission denied for table capture_source'),
-  ($$INSERT INTO crmlife.model VALUES ('x', 'recency')$$, '42501 permission denied for table model'),
+  ($$INSERT INTO crmlife.model (name, model, owner) VALUES ('x', 'recency', 'postgres')$$, '42501 must be owner of stage model "x"'),
   ($$CREATE TABLE crmlife.x ()$$, '42501 permission denied for schema crmlife')
 ) x(call, error);
 SELECT is_empty('SELECT * FROM crmlife.status', 'nothing of it is seen');
