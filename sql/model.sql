@@ -102,6 +102,7 @@ CREATE FUNCTION crmlife.guard_model() RETURNS trigger
 AS 'MODULE_PATHNAME', 'crm_guard_model' LANGUAGE C;
 COMMENT ON FUNCTION crmlife.guard_model() IS
   'lets only the owner of a model change it or its labels';
+REVOKE ALL ON FUNCTION crmlife.guard_model() FROM PUBLIC;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON crmlife.model
 FOR EACH ROW EXECUTE FUNCTION crmlife.guard_model();
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON crmlife.model_label
@@ -110,6 +111,7 @@ CREATE FUNCTION crmlife.follow_model() RETURNS trigger
 AS 'MODULE_PATHNAME', 'crm_follow_model' LANGUAGE C;
 COMMENT ON FUNCTION crmlife.follow_model() IS
   'renames and removes the labels of a model with it';
+REVOKE ALL ON FUNCTION crmlife.follow_model() FROM PUBLIC;
 CREATE TRIGGER follow AFTER UPDATE OF name OR DELETE ON crmlife.model
 FOR EACH ROW EXECUTE FUNCTION crmlife.follow_model();
 

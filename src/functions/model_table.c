@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "functions/model_parse.h"
@@ -35,6 +36,23 @@ static char *
 column_text(HeapTuple row, TupleDesc descriptor, const char *column)
 {
 	return SPI_getvalue(row, descriptor, SPI_fnumber(descriptor, column));
+}
+
+/*
+ * These triggers read columns by name and trust them: on a table of somebody
+ * else's they would find others, or none.
+ */
+static void
+require_own_table(const TriggerData *trigger)
+{
+	Oid function = trigger->tg_trigger->tgfoid;
+
+	/* nobody else may create tables beside the function */
+	if (RelationGetNamespace(trigger->tg_relation) !=
+		get_func_namespace(function))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("crmlife.%s is for its own triggers",
+							   get_func_name(function))));
 }
 
 static bool
@@ -178,6 +196,7 @@ crm_guard_model(PG_FUNCTION_ARGS)
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("crmlife.guard_model is for its own triggers")));
+	require_own_table(trigger);
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		after = trigger->tg_trigtuple;
 	else
@@ -212,8 +231,10 @@ crm_follow_model(PG_FUNCTION_ARGS)
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
 		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("crmlife.follow_model is for its own trigger")));
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("crmlife.follow_model is for its own triggers")));
+	require_own_table(trigger);
 	SPI_connect();
 	descriptor = RelationGetDescr(trigger->tg_relation);
 	renamed = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
