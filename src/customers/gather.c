@@ -329,6 +329,12 @@ crm_gather_begin(CrmKeyKind key_kind, Size limit)
 	return begin(key_kind, limit, 0, CurrentMemoryContext);
 }
 
+CrmKeyKind
+crm_gather_key_kind(const CrmGather *gather)
+{
+	return gather->key_kind;
+}
+
 uint64
 crm_gather_count(const CrmGather *gather)
 {

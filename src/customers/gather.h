@@ -37,6 +37,7 @@ typedef struct CrmGathered
 
 /* limit: bytes that may be held in memory; beyond it, temporary files */
 extern CrmGather *crm_gather_begin(CrmKeyKind key_kind, Size limit);
+extern CrmKeyKind crm_gather_key_kind(const CrmGather *gather);
 extern void
 crm_gather_add(CrmGather *gather, const CrmKey *key, const CrmGatherRow *row);
 /* rows added so far */

@@ -343,6 +343,7 @@ startup(DestReceiver *self, int operation, TupleDesc descriptor)
 
 	if (!key_column(TupleDescAttr(descriptor, columns->customer - 1)->atttypid,
 					&feed->key) ||
+		kind_of(feed->key) != crm_gather_key_kind(feed->gather) ||
 		(columns->at &&
 		 !crm_time_kind_of_type(
 			 TupleDescAttr(descriptor, columns->at - 1)->atttypid,

@@ -14,7 +14,10 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -24,10 +27,12 @@
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 
 #include "stage/definition.h"
 #include "stage/expression.h"
@@ -195,26 +200,105 @@ check_immutable(const char *argument, const char *text, Node *node)
 			   "the source, with capture => 'full'.");
 }
 
+static Oid
+function_owner(Oid function)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid		  owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* a cast by a function of somebody whom the current user need not trust */
+static bool
+foreign_cast(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr))
+	{
+		FuncExpr *call = (FuncExpr *) node;
+		Oid		  owner;
+
+		if (call->funcformat != COERCE_EXPLICIT_CALL &&
+			call->funcformat != COERCE_SQL_SYNTAX &&
+			call->funcid >= FirstNormalObjectId)
+		{
+			owner = function_owner(call->funcid);
+			if (!superuser_arg(owner) &&
+				!is_member_of_role_nosuper(GetUserId(), owner))
+				return true;
+		}
+	}
+	return expression_tree_walker(node, foreign_cast, context);
+}
+
+/*
+ * Who owns the source may give a column another type, and that type a cast:
+ * then the text would call a function that nobody has written into it.
+ */
+static void
+check_casts(const char *argument, const char *text, Node *node,
+			CrmExpressionKind kind)
+{
+	/* it is read as text */
+	if (kind == CRM_EXPRESSION_ANY)
+		node =
+			coerce_to_target_type(NULL, node, exprType(node), TEXTOID, -1,
+								  COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
+	if (foreign_cast(node, NULL))
+		refuse(argument, text, "is cast by a function of another user",
+			   "Call the function by its name, if it is to be trusted.");
+}
+
+static Node *
+checked(Relation relation, const char *argument, const char *text,
+		CrmExpressionKind kind)
+{
+	const char			*what[2] = {argument, text};
+	ErrorContextCallback callback = {error_context_stack, parse_error_context,
+									 what};
+	Node				*node;
+
+	error_context_stack = &callback;
+	node = transform(relation, argument, text);
+	error_context_stack = callback.previous;
+	check_type(argument, text, node, kind);
+	check_casts(argument, text, node, kind);
+	check_immutable(argument, text, node);
+	return node;
+}
+
+void
+crm_recheck_expression(Oid relation, const char *argument, const char *text,
+					   CrmExpressionKind kind)
+{
+	Relation opened;
+
+	if (text == NULL)
+		return;
+	opened = table_open(relation, AccessShareLock);
+	(void) checked(opened, argument, text, kind);
+	table_close(opened, NoLock);
+}
+
 char *
 crm_check_expression(Oid relation, const char *argument, const char *text,
 					 CrmExpressionKind kind)
 {
-	Relation			 opened;
-	Node				*node;
-	CrmIdentity			 saved;
-	char				*result;
-	const char			*what[2] = {argument, text};
-	ErrorContextCallback callback = {error_context_stack, parse_error_context,
-									 what};
+	Relation	opened;
+	Node	   *node;
+	CrmIdentity saved;
+	char	   *result;
 
 	if (text == NULL)
 		return NULL;
 	opened = table_open(relation, AccessShareLock);
-	error_context_stack = &callback;
-	node = transform(opened, argument, text);
-	error_context_stack = callback.previous;
-	check_type(argument, text, node, kind);
-	check_immutable(argument, text, node);
+	node = checked(opened, argument, text, kind);
 	crm_pin_search_path(&saved);
 	result = deparse_expression(
 		node, deparse_context_for(RelationGetRelationName(opened), relation),

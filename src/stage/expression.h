@@ -23,4 +23,11 @@ typedef enum CrmExpressionKind
 extern char *crm_check_expression(Oid relation, const char *argument,
 								  const char *text, CrmExpressionKind kind);
 
+/*
+ * The same of an expression as it was stored: is it still one that
+ * crm_check_expression would take?  Keeps the relation locked against DDL.
+ */
+extern void crm_recheck_expression(Oid relation, const char *argument,
+								   const char *text, CrmExpressionKind kind);
+
 #endif /* CRM_EXPRESSION_H */

@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -147,6 +148,27 @@ sheet_write(const Figures *figures, const Sheet *sheet, const char *query)
 	crm_revert_identity(&saved);
 }
 
+/*
+ * What is read as the stage table's owner is written as another: a cast of the
+ * owner's own, which a type of the owner's could bring along, would run as that
+ * one.
+ */
+static Oid
+builtin_type(const Figures *figures, Oid type)
+{
+	if (type >= FirstUnpinnedObjectId)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("columns of stage table %s have other types than they "
+					"were created with",
+					figures->definition->table_name),
+			 errdetail("A figure would be of type %s.", format_type_be(type)),
+			 errhint("Drop the stage table with crmlife.drop_stage_table "
+					 "and create it again.")));
+	return type;
+}
+
 /* what a query over the stage table gives, as its owner sees it */
 static void
 sheet_read(const Figures *figures, Sheet *sheet, const char *query)
@@ -162,7 +184,7 @@ sheet_read(const Figures *figures, Sheet *sheet, const char *query)
 	crm_revert_identity(&saved);
 	row = SPI_tuptable->tupdesc;
 	for (int i = 0; i < row->natts; i++)
-		columns[i] = SPI_gettypeid(row, i + 1);
+		columns[i] = builtin_type(figures, SPI_gettypeid(row, i + 1));
 	sheet_init(sheet, row->natts, columns);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

@@ -12,9 +12,11 @@
 #include "miscadmin.h"
 #include "utils/date.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 
 #include "functions/history.h"
 #include "stage/histories.h"
+#include "stage/row.h"
 
 #define HISTORIES_AT_ONCE 1000
 
@@ -45,6 +47,21 @@ replay_customer(HeapTuple tuple, TupleDesc row, CrmStoredCustomer *customer)
 	crm_purchase_replay(&customer->history, &customer->view, registered);
 }
 
+/* the owner may have altered the columns since the definition was read */
+static void
+check_columns(const CrmStageDefinition *definition, SPIPlanPtr plan)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	TupleDesc		  row = source->resultDesc;
+
+	if (TupleDescAttr(row, 0)->atttypid !=
+		crm_stage_column_type(CRM_COLUMN_HISTORY))
+		crm_refuse_stage_column(definition, CRM_COLUMN_HISTORY);
+	if (TupleDescAttr(row, 1)->atttypid !=
+		crm_stage_column_type(CRM_COLUMN_KNOWN_SINCE))
+		crm_refuse_stage_column(definition, CRM_COLUMN_KNOWN_SINCE);
+}
+
 static Portal
 open_cursor(const CrmStageDefinition *definition, CrmDay due_by)
 {
@@ -60,6 +77,7 @@ open_cursor(const CrmStageDefinition *definition, CrmDay due_by)
 	if (plan == NULL)
 		elog(ERROR, "SPI could not prepare a query: %s",
 			 SPI_result_code_string(SPI_result));
+	check_columns(definition, plan);
 	/* with a snapshot of its own: this command may have written the rows */
 	return SPI_cursor_open(NULL, plan, values, NULL, false);
 }

@@ -95,6 +95,29 @@ crm_stage_column_type(int column)
 		ObjectIdGetDatum(get_namespace_oid("crmlife", false)));
 }
 
+void
+crm_refuse_stage_column(const CrmStageDefinition *definition, int column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("stage table %s has lost its column \"%s\" of type %s",
+					definition->table_name, crm_stage_columns[column].name,
+					crm_stage_columns[column].type_name),
+			 errhint("Drop the stage table with crmlife.drop_stage_table and "
+					 "create it again.")));
+}
+
+void
+crm_check_stage_columns(const CrmStageDefinition *definition, TupleDesc row,
+						int first)
+{
+	int columns = crm_stage_column_count(definition);
+
+	for (int i = 0; i < columns; i++)
+		if (TupleDescAttr(row, first + i)->atttypid != crm_stage_column_type(i))
+			crm_refuse_stage_column(definition, i);
+}
+
 const char *
 crm_stage_name(const CrmModel *model, int stage)
 {

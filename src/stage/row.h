@@ -51,6 +51,14 @@ extern const CrmStageColumn crm_stage_columns[CRM_STAGE_COLUMNS];
 /* how many of them a stage table has, the first ones */
 extern int crm_stage_column_count(const CrmStageDefinition *definition);
 extern Oid crm_stage_column_type(int column);
+/*
+ * An error unless these are the columns, from `first` (0-based) on: what is
+ * read as a value of a type must be one, and the owner may have altered it.
+ */
+extern void crm_check_stage_columns(const CrmStageDefinition *definition,
+									TupleDesc row, int first);
+extern void
+crm_refuse_stage_column(const CrmStageDefinition *definition, int column);
 
 typedef struct CrmStageRow
 {

@@ -39,6 +39,7 @@
 #include "functions/history.h"
 #include "stage/row.h"
 #include "stage/scan.h"
+#include "stage/source.h"
 
 /* columns of a source's query */
 #define SOURCE_KEY 1
@@ -232,6 +233,7 @@ source_query(const CrmStageDefinition *definition, const CrmSource *source,
 	StringInfoData sql;
 	const char	  *link = " WHERE ";
 
+	crm_recheck_expressions(definition, source);
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT (%s)%s, ",
 					 quote_identifier(source->customer),
@@ -366,6 +368,7 @@ read_stored(CrmScan *scan, Datum keys)
 	SPIPlanPtr plan = prepare(
 		scan->definition, stored_query(scan->definition, keys != 0), keys != 0);
 
+	crm_check_stage_columns(scan->definition, result_of(plan), 1);
 	scan->descriptor = CreateTupleDescCopy(result_of(plan));
 	run(scan, plan, keys, &columns);
 }

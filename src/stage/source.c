@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 
 #include "compat.h"
+#include "stage/expression.h"
 #include "stage/source.h"
 
 /* ----- when a stage table is created ----- */
@@ -264,4 +265,34 @@ crm_recheck_sources(const CrmStageDefinition *definition)
 	check_source(definition, &definition->orders, "orders");
 	check_source(definition, &definition->visits, "visits");
 	check_source(definition, &definition->members, "members");
+}
+
+static void
+recheck(const CrmStageDefinition *definition, const CrmSource *source,
+		const char *argument, const char *text, CrmExpressionKind kind)
+{
+	crm_recheck_expression(
+		source->relation,
+		psprintf("%s of stage table %s", argument, definition->table_name),
+		text, kind);
+}
+
+void
+crm_recheck_expressions(const CrmStageDefinition *definition,
+						const CrmSource			 *source)
+{
+	bool orders = source == &definition->orders;
+	bool visits = source == &definition->visits;
+
+	recheck(definition, source,
+			orders	 ? "ordered_at"
+			: visits ? "visited_at"
+					 : "registered_at",
+			source->at, CRM_EXPRESSION_TIME);
+	recheck(definition, source, "amount", source->amount,
+			CRM_EXPRESSION_AMOUNT);
+	recheck(definition, source, orders ? "order_filter" : "visit_filter",
+			source->filter, CRM_EXPRESSION_FILTER);
+	recheck(definition, source, "order_key", source->order_key,
+			CRM_EXPRESSION_ANY);
 }

@@ -27,5 +27,8 @@ extern List *crm_lock_tree(Oid relation);
 
 /* an error when a source or its customer column is not what it was */
 extern void crm_recheck_sources(const CrmStageDefinition *definition);
+/* the same of the expressions over a source, as the stage table's owner */
+extern void crm_recheck_expressions(const CrmStageDefinition *definition,
+									const CrmSource			 *source);
 
 #endif /* CRM_SOURCE_H */

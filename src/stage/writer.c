@@ -192,14 +192,7 @@ describe_rows(CrmWriter *writer, const CrmStageDefinition *definition)
 		if (number == InvalidAttrNumber ||
 			TupleDescAttr(writer->descriptor, number - 1)->atttypid !=
 				crm_stage_column_type(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("stage table %s has lost its column \"%s\" of "
-							"type %s",
-							definition->table_name, crm_stage_columns[i].name,
-							crm_stage_columns[i].type_name),
-					 errhint("Drop the stage table with "
-							 "crmlife.drop_stage_table and create it again.")));
+			crm_refuse_stage_column(definition, i);
 		writer->numbers[i] = number;
 	}
 	table_close(table, AccessShareLock);
