@@ -158,8 +158,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY EXECUTE format(
-    'WITH c AS (SELECT @extschema@.retention_cohorts(history, ''month'', $1) AS kept,
-                       @extschema@.revenue_cohorts(history, ''month'', $1) AS brought
+    'WITH c AS (SELECT @extschema@.retention_cohorts(history, ''month''::text, $1) AS kept,
+                       @extschema@.revenue_cohorts(history, ''month''::text, $1) AS brought
                FROM %s WHERE $1 - first_order_at::date < 7280)
      SELECT k.cohort, k.period, k.customers, k.retained, b.orders, b.revenue, k.rate IS NOT NULL
      FROM c CROSS JOIN LATERAL unnest(c.kept) k
@@ -224,15 +224,15 @@ SELECT o.stage_table, o.hour, o.day, o.customers, o.paying_customers,
        o.orders, o.revenue,
        o.revenue / nullif(o.orders, 0)::numeric AS average_order,
        o.new_buyers, o.new_buyers_seen,
-       1 - o.new_buyers_seen::float8 / nullif(o.new_buyers, 0)::float8 AS left_out_share,
+       1::float8 - o.new_buyers_seen::float8 / nullif(o.new_buyers, 0)::float8 AS left_out_share,
        o.decision_days,
        o.decision_days::float8 / nullif(o.new_buyers_seen, 0)::float8 AS first_purchase_decision_period,
        o.gaps, o.gap_days,
        o.gap_days::float8 / nullif(o.gaps, 0)::float8 AS repurchase_period,
        o.order_gaps, o.order_gap_seconds,
-       o.order_gap_seconds::float8 / nullif(o.order_gaps, 0)::float8 / 86400 AS repurchase_period_by_orders
+       o.order_gap_seconds::float8 / nullif(o.order_gaps, 0)::float8 / 86400::float8 AS repurchase_period_by_orders
 FROM crmlife.overview_log o
-WHERE pg_catalog.has_table_privilege(o.stage_table::oid, 'SELECT');
+WHERE crmlife._reads_all(o.stage_table::oid);
 COMMENT ON VIEW crmlife.overview_hours IS
   'the overview of the stage tables you may read, one row for each hour in which there was a refresh';
 
@@ -308,7 +308,7 @@ day AS (
   SELECT s.stage_table::oid AS stage_table, s.day, min(s.model_version) AS model_version,
          sum(s.customers)::bigint AS total
   FROM crmlife.stage_snapshot s
-  WHERE pg_catalog.has_table_privilege(s.stage_table::oid, 'SELECT')
+  WHERE crmlife._reads_all(s.stage_table::oid)
   GROUP BY 1, 2),
 counted AS (
   SELECT d.stage_table, d.day, l.stage_order, l.stage, l.label_en, l.label_zh,
@@ -367,7 +367,7 @@ part AS (
          CASE m.measure_order WHEN 1 THEN w.buyers WHEN 2 THEN w.recent_again ELSE w.matured_again END AS numerator,
          CASE m.measure_order WHEN 1 THEN w.members WHEN 2 THEN w.recent ELSE w.matured END AS denominator
   FROM crmlife.weekly_band w CROSS JOIN measure m
-  WHERE pg_catalog.has_table_privilege(w.stage_table::oid, 'SELECT')
+  WHERE crmlife._reads_all(w.stage_table::oid)
     AND (m.measure_order = 1 OR w.band = 1 AND (m.measure_order = 2 OR w.loyalty = 'new'))),
 rated AS (
   SELECT p.*, p.numerator::float8 / nullif(p.denominator, 0)::float8 AS rate,
@@ -416,7 +416,7 @@ rated AS (
          w.buyers::float8 / nullif(w.members, 0)::float8 AS rate,
          w.revenue / nullif(w.orders, 0)::numeric AS average_order
   FROM crmlife.weekly_stage w
-  WHERE pg_catalog.has_table_privilege(w.stage_table::oid, 'SELECT'))
+  WHERE crmlife._reads_all(w.stage_table::oid))
 SELECT r.stage_table::regclass AS stage_table, r.week, l.stage_order, r.stage,
        l.label_en, l.label_zh, r.loyalty, r.members, r.buyers, r.rate,
        r.orders, r.revenue, r.average_order,
@@ -464,7 +464,7 @@ LEFT JOIN label f ON f.stage_table::oid = w.stage_table::oid
   AND f.model_version = w.model_version AND f.stage = w.from_stage
 LEFT JOIN label t ON t.stage_table::oid = w.stage_table::oid
   AND t.model_version = w.model_version AND t.stage = w.to_stage
-WHERE pg_catalog.has_table_privilege(w.stage_table::oid, 'SELECT');
+WHERE crmlife._reads_all(w.stage_table::oid);
 COMMENT ON VIEW crmlife.weekly_flows IS
   'customers by the stage in which a week found and the one in which it left them, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.weekly_flows.stage_table IS 'the stage table';
@@ -489,7 +489,7 @@ WITH counted AS (
   FROM crmlife.weekly_flow w
   WHERE w.loyalty IS NOT NULL
     AND w.from_stage !~ '^(churn|churned|churned_new|churned_returning|lost|cant_lose)$'
-    AND pg_catalog.has_table_privilege(w.stage_table::oid, 'SELECT')
+    AND crmlife._reads_all(w.stage_table::oid)
   GROUP BY 1, 2, 3),
 rated AS (
   SELECT c.stage_table, c.week, c.loyalty, coalesce(c.churned, 0) AS churned, c.customers,
@@ -514,7 +514,7 @@ CREATE VIEW crmlife.cohorts WITH (security_barrier) AS
 SELECT c.stage_table::regclass AS stage_table, c.cohort, c.period, c.customers, c.retained,
        CASE WHEN c.over THEN c.retained::float8 / nullif(c.customers, 0)::float8 END AS rate
 FROM crmlife.cohort_log c
-WHERE pg_catalog.has_table_privilege(c.stage_table, 'SELECT');
+WHERE crmlife._reads_all(c.stage_table);
 COMMENT ON VIEW crmlife.cohorts IS
   'customers by the month of their first order, and those who ordered in each month since, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.cohorts.stage_table IS 'the stage table';
@@ -530,7 +530,7 @@ SELECT c.stage_table::regclass AS stage_table, c.cohort, c.period, c.customers, 
        CASE WHEN c.over THEN sum(c.revenue) OVER (PARTITION BY c.stage_table, c.cohort ORDER BY c.period)
                              / nullif(c.customers, 0)::numeric END AS revenue_per_customer
 FROM crmlife.cohort_log c
-WHERE pg_catalog.has_table_privilege(c.stage_table, 'SELECT');
+WHERE crmlife._reads_all(c.stage_table);
 COMMENT ON VIEW crmlife.revenue_cohort IS
   'customers by the month of their first order, and what they brought in each month since, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.revenue_cohort.stage_table IS 'the stage table';
@@ -546,7 +546,7 @@ CREATE VIEW crmlife.second_purchase WITH (security_barrier) AS
 SELECT c.stage_table::regclass AS stage_table, c.cohort, c.days, c.customers, c.mature, c.again,
        c.again::float8 / nullif(c.mature, 0)::float8 AS rate
 FROM crmlife.second_purchase_log c
-WHERE pg_catalog.has_table_privilege(c.stage_table, 'SELECT');
+WHERE crmlife._reads_all(c.stage_table);
 COMMENT ON VIEW crmlife.second_purchase IS
   'customers by the month of their first order, and those with another day of orders within so many days, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.second_purchase.stage_table IS 'the stage table';
@@ -561,7 +561,7 @@ CREATE VIEW crmlife.order_funnel WITH (security_barrier) AS
 SELECT c.stage_table::regclass AS stage_table, c.k, c.reached, c.converted,
        c.converted::float8 / nullif(c.reached, 0)::float8 AS rate, c.is_largest_gap
 FROM crmlife.funnel_log c
-WHERE pg_catalog.has_table_privilege(c.stage_table, 'SELECT');
+WHERE crmlife._reads_all(c.stage_table);
 COMMENT ON VIEW crmlife.order_funnel IS
   'customers with a k-th order, and those of them with one more, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.order_funnel.stage_table IS 'the stage table';

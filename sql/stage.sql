@@ -200,14 +200,46 @@ AS 'MODULE_PATHNAME', 'crm_effective_model' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION crmlife.effective_model(regclass) IS
   'the model of a stage table with the thresholds in force';
 
--- What a reader may see: what concerns stage tables whose rows the reader may
--- read.
+-- The views of schema crmlife show what concerns stage tables that their
+-- reader may read; those with figures, only of stage tables whose rows the
+-- reader may read all.
+CREATE FUNCTION crmlife._reads_all(stage_table oid) RETURNS boolean
+AS 'MODULE_PATHNAME', 'crm_reads_all' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION crmlife._reads_all(oid) IS
+  'internal to crmlife''s views: may the current user read every row of a relation?';
+
 CREATE VIEW crmlife.rfm_cuts WITH (security_barrier) AS
 SELECT * FROM crmlife.stage_cuts c
-WHERE pg_catalog.has_table_privilege(c.stage_table::oid, 'SELECT');
+WHERE crmlife._reads_all(c.stage_table::oid);
 GRANT SELECT ON crmlife.rfm_cuts TO PUBLIC;
 COMMENT ON VIEW crmlife.rfm_cuts IS
   'frozen cuts of rfm_score (recency, frequency, monetary) and value_tier (new, returning) of the stage tables you may read. A value equal to a cut lies in the lower bin';
+COMMENT ON COLUMN crmlife.rfm_cuts.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.rfm_cuts.segment IS 'customers the cuts are for; empty: all of them';
+COMMENT ON COLUMN crmlife.rfm_cuts.calibrated_on IS 'the local day as of which they were taken';
+COMMENT ON COLUMN crmlife.rfm_cuts.method IS 'how monetary_cuts were taken: quantile of the customers, or fixed by hand';
+COMMENT ON COLUMN crmlife.rfm_cuts.rfm_monetary IS 'sum of all orders, or mean per order';
+COMMENT ON COLUMN crmlife.rfm_cuts.rfm_window IS 'how far back frequency and monetary look; NULL: all time';
+COMMENT ON COLUMN crmlife.rfm_cuts.recency_cuts IS 'of days since the last order';
+COMMENT ON COLUMN crmlife.rfm_cuts.frequency_cuts IS 'of orders';
+COMMENT ON COLUMN crmlife.rfm_cuts.monetary_cuts IS 'of money, as rfm_monetary says';
+COMMENT ON COLUMN crmlife.rfm_cuts.new_cuts IS 'of the first order, for the value tier of new customers';
+COMMENT ON COLUMN crmlife.rfm_cuts.returning_cuts IS 'of revenue, for the value tier of returning customers';
+COMMENT ON COLUMN crmlife.rfm_cuts.customers IS 'customers with an order, whom the quantiles were taken from';
+COMMENT ON COLUMN crmlife.rfm_cuts.moved IS 'customers whose score these cuts changed';
+
+CREATE FUNCTION crmlife._reads_scores(stage_table oid) RETURNS boolean
+AS 'MODULE_PATHNAME', 'crm_reads_scores' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION crmlife._reads_scores(oid) IS
+  'internal to crmlife''s views: the same, and does it have the columns that _rfm_counts counts?';
+
+CREATE FUNCTION crmlife._rfm_counts(
+  stage_table regclass,
+  OUT rfm_score int, OUT customers bigint, OUT revenue numeric)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'crm_rfm_counts' LANGUAGE C STABLE STRICT ROWS 125;
+COMMENT ON FUNCTION crmlife._rfm_counts(regclass) IS
+  'internal to crmlife.rfm_sizes and rfm_bins: customers by score';
 
 CREATE FUNCTION crmlife.rfm_sizes(
   stage_table regclass, scheme text DEFAULT NULL,
@@ -217,35 +249,36 @@ RETURNS SETOF record
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_column
 DECLARE
   -- the names of all segments; those of the scores are few
-  of_score text := format(CASE WHEN scheme IS NULL THEN '@extschema@.rfm_segment(rfm_score)'
-                               ELSE '@extschema@.rfm_scheme_segment(rfm_score, crmlife.rfm_boxes(%L))' END, scheme);
+  boxes crmlife.rfm_box[] := crmlife.rfm_boxes(scheme);
 BEGIN
   IF stage_table IS NULL THEN RETURN; END IF;
-  RETURN QUERY EXECUTE format($query$
+  RETURN QUERY
     WITH score AS (
-      SELECT rfm_score, count(*) AS customers, sum(revenue) AS revenue
-      FROM %s WHERE rfm_score IS NOT NULL GROUP BY rfm_score),
+      SELECT CASE WHEN $2 IS NULL THEN @extschema@.rfm_segment(c.rfm_score, 4)
+                  ELSE @extschema@.rfm_scheme_segment(c.rfm_score, boxes) END AS segment,
+             c.customers, c.revenue
+      FROM crmlife._rfm_counts($1) c),
     size AS (
-      SELECT %s AS segment, sum(customers)::bigint AS customers, sum(revenue) AS revenue
-      FROM score GROUP BY 1),
+      SELECT s.segment, sum(s.customers)::bigint AS customers, sum(s.revenue) AS revenue
+      FROM score s GROUP BY 1),
     name AS (
       SELECT l.position, l.segment, l.label_en, l.label_zh
-      FROM crmlife.rfm_segment_label l WHERE $1 IS NULL
+      FROM crmlife.rfm_segment_label l WHERE $2 IS NULL
       UNION ALL
       (SELECT DISTINCT ON (s.segment) s.position, s.segment, s.label_en, s.label_zh
-       FROM crmlife.rfm_scheme s WHERE s.scheme = $1 ORDER BY s.segment, s.position)
+       FROM crmlife.rfm_scheme s WHERE s.scheme = $2 ORDER BY s.segment, s.position)
       UNION ALL
       SELECT 1000000, 'others', 'Others', '其他' FROM size z
-      WHERE z.segment = 'others' AND $1 IS NOT NULL
-        AND NOT EXISTS (SELECT FROM crmlife.rfm_scheme s WHERE s.scheme = $1 AND s.segment = 'others'))
+      WHERE z.segment = 'others' AND $2 IS NOT NULL
+        AND NOT EXISTS (SELECT FROM crmlife.rfm_scheme s WHERE s.scheme = $2 AND s.segment = 'others'))
     SELECT row_number() OVER (ORDER BY n.position)::int, n.segment, n.label_en, n.label_zh,
            coalesce(z.customers, 0),
            coalesce(z.customers, 0) / nullif(sum(z.customers) OVER (), 0)::float8,
            coalesce(z.revenue, 0)
-    FROM name n LEFT JOIN size z ON z.segment = n.segment ORDER BY 1
-    $query$, stage_table, of_score) USING scheme;
+    FROM name n LEFT JOIN size z ON z.segment = n.segment ORDER BY 1;
 END
 $function$;
 COMMENT ON FUNCTION crmlife.rfm_sizes(regclass, text) IS
@@ -259,9 +292,15 @@ RETURNS SETOF record
 LANGUAGE plpgsql STABLE CALLED ON NULL INPUT
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_column
+DECLARE
+  scores int[];
+  numbers bigint[];
 BEGIN
   IF stage_table IS NULL THEN RETURN; END IF;
-  RETURN QUERY EXECUTE format($query$
+  SELECT array_agg(c.rfm_score), array_agg(c.customers) INTO scores, numbers
+  FROM crmlife._rfm_counts($1) c;
+  RETURN QUERY
     WITH cut AS (
       SELECT d.dimension, d.place, d.cuts, cardinality(d.cuts) AS n
       FROM crmlife.rfm_cuts c,
@@ -273,14 +312,13 @@ BEGIN
       SELECT dimension, place, CASE WHEN dimension = 'recency' THEN n + 2 - b ELSE b END AS score,
              cuts[b - 1] AS above, cuts[b] AS up_to
       FROM cut, generate_series(1, n + 1) b),
-    score AS (
-      SELECT rfm_score, count(*) AS customers FROM %s WHERE rfm_score IS NOT NULL GROUP BY rfm_score)
+    counted AS (
+      SELECT * FROM unnest(scores, numbers) AS u (rfm_score, customers))
     SELECT b.dimension, b.score, b.above, b.up_to, coalesce(sum(s.customers), 0)::bigint,
            (sum(s.customers) / sum(sum(s.customers)) OVER (PARTITION BY b.dimension))::float8
-    FROM bin b LEFT JOIN score s ON s.rfm_score / b.place %% 10 = b.score
+    FROM bin b LEFT JOIN counted s ON s.rfm_score / b.place % 10 = b.score
     GROUP BY b.dimension, b.place, b.score, b.above, b.up_to
-    ORDER BY b.place DESC, b.score DESC
-    $query$, stage_table) USING stage_table;
+    ORDER BY b.place DESC, b.score DESC;
 END
 $function$;
 COMMENT ON FUNCTION crmlife.rfm_bins(regclass) IS
@@ -290,11 +328,14 @@ CREATE VIEW crmlife.rfm_segment_size WITH (security_barrier) AS
 SELECT t.stage_table, s.*
 FROM crmlife.stage_table t
 CROSS JOIN LATERAL crmlife.rfm_sizes(
-  CASE WHEN pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT')
+  CASE WHEN crmlife._reads_scores(t.stage_table::oid)
        THEN t.stage_table END) s;
 GRANT SELECT ON crmlife.rfm_segment_size TO PUBLIC;
 COMMENT ON VIEW crmlife.rfm_segment_size IS
   'the eight RFM segments of the stage tables you may read, with their customers and revenue';
+COMMENT ON COLUMN crmlife.rfm_segment_size.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.rfm_segment_size.label_en IS 'label in English';
+COMMENT ON COLUMN crmlife.rfm_segment_size.label_zh IS 'label in Chinese';
 COMMENT ON COLUMN crmlife.rfm_segment_size.position IS 'order in reports';
 COMMENT ON COLUMN crmlife.rfm_segment_size.segment IS 'code, as in the column rfm_segment';
 COMMENT ON COLUMN crmlife.rfm_segment_size.customers IS 'customers with that segment';
@@ -305,11 +346,12 @@ CREATE VIEW crmlife.rfm_bin_size WITH (security_barrier) AS
 SELECT t.stage_table, b.*
 FROM crmlife.stage_table t
 CROSS JOIN LATERAL crmlife.rfm_bins(
-  CASE WHEN pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT')
+  CASE WHEN crmlife._reads_scores(t.stage_table::oid)
        THEN t.stage_table END) b;
 GRANT SELECT ON crmlife.rfm_bin_size TO PUBLIC;
 COMMENT ON VIEW crmlife.rfm_bin_size IS
   'the thresholds of the RFM scores of the stage tables you may read, with the customers of each';
+COMMENT ON COLUMN crmlife.rfm_bin_size.stage_table IS 'the stage table';
 COMMENT ON COLUMN crmlife.rfm_bin_size.dimension IS 'recency, frequency or monetary';
 COMMENT ON COLUMN crmlife.rfm_bin_size.score IS 'digit of rfm_score; the greatest is the best';
 COMMENT ON COLUMN crmlife.rfm_bin_size.above IS 'values above this one; NULL: no limit';
@@ -319,10 +361,14 @@ COMMENT ON COLUMN crmlife.rfm_bin_size.share IS 'of all customers with a score; 
 
 CREATE VIEW crmlife.rfm_moves WITH (security_barrier) AS
 SELECT * FROM crmlife.rfm_move m
-WHERE pg_catalog.has_table_privilege(m.stage_table::oid, 'SELECT');
+WHERE crmlife._reads_all(m.stage_table::oid);
 GRANT SELECT ON crmlife.rfm_moves TO PUBLIC;
 COMMENT ON VIEW crmlife.rfm_moves IS
   'customers whom new cuts brought into another RFM segment though they did nothing, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.rfm_moves.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.rfm_moves.from_segment IS 'RFM segment by the cuts before';
+COMMENT ON COLUMN crmlife.rfm_moves.to_segment IS 'RFM segment by the new cuts';
+COMMENT ON COLUMN crmlife.rfm_moves.customers IS 'customers who went this way';
 COMMENT ON COLUMN crmlife.rfm_moves.calibrated_at IS 'when the cuts were taken';
 COMMENT ON COLUMN crmlife.rfm_moves.calibrated_on IS 'the local day as of which they were taken';
 
@@ -347,6 +393,8 @@ LEFT JOIN crmlife.learned_threshold l
 GRANT SELECT ON crmlife.threshold TO PUBLIC;
 COMMENT ON VIEW crmlife.threshold IS
   'the thresholds in force of the stage tables you may read, and where each value comes from';
+COMMENT ON COLUMN crmlife.threshold.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.threshold.threshold IS 'name in the model';
 COMMENT ON COLUMN crmlife.threshold.value IS
   'the value in force; NULL: its comparisons are unknown';
 COMMENT ON COLUMN crmlife.threshold.overridden IS
@@ -361,10 +409,12 @@ COMMENT ON COLUMN crmlife.threshold.learned_on IS
 
 CREATE VIEW crmlife.learned_thresholds WITH (security_barrier) AS
 SELECT * FROM crmlife.learned_threshold l
-WHERE pg_catalog.has_table_privilege(l.stage_table::oid, 'SELECT');
+WHERE crmlife._reads_all(l.stage_table::oid);
 GRANT SELECT ON crmlife.learned_thresholds TO PUBLIC;
 COMMENT ON VIEW crmlife.learned_thresholds IS
   'what was learned from the stage tables you may read, by each method, with what speaks for and against it';
+COMMENT ON COLUMN crmlife.learned_thresholds.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.learned_thresholds.threshold IS 'name of the threshold';
 COMMENT ON COLUMN crmlife.learned_thresholds.segment IS
   'customers it was learned from; empty: all of them';
 COMMENT ON COLUMN crmlife.learned_thresholds.method IS
@@ -399,6 +449,10 @@ WHERE pg_catalog.has_table_privilege(c.stage_table::oid, 'SELECT');
 GRANT SELECT ON crmlife.threshold_changes TO PUBLIC;
 COMMENT ON VIEW crmlife.threshold_changes IS
   'which thresholds in force changed, why, and how many customers it moved, of the stage tables you may read';
+COMMENT ON COLUMN crmlife.threshold_changes.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.threshold_changes.segment IS 'customers it is for; empty: all of them';
+COMMENT ON COLUMN crmlife.threshold_changes.changed_at IS 'when';
+COMMENT ON COLUMN crmlife.threshold_changes.threshold IS 'name of the threshold';
 COMMENT ON COLUMN crmlife.threshold_changes.old_value IS
   'NULL: there was none';
 COMMENT ON COLUMN crmlife.threshold_changes.new_value IS
@@ -434,8 +488,13 @@ SELECT t.stage_table,
        s.refreshed_day, s.refreshed_at, s.needs_full, s.next_run_at,
        q.waiting, q.not_visible_yet, q.everybody,
        s.started_at, s.duration, s.was_full, s.customers, s.rows_changed,
-       s.changes_logged, s.failures, s.last_error, s.last_error_at,
-       t.calibrate_every, t.learn_every, s.schedule_error
+       s.changes_logged, s.failures,
+       -- an error may quote rows of the sources
+       CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
+            THEN s.last_error END AS last_error,
+       s.last_error_at, t.calibrate_every, t.learn_every,
+       CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
+            THEN s.schedule_error END AS schedule_error
 FROM crmlife.stage_table t
 JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.stage_table::oid
 LEFT JOIN crmlife.stage_state s
@@ -452,6 +511,22 @@ WHERE pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT');
 GRANT SELECT ON crmlife.status TO PUBLIC;
 COMMENT ON VIEW crmlife.status IS
   'one row per stage table you may read: how fresh it is, what waits, the last error';
+COMMENT ON COLUMN crmlife.status.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.status.owner IS 'whose rights refreshes have';
+COMMENT ON COLUMN crmlife.status.timezone IS 'zone in which local days are cut';
+COMMENT ON COLUMN crmlife.status.refresh_every IS 'time between two runs of the worker';
+COMMENT ON COLUMN crmlife.status.capture IS 'trigger: changes of the sources are noticed row by row; full: every refresh reads all of them';
+COMMENT ON COLUMN crmlife.status.model_version IS 'version in force, in crmlife.model_version';
+COMMENT ON COLUMN crmlife.status.refreshed_at IS 'when the last successful run began';
+COMMENT ON COLUMN crmlife.status.next_run_at IS 'when the worker looks again';
+COMMENT ON COLUMN crmlife.status.started_at IS 'when the worker began its last run';
+COMMENT ON COLUMN crmlife.status.duration IS 'of the last successful run';
+COMMENT ON COLUMN crmlife.status.was_full IS 'it looked at every customer';
+COMMENT ON COLUMN crmlife.status.customers IS 'looked at by it';
+COMMENT ON COLUMN crmlife.status.rows_changed IS 'rows it wrote or removed';
+COMMENT ON COLUMN crmlife.status.changes_logged IS 'rows it added to the change log';
+COMMENT ON COLUMN crmlife.status.failures IS 'failed runs in a row';
+COMMENT ON COLUMN crmlife.status.last_error_at IS 'when the last of them failed';
 COMMENT ON COLUMN crmlife.status.state IS
   'running: a refresh holds the table''s lock; failing: the last run raised last_error; ok; never refreshed';
 COMMENT ON COLUMN crmlife.status.refreshed_day IS
@@ -469,8 +544,10 @@ COMMENT ON COLUMN crmlife.status.calibrate_every IS
   'how often the worker takes the cuts of RFM scores anew; NULL: only when asked';
 COMMENT ON COLUMN crmlife.status.learn_every IS
   'how often the worker learns the thresholds anew; NULL: only when asked';
+COMMENT ON COLUMN crmlife.status.last_error IS
+  'what stopped the last run; shown to the owner''s role alone, for it may quote rows of the sources';
 COMMENT ON COLUMN crmlife.status.schedule_error IS
-  'what stopped a step of the schedule; it is tried again on the next day';
+  'what stopped a step of the schedule, shown as last_error; it is tried again on the next day';
 
 CREATE FUNCTION crmlife.capture() RETURNS trigger
 AS 'MODULE_PATHNAME', 'crm_capture' LANGUAGE C;

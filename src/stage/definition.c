@@ -46,27 +46,35 @@ extern Datum crm_with_threshold(PG_FUNCTION_ARGS);
 
 /* ----- identities ----- */
 
+static Oid
+owner_of(Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid		  owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relation)));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 Oid
 crm_catalog_owner(void)
 {
 	Oid namespace = get_namespace_oid("crmlife", true);
-	Oid		  table = OidIsValid(namespace)
-						  ? get_relname_relid("stage_table", namespace)
-						  : InvalidOid;
-	HeapTuple tuple;
-	Oid		  owner;
+	Oid table = OidIsValid(namespace)
+					? get_relname_relid("stage_table", namespace)
+					: InvalidOid;
 
 	if (!OidIsValid(table))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("extension crmlife is not installed in this "
 							   "database"),
 						errhint("CREATE EXTENSION crmlife;")));
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", table);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
+	return owner_of(table);
 }
 
 static void
@@ -84,11 +92,9 @@ crm_pin_search_path(CrmIdentity *saved)
 	set_local("search_path", "pg_catalog, pg_temp");
 }
 
-void
-crm_become_catalog_owner(CrmIdentity *saved)
+static void
+become_restricted(Oid owner, CrmIdentity *saved)
 {
-	Oid owner = crm_catalog_owner();
-
 	crm_pin_search_path(saved);
 	SetUserIdAndSecContext(owner, saved->security |
 									  SECURITY_LOCAL_USERID_CHANGE |
@@ -96,12 +102,21 @@ crm_become_catalog_owner(CrmIdentity *saved)
 }
 
 void
+crm_become_catalog_owner(CrmIdentity *saved)
+{
+	become_restricted(crm_catalog_owner(), saved);
+}
+
+void
+crm_become_owner_of(Oid relation, CrmIdentity *saved)
+{
+	become_restricted(owner_of(relation), saved);
+}
+
+void
 crm_become_table_owner(const CrmStageDefinition *definition, CrmIdentity *saved)
 {
-	crm_pin_search_path(saved);
-	SetUserIdAndSecContext(definition->owner,
-						   saved->security | SECURITY_LOCAL_USERID_CHANGE |
-							   SECURITY_RESTRICTED_OPERATION);
+	become_restricted(definition->owner, saved);
 	set_local("TimeZone", definition->timezone);
 	/* what a view shows must not depend on who calls */
 	set_local("row_security", "on");
@@ -425,6 +440,22 @@ refuse_other_table(Oid relation)
 							"them; crmlife.create_stage_table makes one.")));
 }
 
+void
+crm_require_stage_table(Oid relation)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(relation)};
+	CrmIdentity saved;
+
+	crm_become_catalog_owner(&saved);
+	SPI_connect();
+	if (crm_query("SELECT FROM crmlife.stage_table WHERE stage_table = $1", 1,
+				  types, values) == 0)
+		refuse_other_table(relation);
+	SPI_finish();
+	crm_revert_identity(&saved);
+}
+
 static CrmStageDefinition *
 load_definition(Oid stage_table, bool with_model)
 {
@@ -501,6 +532,15 @@ crm_refuse_on_standby(void)
 				 errhint("Refresh it on the primary: the result arrives here "
 						 "by replication.")));
 	PreventCommandIfReadOnly("a change of a stage table");
+}
+
+void
+crm_require_stage_reader(Oid stage_table)
+{
+	if (get_rel_name(stage_table) != NULL &&
+		pg_class_aclcheck(stage_table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
+					   get_rel_name(stage_table));
 }
 
 void
@@ -589,10 +629,7 @@ crm_effective_model(PG_FUNCTION_ARGS)
 	CrmIdentity	  saved;
 	Datum		  model;
 
-	if (get_rel_name(stage_table) != NULL &&
-		pg_class_aclcheck(stage_table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
-					   get_rel_name(stage_table));
+	crm_require_stage_reader(stage_table);
 	crm_become_catalog_owner(&saved);
 	SPI_connect();
 	model = bound_model(stage_table, into);

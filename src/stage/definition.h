@@ -87,6 +87,8 @@ extern void crm_become_catalog_owner(CrmIdentity *saved);
 /* as the owner of a stage table, security-restricted, in its time zone */
 extern void crm_become_table_owner(const CrmStageDefinition *definition,
 								   CrmIdentity				*saved);
+/* the same in the session's settings, for a relation of any kind */
+extern void crm_become_owner_of(Oid relation, CrmIdentity *saved);
 /* the caller's own rights, with search_path pinned */
 extern void crm_pin_search_path(CrmIdentity *saved);
 extern void crm_revert_identity(const CrmIdentity *saved);
@@ -112,6 +114,10 @@ extern CrmStageDefinition *crm_load_definition(Oid stage_table);
 extern CrmStageDefinition *crm_load_newest_definition(Oid stage_table);
 /* the same with model NULL: a threshold may still have no value */
 extern CrmStageDefinition *crm_load_without_model(Oid stage_table);
+/* an error unless the current user may read the stage table */
+extern void crm_require_stage_reader(Oid stage_table);
+/* an error unless it is one */
+extern void crm_require_stage_table(Oid relation);
 /* an error unless the current user owns the stage table */
 extern void crm_require_stage_owner(Oid stage_table);
 /* keep the effective model as a new version if it is another one */

@@ -101,6 +101,7 @@ crm_forecast(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("days must be from 1 to %d", MAX_DAYS),
 						errdetail("The value is %d.", forecast.days)));
+	crm_require_stage_reader(PG_GETARG_OID(0));
 	definition = crm_load_definition(PG_GETARG_OID(0));
 	require_history(definition);
 	forecast.model = definition->model;

@@ -1,0 +1,128 @@
+/*
+ * counts.c
+ *		What views show of stage tables that their reader has not named.
+ *
+ * Whoever selects from a view of schema crmlife meets every stage table he may
+ * read, also one that somebody made readable in order to be met: its owner can
+ * give it policies, index predicates, columns of another type with casts of
+ * their own.  A query on it would run all of these as the reader.
+ *
+ * Invariant: here a stage table is read as its owner, security-restricted, for
+ * readers who may see all of its rows, and for nobody else.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+
+#include "compat.h"
+#include "stage/definition.h"
+
+PG_FUNCTION_INFO_V1(crm_reads_all);
+PG_FUNCTION_INFO_V1(crm_reads_scores);
+PG_FUNCTION_INFO_V1(crm_rfm_counts);
+
+static bool
+reads_all(Oid relation)
+{
+	bool	  missing = false;
+	AclResult result =
+		pg_class_aclcheck_ext(relation, GetUserId(), ACL_SELECT, &missing);
+
+	return !missing && result == ACLCHECK_OK &&
+		   check_enable_rls(relation, InvalidOid, true) != RLS_ENABLED;
+}
+
+/* (relation): may the current user read it, and every row of it? */
+Datum
+crm_reads_all(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(reads_all(PG_GETARG_OID(0)));
+}
+
+static bool
+has_column(Oid relation, const char *name, Oid type)
+{
+	AttrNumber number = get_attnum(relation, name);
+
+	return number > 0 && get_atttype(relation, number) == type;
+}
+
+/* (relation): the same, and does it have what crm_rfm_counts counts? */
+Datum
+crm_reads_scores(PG_FUNCTION_ARGS)
+{
+	Oid relation = PG_GETARG_OID(0);
+
+	PG_RETURN_BOOL(reads_all(relation) &&
+				   has_column(relation, "rfm_score", INT4OID) &&
+				   has_column(relation, "revenue", NUMERICOID));
+}
+
+static void
+require_reader_of_all(Oid relation)
+{
+	crm_require_stage_reader(relation);
+	if (check_enable_rls(relation, InvalidOid, true) == RLS_ENABLED)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("row security keeps you from reading all of stage table %s",
+					crm_quote_relation(relation)),
+			 errhint("A query of your own counts the rows that you may "
+					 "read.")));
+}
+
+static void
+check_count_types(Oid relation, TupleDesc row)
+{
+	static const Oid types[] = {INT4OID, INT8OID, NUMERICOID};
+
+	for (int i = 0; i < (int) lengthof(types); i++)
+		if (SPI_gettypeid(row, i + 1) != types[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("columns of stage table %s have other types than "
+							"they were created with",
+							crm_quote_relation(relation)),
+					 errhint("Drop the stage table with "
+							 "crmlife.drop_stage_table and create it "
+							 "again.")));
+}
+
+/* (stage table): customers and revenue of each score */
+Datum
+crm_rfm_counts(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid			   relation = PG_GETARG_OID(0);
+	CrmIdentity	   saved;
+
+	InitMaterializedSRF(fcinfo, 0);
+	crm_require_stage_table(relation);
+	require_reader_of_all(relation);
+	LockRelationOid(relation, AccessShareLock);
+	/* it may have changed while we waited */
+	require_reader_of_all(relation);
+	SPI_connect();
+	crm_become_owner_of(relation, &saved);
+	(void) crm_query(psprintf("SELECT rfm_score, count(*), sum(revenue) "
+							  "FROM %s WHERE rfm_score IS NOT NULL "
+							  "GROUP BY rfm_score",
+							  crm_quote_relation(relation)),
+					 0, NULL, NULL);
+	crm_revert_identity(&saved);
+	check_count_types(relation, SPI_tuptable->tupdesc);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+	SPI_finish();
+	return (Datum) 0;
+}
