@@ -133,6 +133,11 @@ CREATE OPERATOR CLASS crmlife.purchase_history_hash DEFAULT FOR TYPE crmlife.pur
   FUNCTION 1 crmlife.purchase_history_hash(crmlife.purchase_history),
   FUNCTION 2 crmlife.purchase_history_hash_extended(crmlife.purchase_history, bigint);
 
+COMMENT ON OPERATOR CLASS crmlife.purchase_history_btree USING btree IS 'order of histories, as of their bytes: for sorting and DISTINCT';
+COMMENT ON OPERATOR CLASS crmlife.purchase_history_hash USING hash IS 'equality of histories';
+COMMENT ON OPERATOR FAMILY crmlife.purchase_history_btree USING btree IS 'order of histories, as of their bytes: for sorting and DISTINCT';
+COMMENT ON OPERATOR FAMILY crmlife.purchase_history_hash USING hash IS 'equality of histories';
+
 -- Making histories.
 
 CREATE FUNCTION crmlife.purchase_history_plus(crmlife.purchase_history, crmlife.purchase_history) RETURNS crmlife.purchase_history

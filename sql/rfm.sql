@@ -165,6 +165,14 @@ AS 'MODULE_PATHNAME', 'crm_rfm_cuts_deserialize' LANGUAGE C IMMUTABLE STRICT PAR
 CREATE FUNCTION crmlife._rfm_cuts_final(internal) RETURNS crmlife.rfm_cuts_result
 AS 'MODULE_PATHNAME', 'crm_rfm_cuts_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
+COMMENT ON FUNCTION crmlife._rfm_cuts_accum(internal, bigint, bigint, numeric) IS 'transition function of aggregates';
+COMMENT ON FUNCTION crmlife._rfm_cuts_accum(internal, bigint, bigint, numeric, int) IS 'transition function of aggregates';
+COMMENT ON FUNCTION crmlife._rfm_cuts_accum(internal, bigint, bigint, numeric, int, text) IS 'transition function of aggregates';
+COMMENT ON FUNCTION crmlife._rfm_cuts_combine(internal, internal) IS 'combine function of aggregates';
+COMMENT ON FUNCTION crmlife._rfm_cuts_serialize(internal) IS 'serialize function of aggregates';
+COMMENT ON FUNCTION crmlife._rfm_cuts_deserialize(bytea, internal) IS 'deserialize function of aggregates';
+COMMENT ON FUNCTION crmlife._rfm_cuts_final(internal) IS 'final function of aggregates';
+
 CREATE AGGREGATE rfm_cuts(recency_days bigint, frequency bigint, monetary numeric) (
   SFUNC = crmlife._rfm_cuts_accum, STYPE = internal, SSPACE = 512,
   FINALFUNC = crmlife._rfm_cuts_final, FINALFUNC_MODIFY = SHAREABLE,

@@ -113,11 +113,12 @@ RETURNS TABLE (stage text, customers bigint, days bigint, entries bigint, re_ent
 LANGUAGE sql STABLE ROWS 20
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT s.stage, count(DISTINCT s.customer), sum(s.days),
-         count(*) FILTER (WHERE s.entered_on >= from_day),
-         count(*) FILTER (WHERE s.entered_on >= from_day AND s.entry > 1),
-         count(s.left_on) FILTER (WHERE s.entered_on IS NOT NULL),
-         avg(s.left_on - s.entered_on)::float8
+  -- this body is parsed when it is installed, under the path of then
+  SELECT s.stage, pg_catalog.count(DISTINCT s.customer), pg_catalog.sum(s.days),
+         pg_catalog.count(*) FILTER (WHERE s.entered_on >= from_day),
+         pg_catalog.count(*) FILTER (WHERE s.entered_on >= from_day AND s.entry > 1),
+         pg_catalog.count(s.left_on) FILTER (WHERE s.entered_on IS NOT NULL),
+         pg_catalog.avg(s.left_on - s.entered_on)::float8
   FROM crmlife.stage_spells(stage_table, from_day, to_day, model) s
   GROUP BY s.stage;
 END;
