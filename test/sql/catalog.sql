@@ -2,7 +2,7 @@
 \set ECHO none
 \pset format unaligned
 \pset tuples_only true
-SELECT plan(6);
+SELECT plan(9);
 
 CREATE TEMP VIEW member AS
 SELECT classid, objid FROM pg_depend
@@ -44,6 +44,24 @@ SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::reg
            FROM public_function p JOIN pg_aggregate a ON a.aggfnoid = p.oid
            WHERE p.proparallel <> 's' OR a.aggcombinefn = 0),
           NULL, 'every aggregate runs in parallel');
+
+-- The rest of what there is: what only PostgreSQL calls, operators, classes.
+SELECT is((SELECT string_agg(pg_describe_object(classid, objid, 0), ', ' ORDER BY pg_describe_object(classid, objid, 0))
+           FROM member
+           WHERE obj_description(objid, classid::regclass::name) IS NULL
+             -- types of arrays and of rows, whose table has the comment
+             AND NOT EXISTS (SELECT FROM pg_type t WHERE classid = 'pg_type'::regclass AND t.oid = objid AND (t.typelem <> 0 OR t.typrelid <> 0))
+             AND NOT EXISTS (SELECT FROM pg_class c WHERE classid = 'pg_class'::regclass AND c.oid = objid AND c.relkind = 'c')),
+          NULL, 'every other object has a comment');
+SELECT is((SELECT string_agg(a.attrelid::regclass || '.' || a.attname, ', ' ORDER BY a.attrelid::regclass::text, a.attnum)
+           FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN member ON classid = 'pg_class'::regclass AND objid = c.oid
+           WHERE c.relkind = 'v' AND a.attnum > 0 AND col_description(c.oid, a.attnum) IS NULL),
+          NULL, 'every column of a view has a comment');
+-- Whoever calls one gets its owner's rights, who is a superuser.
+SELECT is((SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.oid::regprocedure::text)
+           FROM pg_proc p JOIN member ON classid = 'pg_proc'::regclass AND objid = p.oid
+           WHERE p.prosecdef),
+          NULL, 'no function is a SECURITY DEFINER');
 
 -- pg_dump reads the rows of these tables, and locks them for that.
 SELECT is((SELECT string_agg(c.config::regclass::text, ', ' ORDER BY c.config::regclass::text)
