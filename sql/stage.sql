@@ -30,7 +30,9 @@ CREATE TABLE crmlife.stage_table (
   key_kind text NOT NULL CHECK (key_kind IN ('bigint', 'uuid', 'text')),
   model_version integer NOT NULL DEFAULT 1,
   calibrate_every interval DEFAULT '1 month',  -- NULL: only when asked
-  learn_every interval
+  learn_every interval,
+  keep_changes_for interval,   -- NULL: for ever
+  keep_changes_rows bigint     -- NULL: any number
 );
 COMMENT ON TABLE crmlife.stage_table IS
   'stage tables and their definitions; managed by crmlife.create_stage_table, set_model, set_timezone, drop_stage_table';
@@ -136,6 +138,23 @@ COMMENT ON TABLE crmlife.model_version IS
   'the effective models (thresholds in force included) that a stage table has had';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.model_version', '');
 
+-- Who takes a stage table's changes from its log, and up to which seq: dumped
+-- together with the log, so that the two fit together.
+CREATE TABLE crmlife.consumer (
+  stage_table regclass NOT NULL,
+  consumer text NOT NULL,
+  role name NOT NULL,
+  number smallint NOT NULL,    -- in its lock
+  position bigint NOT NULL,
+  added_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  acked_at timestamptz,
+  PRIMARY KEY (stage_table, consumer),
+  UNIQUE (stage_table, number)
+);
+COMMENT ON TABLE crmlife.consumer IS
+  'consumers of change logs and what they have taken; read it through the view crmlife.consumers';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.consumer', '');
+
 -- Where each stage table stands.  No row means: never refreshed here, the
 -- next run is a full one.
 CREATE TABLE crmlife.stage_state (
@@ -187,12 +206,13 @@ COMMENT ON TABLE crmlife.capture_source IS
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
   crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version,
-  crmlife.stage_state,
+  crmlife.consumer, crmlife.stage_state,
   crmlife.queue, crmlife.capture_source FROM PUBLIC;
 -- without a superuser's rights too, who owns a database can dump it
 GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
-  crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version TO pg_database_owner;
+  crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version,
+  crmlife.consumer TO pg_database_owner;
 
 CREATE FUNCTION crmlife.effective_model(stage_table regclass)
 RETURNS crmlife.lifecycle_model

@@ -54,6 +54,13 @@ crm_primary_key_index(Relation relation)
 #endif
 }
 
+/* storage/lock.h is included where this is used */
+#if PG_VERSION_NUM >= 170000
+#define crm_lock_held_by_me(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define crm_lock_held_by_me(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
 /* catalog/index.h is included where this is used */
 #if PG_VERSION_NUM >= 170000
 #define crm_reindex_relation(relation, flags, params) \

@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -29,6 +31,7 @@
 PG_FUNCTION_INFO_V1(crm_reads_all);
 PG_FUNCTION_INFO_V1(crm_reads_scores);
 PG_FUNCTION_INFO_V1(crm_rfm_counts);
+PG_FUNCTION_INFO_V1(crm_changes_after);
 
 static bool
 reads_all(Oid relation)
@@ -125,4 +128,55 @@ crm_rfm_counts(PG_FUNCTION_ARGS)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/* would counting a change log run nothing but PostgreSQL's own code? */
+static bool
+log_can_be_counted(Oid log)
+{
+	return reads_all(log) && get_rel_relkind(log) == RELKIND_RELATION &&
+		   check_enable_rls(log, crm_relation_owner(log), true) !=
+			   RLS_ENABLED &&
+		   has_column(log, "seq", INT8OID) &&
+		   has_column(log, "recorded_at", TIMESTAMPTZOID);
+}
+
+/*
+ * (change log, seq): how many rows come after it, and when the first of them
+ * was recorded; NULL where the log is not what it was created as, or not the
+ * reader's to read
+ */
+Datum
+crm_changes_after(PG_FUNCTION_ARGS)
+{
+	Oid			log = PG_GETARG_OID(0);
+	Oid			types[1] = {INT8OID};
+	Datum		arguments[1] = {PG_GETARG_DATUM(1)};
+	Datum		values[2] = {0};
+	bool		nulls[2] = {true, true};
+	TupleDesc	descriptor;
+	CrmIdentity saved;
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	LockRelationOid(log, AccessShareLock);
+	if (log_can_be_counted(log))
+	{
+		const char *name = crm_quote_relation(log);
+
+		SPI_connect();
+		crm_become_owner_of(log, &saved);
+		(void) crm_query(
+			psprintf("SELECT (SELECT count(*) FROM %s WHERE seq > $1), (SELECT "
+					 "recorded_at FROM %s WHERE seq > $1 ORDER BY seq LIMIT 1)",
+					 name, name),
+			1, types, arguments);
+		crm_revert_identity(&saved);
+		for (int i = 0; i < 2; i++)
+			values[i] = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, i + 1, &nulls[i]);
+		SPI_finish();
+	}
+	PG_RETURN_DATUM(
+		HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
 }

@@ -46,8 +46,8 @@ extern Datum crm_with_threshold(PG_FUNCTION_ARGS);
 
 /* ----- identities ----- */
 
-static Oid
-owner_of(Oid relation)
+Oid
+crm_relation_owner(Oid relation)
 {
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	Oid		  owner;
@@ -74,7 +74,7 @@ crm_catalog_owner(void)
 						errmsg("extension crmlife is not installed in this "
 							   "database"),
 						errhint("CREATE EXTENSION crmlife;")));
-	return owner_of(table);
+	return crm_relation_owner(table);
 }
 
 static void
@@ -110,7 +110,7 @@ crm_become_catalog_owner(CrmIdentity *saved)
 void
 crm_become_owner_of(Oid relation, CrmIdentity *saved)
 {
-	become_restricted(owner_of(relation), saved);
+	become_restricted(crm_relation_owner(relation), saved);
 }
 
 void

@@ -82,6 +82,7 @@ typedef struct CrmIdentity
 	int guc_level;
 } CrmIdentity;
 
+extern Oid crm_relation_owner(Oid relation);
 /* as the owner of crmlife's own tables: only for queries on those */
 extern void crm_become_catalog_owner(CrmIdentity *saved);
 /* as the owner of a stage table, security-restricted, in its time zone */

@@ -647,19 +647,27 @@ crm_link_changes(Oid stage_table, Oid changes)
 static void
 forget(Oid stage_table)
 {
-	static const char *const tables[] = {
-		"threshold_override",  "learned_threshold",
-		"threshold_change",	   "stage_cuts",
-		"model_version",	   "figures_state",
-		"overview_log",		   "stage_snapshot",
-		"weekly_band",		   "weekly_stage",
-		"weekly_flow",		   "cohort_log",
-		"second_purchase_log", "funnel_log",
-		"stage_state",		   "queue",
-		"stage_table"};
-	Oid			types[1] = {OIDOID};
-	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
-	CrmIdentity saved;
+	static const char *const tables[] = {"threshold_override",
+										 "learned_threshold",
+										 "threshold_change",
+										 "stage_cuts",
+										 "model_version",
+										 "figures_state",
+										 "overview_log",
+										 "stage_snapshot",
+										 "weekly_band",
+										 "weekly_stage",
+										 "weekly_flow",
+										 "cohort_log",
+										 "second_purchase_log",
+										 "funnel_log",
+										 "consumer",
+										 "stage_state",
+										 "queue",
+										 "stage_table"};
+	Oid						 types[1] = {OIDOID};
+	Datum					 values[1] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity				 saved;
 
 	crm_become_catalog_owner(&saved);
 	for (int i = 0; i < lengthof(tables); i++)

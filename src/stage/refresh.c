@@ -49,6 +49,7 @@
 #include "stage/capture.h"
 #include "stage/definition.h"
 #include "stage/figures.h"
+#include "stage/outbox.h"
 #include "stage/refresh.h"
 #include "stage/row.h"
 #include "stage/scan.h"
@@ -601,6 +602,8 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		full = true;
 	run->result->full = gather_keys(run, &keys, full);
 	run->result->day = run->day;
+	if (!run->filling)
+		crm_outbox_begin(run->definition);
 	run->writer = crm_writer_begin(run->definition, run->filling != NULL);
 	/* a dump does not hold the tie between the two */
 	if (!run->definition->refreshed && !run->filling)
@@ -620,6 +623,7 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	crm_writer_end(run->writer);
 	run->result->rows = crm_writer_rows(run->writer);
 	run->result->changes = crm_writer_changes(run->writer);
+	crm_outbox_end(run->definition, run->result->changes);
 	if (crm_capture_may_have_missed())
 		crm_queue_everybody(run->definition->stage_table);
 	crm_revert_identity(&saved);

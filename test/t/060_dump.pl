@@ -33,6 +33,9 @@ INSERT INTO crmlife.model_label VALUES ('own', 'churned', 9, 'retain', 'Gone', '
 SELECT crmlife.set_model('"My stages"', (SELECT model FROM crmlife.model WHERE name = 'own'));
 SELECT crmlife.refresh('desk.stages', now() + interval '40 days');
 SELECT crmlife.refresh('desk.stages', now(), true);
+SELECT crmlife.keep_changes('desk.stages', '1 year', 100000);
+SELECT crmlife.add_consumer('desk.stages', 'mail'), crmlife.add_consumer('"My stages"', 'Post', 'now', 'pg_monitor');
+SELECT crmlife.ack('desk.stages', 'mail', min(seq)) FROM desk.stages_changes;
 EOS
 
 # what has to come along
@@ -45,6 +48,7 @@ SELECT to_jsonb(t) FROM crmlife.threshold_change t ORDER BY stage_table::text, c
 SELECT to_jsonb(t) FROM crmlife.rfm_move t ORDER BY stage_table::text, calibrated_at, from_segment, to_segment;
 SELECT to_jsonb(t) FROM crmlife.rfm_scheme t ORDER BY scheme, position;
 SELECT stage_table, version, model FROM crmlife.model_version ORDER BY stage_table::text, version;
+SELECT to_jsonb(t) FROM crmlife.consumer t ORDER BY stage_table::text, consumer;
 SELECT * FROM crmlife.model;
 SELECT * FROM crmlife.model_label;
 SELECT * FROM desk.stages_changes ORDER BY seq;
@@ -93,6 +97,8 @@ EOS
 	is(verified($node, $database, 'desk.stages') + verified($node, $database, '"My stages"'), 0, "$way: verify");
 	is($node->safe_psql($database, "SELECT who, to_stage, cause FROM desk.stages_changes WHERE seq > $seq AND who IN ('c2', 'brand new') ORDER BY 1"),
 		"brand new|near|correction\nc2||removed", "$way: the log goes on");
+	is($node->safe_psql($database, "SELECT count(*) FROM crmlife.changes_since('desk.stages', 'mail', 100000)"),
+		$node->safe_psql($database, "SELECT count(*) - 1 FROM desk.stages_changes"), "$way: the consumer goes on where it was");
 	# every customer's story is one chain that ends where the table stands
 	is($node->safe_psql($database, <<'EOS'), '0', "$way: without a break");
 WITH l AS (SELECT who, seq, from_stage, to_stage FROM desk.stages_changes UNION ALL SELECT who, 9e18::bigint, stage, NULL FROM desk.stages),

@@ -1,0 +1,800 @@
+/*
+ * outbox.c
+ *		The change log as an outbox: consumers, each with its place in it.
+ *
+ *		refresh --seq, under the stage table's lock, till it has committed--> log
+ *		                                                                       |
+ *		consumer: position --changes_since--> rows after it --ack--> position
+ *
+ * Whoever writes a log holds the stage table's lock until its transaction has
+ * ended, and numbers are given while it is held.  So the order of seq is the
+ * order of commits: what is not visible yet has a greater number than anything
+ * that is, and a position never passes by a row.
+ *
+ * A process that was given rows has its consumer for itself until it has
+ * acknowledged them, its session ends, or the transaction that was given them
+ * is rolled back.  That is a lock like an advisory one, held by the session and
+ * known by no number that SQL could name; nothing of it is left after a crash.
+ *
+ * Invariant: a consumer's position is the greatest seq it has acknowledged, in
+ * a transaction that committed.  It is read by whoever holds the consumer's
+ * lock, which is let go after the commit is visible.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "stage/definition.h"
+#include "stage/outbox.h"
+#include "stage/stage.h"
+
+#define CHANGES_CHANNEL "crmlife_changes"
+#define CHANGES_COLUMNS 8
+#define MAX_CONSUMERS 32767
+#define MAX_CHANGES_AT_ONCE 100000
+/* so many rows, or twice what it has logged, does a run let go at most */
+#define TRIM_ROWS 10000
+
+/* a consumer as the catalog has it */
+typedef struct Consumer
+{
+	Oid			stage_table;
+	const char *name;
+	char	   *table_name;		 /* qualified and quoted */
+	Oid			changes;		 /* the change log */
+	char	   *customer_column; /* quoted */
+	char	   *role;
+	int			number;
+} Consumer;
+
+/* ----- claims: consumers that this session has for itself ----- */
+
+typedef struct Claim
+{
+	LOCKTAG tag;
+	int64	given; /* the last seq this session was given */
+	bool	fresh; /* made in the transaction at hand */
+	bool	done;  /* goes with the transaction, if that commits */
+} Claim;
+
+static List *claims = NIL;
+
+/* names of stage tables with changes, told when the transaction commits */
+static List *to_tell = NIL;
+
+static void
+drop_claim(Claim *claim)
+{
+	if (crm_lock_held_by_me(&claim->tag, ExclusiveLock))
+		(void) LockRelease(&claim->tag, ExclusiveLock, true);
+	claims = list_delete_ptr(claims, claim);
+	pfree(claim);
+}
+
+static void
+end_claims(bool committed)
+{
+	for (int i = list_length(claims) - 1; i >= 0; i--)
+	{
+		Claim *claim = list_nth(claims, i);
+
+		if (committed ? claim->done : claim->fresh)
+			drop_claim(claim);
+		else
+			claim->fresh = claim->done = false;
+	}
+}
+
+static void
+refuse_prepare(void)
+{
+	ListCell *cell;
+
+	foreach (cell, claims)
+		if (((Claim *) lfirst(cell))->done)
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("cannot PREPARE a transaction that has "
+								   "acknowledged changes")));
+}
+
+/* told in a transaction of one phase alone: NOTIFY knows no other */
+static void
+tell(void)
+{
+	ListCell *cell;
+
+	foreach (cell, to_tell)
+		Async_Notify(CHANGES_CHANNEL, lfirst(cell));
+	to_tell = NIL;
+}
+
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			tell();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			refuse_prepare();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PREPARE:
+			to_tell = NIL;
+			end_claims(true);
+			break;
+		case XACT_EVENT_ABORT:
+			to_tell = NIL;
+			end_claims(false);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+watch_transactions(void)
+{
+	static bool watching = false;
+
+	if (!watching)
+		RegisterXactCallback(at_transaction_end, NULL);
+	watching = true;
+}
+
+static void
+consumer_lock_tag(const Consumer *consumer, LOCKTAG *tag)
+{
+	Oid catalog =
+		get_relname_relid("consumer", get_namespace_oid("crmlife", false));
+
+	memset(tag, 0, sizeof(*tag));
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, catalog, consumer->stage_table,
+					   consumer->number);
+	/* not of the kind that ends with the transaction that fails next */
+	tag->locktag_lockmethodid = USER_LOCKMETHOD;
+}
+
+static void
+refuse_taken(const Consumer *consumer)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("consumer \"%s\" of stage table %s is in use by another "
+					"session",
+					consumer->name, consumer->table_name),
+			 errdetail("It was given changes and has not acknowledged them."),
+			 errhint("SELECT active_pid FROM crmlife.consumers tells which. It "
+					 "is free again when that one has called crmlife.ack or "
+					 "has ended.")));
+}
+
+/* have the consumer for this session alone */
+static Claim *
+claim_consumer(const Consumer *consumer)
+{
+	LOCKTAG		  tag;
+	ListCell	 *cell;
+	Claim		 *claim;
+	MemoryContext old;
+
+	watch_transactions();
+	consumer_lock_tag(consumer, &tag);
+	foreach (cell, claims)
+	{
+		claim = lfirst(cell);
+		if (memcmp(&claim->tag, &tag, sizeof(tag)) != 0)
+			continue;
+		if (crm_lock_held_by_me(&tag, ExclusiveLock))
+			return claim;
+		drop_claim(claim); /* DISCARD ALL and its like have let it go */
+		break;
+	}
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	claim = palloc0(sizeof(Claim));
+	claim->tag = tag;
+	claim->fresh = true;
+	claims = lappend(claims, claim);
+	MemoryContextSwitchTo(old);
+	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+	{
+		drop_claim(claim);
+		refuse_taken(consumer);
+	}
+	return claim;
+}
+
+/* ----- consumers ----- */
+
+static void
+refuse_standby(void)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+				 errmsg("changes cannot be taken on a standby"),
+				 errhint("What a consumer has taken is kept on the primary: "
+						 "call it there.")));
+}
+
+static void
+refuse_null(FunctionCallInfo fcinfo, int count)
+{
+	static const char *const names[] = {"stage_table", "consumer"};
+
+	for (int i = 0; i < count; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("%s must not be null", names[i])));
+}
+
+static char *
+column_text(int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+}
+
+static int64
+column_int64(int column)
+{
+	bool  isnull;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+								column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+/* crmlife's own tables, as their owner, in a snapshot taken now */
+static uint64
+ask_catalog(const char *query, int nargs, Oid *types, Datum *values,
+			int expected)
+{
+	CrmIdentity saved;
+	uint64		count;
+
+	crm_become_catalog_owner(&saved);
+	count = crm_execute(query, nargs, types, values, NULL, expected);
+	crm_revert_identity(&saved);
+	return count;
+}
+
+static uint64
+ask_about(const Consumer *consumer, const char *query, int64 number,
+		  int expected)
+{
+	Oid	  types[3] = {OIDOID, TEXTOID, INT8OID};
+	Datum values[3] = {ObjectIdGetDatum(consumer->stage_table),
+					   CStringGetTextDatum(consumer->name),
+					   Int64GetDatum(number)};
+
+	return ask_catalog(query, 3, types, values, expected);
+}
+
+static void
+refuse_unknown(const Consumer *consumer)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("stage table %s has no consumer \"%s\"",
+						   consumer->table_name, consumer->name),
+					errhint("crmlife.add_consumer makes one; SELECT * FROM "
+							"crmlife.consumers lists them.")));
+}
+
+/* may the caller act for the consumer? */
+static void
+check_role(const Consumer *consumer)
+{
+	Oid role = get_role_oid(consumer->role, true);
+
+	if (crm_owns_relation(consumer->stage_table, GetUserId()) ||
+		(OidIsValid(role) && has_privs_of_role(GetUserId(), role)))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("permission denied for consumer \"%s\" of stage "
+						   "table %s",
+						   consumer->name, consumer->table_name),
+					errdetail("It belongs to role \"%s\".", consumer->role)));
+}
+
+static void
+find_consumer(Consumer *consumer, FunctionCallInfo fcinfo)
+{
+	consumer->stage_table = PG_GETARG_OID(0);
+	consumer->name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	consumer->table_name = get_rel_name(consumer->stage_table)
+							   ? crm_quote_relation(consumer->stage_table)
+							   : psprintf("%u", consumer->stage_table);
+	if (ask_about(consumer,
+				  "SELECT t.changes::oid::int8, t.customer_column, c.role, "
+				  "c.number::int8 FROM crmlife.consumer c "
+				  "JOIN crmlife.stage_table t ON t.stage_table = c.stage_table "
+				  "WHERE c.stage_table = $1 AND c.consumer = $2 AND $3 = 0",
+				  0, SPI_OK_SELECT) != 1)
+		refuse_unknown(consumer);
+	consumer->changes = (Oid) column_int64(1);
+	consumer->customer_column = pstrdup(quote_identifier(column_text(2)));
+	consumer->role = column_text(3);
+	consumer->number = (int) column_int64(4);
+	check_role(consumer);
+}
+
+/* read by who holds the lock; an older snapshot may not know it */
+static int64
+read_position(const Consumer *consumer)
+{
+	const char *query =
+		IsolationUsesXactSnapshot()
+			? "SELECT position FROM crmlife.consumer WHERE stage_table = $1 "
+			  "AND consumer = $2 AND $3 = 0 FOR UPDATE"
+			: "SELECT position FROM crmlife.consumer WHERE stage_table = $1 "
+			  "AND consumer = $2 AND $3 = 0";
+
+	if (ask_about(consumer, query, 0, SPI_OK_SELECT) != 1)
+		refuse_unknown(consumer);
+	return column_int64(1);
+}
+
+/* ----- taking and acknowledging ----- */
+
+static int
+max_rows_argument(FunctionCallInfo fcinfo)
+{
+	int max_rows;
+
+	if (PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("max_rows must not be null"),
+						errhint("Leave it out for its default.")));
+	max_rows = PG_GETARG_INT32(2);
+	if (max_rows < 1 || max_rows > MAX_CHANGES_AT_ONCE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("max_rows must be 1 to %d, not %d",
+							   MAX_CHANGES_AT_ONCE, max_rows)));
+	return max_rows;
+}
+
+/* may the caller read all of the log? */
+static void
+check_log(const Consumer *consumer)
+{
+	if (get_rel_name(consumer->changes) == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("change log of stage table %s does not exist "
+							   "any more",
+							   consumer->table_name)));
+	if (pg_class_aclcheck(consumer->changes, GetUserId(), ACL_SELECT) !=
+		ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
+					   get_rel_name(consumer->changes));
+	if (check_enable_rls(consumer->changes, InvalidOid, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("row security keeps you from some of the changes of "
+						"stage table %s",
+						consumer->table_name),
+				 errdetail("A consumer takes all of them.")));
+}
+
+/*
+ * A query on the log, as the stage table's owner: whatever was made of the log
+ * since, no code of the owner's runs with the caller's rights.
+ */
+static uint64
+ask_log(const Consumer *consumer, const char *query, int nargs, Oid *types,
+		Datum *values)
+{
+	CrmIdentity saved;
+	uint64		count;
+
+	crm_become_owner_of(consumer->stage_table, &saved);
+	count = crm_execute(query, nargs, types, values, NULL, SPI_OK_SELECT);
+	crm_revert_identity(&saved);
+	return count;
+}
+
+/* the rows after a position; returns the last seq */
+static int64
+give_changes(const Consumer *consumer, ReturnSetInfo *result, int64 position,
+			 int max_rows)
+{
+	Oid	   types[2] = {INT8OID, INT4OID};
+	Datum  values[2] = {Int64GetDatum(position), Int32GetDatum(max_rows)};
+	int64  last = position;
+	uint64 count = ask_log(
+		consumer,
+		psprintf("SELECT seq::int8, %s::text, from_stage::text, "
+				 "to_stage::text, changed_on::date, recorded_at::timestamptz, "
+				 "cause::text, model_version::int4 FROM %s WHERE seq > $1 "
+				 "ORDER BY seq LIMIT $2",
+				 consumer->customer_column,
+				 crm_quote_relation(consumer->changes)),
+		2, types, values);
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		Datum row[CHANGES_COLUMNS];
+		bool  nulls[CHANGES_COLUMNS];
+
+		CHECK_FOR_INTERRUPTS();
+		heap_deform_tuple(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, row,
+						  nulls);
+		tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+		last = DatumGetInt64(row[0]);
+	}
+	return last;
+}
+
+PG_FUNCTION_INFO_V1(crm_changes_since);
+
+Datum
+crm_changes_since(PG_FUNCTION_ARGS)
+{
+	Consumer	consumer;
+	CrmIdentity saved;
+	Claim	   *claim;
+	int			max_rows;
+	int64		position;
+	int64		last;
+
+	refuse_null(fcinfo, 2);
+	max_rows = max_rows_argument(fcinfo);
+	refuse_standby();
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	crm_pin_search_path(&saved);
+	find_consumer(&consumer, fcinfo);
+	check_log(&consumer);
+	claim = claim_consumer(&consumer);
+	position = read_position(&consumer);
+	last = give_changes(&consumer, (ReturnSetInfo *) fcinfo->resultinfo,
+						position, max_rows);
+	claim->given = Max(claim->given, last);
+	if (last > position)
+		claim->done = false;
+	else if (claim->fresh && !claim->done)
+		drop_claim(claim); /* there is nothing to keep others from */
+	crm_revert_identity(&saved);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+static void
+refuse_beyond(const Consumer *consumer, int64 seq, int64 position)
+{
+	int64 last;
+
+	ask_log(consumer,
+			psprintf("SELECT max(seq)::int8 FROM %s",
+					 crm_quote_relation(consumer->changes)),
+			0, NULL, NULL);
+	last = Max(position, column_int64(1));
+	if (seq > last)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("change %lld of stage table %s is not there",
+						(long long) seq, consumer->table_name),
+				 errdetail("The last one is %lld.", (long long) last),
+				 errhint("Acknowledge the greatest seq you have dealt with.")));
+}
+
+PG_FUNCTION_INFO_V1(crm_ack);
+
+Datum
+crm_ack(PG_FUNCTION_ARGS)
+{
+	Consumer	consumer;
+	CrmIdentity saved;
+	Claim	   *claim;
+	int64		seq;
+	int64		position;
+
+	refuse_null(fcinfo, 2);
+	if (PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("seq must not be null")));
+	seq = PG_GETARG_INT64(2);
+	refuse_standby();
+	SPI_connect();
+	crm_pin_search_path(&saved);
+	find_consumer(&consumer, fcinfo);
+	check_log(&consumer);
+	claim = claim_consumer(&consumer);
+	position = read_position(&consumer);
+	if (seq > position)
+	{
+		refuse_beyond(&consumer, seq, position);
+		ask_about(&consumer,
+				  "UPDATE crmlife.consumer SET position = $3, "
+				  "acked_at = pg_catalog.clock_timestamp() "
+				  "WHERE stage_table = $1 AND consumer = $2",
+				  seq, SPI_OK_UPDATE);
+		position = seq;
+	}
+	/* of rows still to be acknowledged the session keeps the others off */
+	claim->done = position >= claim->given;
+	crm_revert_identity(&saved);
+	SPI_finish();
+	PG_RETURN_INT64(position);
+}
+
+/* ----- adding and forgetting ----- */
+
+/* the last number given, whoever has committed it; 0: none yet */
+static int64
+last_number(const char *changes)
+{
+	Oid	  types[1] = {TEXTOID};
+	Datum values[1] = {CStringGetTextDatum(changes)};
+
+	crm_execute("SELECT pg_sequence_last_value(pg_get_serial_sequence($1, "
+				"'seq'))",
+				1, types, values, NULL, SPI_OK_SELECT);
+	return column_int64(1);
+}
+
+static bool
+start_is_now(FunctionCallInfo fcinfo)
+{
+	char *start;
+
+	if (PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("start must not be null"),
+						errhint("Leave it out for its default.")));
+	start = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	if (strcmp(start, "now") == 0)
+		return true;
+	if (strcmp(start, "beginning") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("start \"%s\" is unknown", start),
+				 errhint("'beginning': with all that the log holds; 'now': "
+						 "with what is published from now on.")));
+	return false;
+}
+
+static void
+insert_consumer(const Consumer *consumer, int64 position)
+{
+	Oid	   types[4] = {OIDOID, TEXTOID, NAMEOID, INT8OID};
+	Datum  values[4] = {ObjectIdGetDatum(consumer->stage_table),
+						CStringGetTextDatum(consumer->name),
+						CStringGetDatum(consumer->role),
+						Int64GetDatum(position)};
+	uint64 count = ask_catalog(
+		"INSERT INTO crmlife.consumer "
+		"(stage_table, consumer, role, number, position) "
+		"SELECT $1, $2, $3, n, $4 FROM generate_series(1, " CppAsString2(
+			MAX_CONSUMERS) ") n WHERE NOT EXISTS "
+						   "(SELECT FROM crmlife.consumer c "
+						   "WHERE c.stage_table = $1 AND c.number = n) "
+						   "ORDER BY n LIMIT 1 ON CONFLICT DO NOTHING",
+		4, types, values, SPI_OK_INSERT);
+
+	if (count == 0)
+		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+						errmsg("stage table %s has a consumer \"%s\" already",
+							   consumer->table_name, consumer->name),
+						errhint("crmlife.forget_consumer drops it.")));
+}
+
+PG_FUNCTION_INFO_V1(crm_add_consumer);
+
+Datum
+crm_add_consumer(PG_FUNCTION_ARGS)
+{
+	Consumer			consumer = {0};
+	CrmStageDefinition *definition;
+	CrmIdentity			saved;
+	bool				now;
+	int64				position = 0;
+
+	refuse_null(fcinfo, 2);
+	now = start_is_now(fcinfo);
+	if (PG_ARGISNULL(3))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("role must not be null")));
+	consumer.stage_table = PG_GETARG_OID(0);
+	consumer.name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	consumer.role = NameStr(*PG_GETARG_NAME(3));
+	if (consumer.name[0] == '\0' || strlen(consumer.name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("consumer \"%s\" is no name", consumer.name),
+				 errdetail("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
+	(void) get_role_oid(consumer.role, false);
+	crm_refuse_on_standby();
+	crm_require_stage_owner(consumer.stage_table);
+	/* nobody is about to publish, or to let go of, a change */
+	crm_stage_lock(consumer.stage_table);
+	definition = crm_load_without_model(consumer.stage_table);
+	consumer.table_name = definition->table_name;
+	SPI_connect();
+	crm_become_table_owner(definition, &saved);
+	if (now)
+		position = last_number(crm_changes_name(definition));
+	crm_revert_identity(&saved);
+	insert_consumer(&consumer, position);
+	SPI_finish();
+	PG_RETURN_INT64(position);
+}
+
+PG_FUNCTION_INFO_V1(crm_forget_consumer);
+
+Datum
+crm_forget_consumer(PG_FUNCTION_ARGS)
+{
+	Consumer	consumer;
+	CrmIdentity saved;
+
+	refuse_null(fcinfo, 2);
+	refuse_standby();
+	SPI_connect();
+	crm_pin_search_path(&saved);
+	find_consumer(&consumer, fcinfo);
+	claim_consumer(&consumer)->done = true;
+	ask_about(&consumer,
+			  "DELETE FROM crmlife.consumer "
+			  "WHERE stage_table = $1 AND consumer = $2 AND $3 = 0",
+			  0, SPI_OK_DELETE);
+	crm_revert_identity(&saved);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/* ----- how long changes are kept ----- */
+
+static void
+check_limits(FunctionCallInfo fcinfo)
+{
+	static const Interval none = {0, 0, 0};
+
+	if (!PG_ARGISNULL(1) &&
+		DatumGetInt32(DirectFunctionCall2(interval_cmp, PG_GETARG_DATUM(1),
+										  IntervalPGetDatum(&none))) < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("keep_for must not be negative"),
+						errhint("For example '90 days'; NULL: for ever.")));
+	if (!PG_ARGISNULL(2) && PG_GETARG_INT64(2) < 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("keep_rows must not be negative"),
+						errhint("NULL: any number.")));
+}
+
+PG_FUNCTION_INFO_V1(crm_keep_changes);
+
+Datum
+crm_keep_changes(PG_FUNCTION_ARGS)
+{
+	Oid			stage_table;
+	Oid			types[3] = {OIDOID, INTERVALOID, INT8OID};
+	Datum		values[3] = {0};
+	char		nulls[] = "   ";
+	CrmIdentity saved;
+
+	refuse_null(fcinfo, 1);
+	check_limits(fcinfo);
+	stage_table = PG_GETARG_OID(0);
+	crm_refuse_on_standby();
+	crm_require_stage_owner(stage_table);
+	crm_stage_lock(stage_table);
+	(void) crm_load_without_model(stage_table);
+	values[0] = ObjectIdGetDatum(stage_table);
+	for (int i = 1; i <= 2; i++)
+	{
+		if (PG_ARGISNULL(i))
+			nulls[i] = 'n';
+		else
+			values[i] = PG_GETARG_DATUM(i);
+	}
+	SPI_connect();
+	crm_become_catalog_owner(&saved);
+	crm_execute("UPDATE crmlife.stage_table SET keep_changes_for = $2, "
+				"keep_changes_rows = $3 WHERE stage_table = $1",
+				3, types, values, nulls, SPI_OK_UPDATE);
+	crm_revert_identity(&saved);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * Let go of rows that are over a limit and that no consumer still has to take:
+ * from the oldest on, some in each run.
+ */
+static void
+trim(const CrmStageDefinition *definition, int64 changes)
+{
+	Oid	   table[1] = {OIDOID};
+	Datum  which[1] = {ObjectIdGetDatum(definition->stage_table)};
+	Oid	   types[4] = {INT8OID, INTERVALOID, INT8OID, INT8OID};
+	Datum  values[4];
+	char   nulls[] = "    ";
+	bool   isnull;
+	uint64 count = ask_catalog(
+		"SELECT coalesce((SELECT min(c.position) FROM crmlife.consumer c "
+		"WHERE c.stage_table = t.stage_table), 9223372036854775807), "
+		"t.keep_changes_for, t.keep_changes_rows "
+		"FROM crmlife.stage_table t "
+		"WHERE t.stage_table = $1 "
+		"AND num_nonnulls(t.keep_changes_for, "
+		"t.keep_changes_rows) > 0",
+		1, table, which, SPI_OK_SELECT);
+
+	if (count == 0)
+		return;
+	for (int i = 0; i < 3; i++)
+	{
+		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+								  i + 1, &isnull);
+		nulls[i] = isnull ? 'n' : ' ';
+	}
+	values[3] = Int64GetDatum(Max(TRIM_ROWS, 2 * changes));
+	crm_execute(
+		psprintf("WITH last AS (SELECT max(seq) AS seq FROM %s), "
+				 "oldest AS (SELECT seq, recorded_at FROM %s WHERE seq <= $1 "
+				 "ORDER BY seq LIMIT $4) "
+				 "DELETE FROM %s c USING oldest o, last WHERE c.seq = o.seq "
+				 "AND (o.recorded_at < now() - $2 OR o.seq <= last.seq - $3)",
+				 crm_changes_name(definition), crm_changes_name(definition),
+				 crm_changes_name(definition)),
+		4, types, values, nulls, SPI_OK_DELETE);
+}
+
+/* ----- on the side of the refresh ----- */
+
+/*
+ * A log that was emptied with RESTART IDENTITY counts from one again: so do
+ * its consumers.
+ */
+void
+crm_outbox_begin(const CrmStageDefinition *definition)
+{
+	Oid	  types[2] = {OIDOID, INT8OID};
+	Datum values[2] = {ObjectIdGetDatum(definition->stage_table)};
+	int64 last;
+
+	ask_catalog("SELECT max(position) FROM crmlife.consumer "
+				"WHERE stage_table = $1",
+				1, types, values, SPI_OK_SELECT);
+	if (column_int64(1) == 0)
+		return;
+	if (column_int64(1) <= (last = last_number(crm_changes_name(definition))))
+		return;
+	values[1] = Int64GetDatum(last);
+	ask_catalog("UPDATE crmlife.consumer SET position = 0 "
+				"WHERE stage_table = $1 AND position > $2",
+				2, types, values, SPI_OK_UPDATE);
+}
+
+void
+crm_outbox_end(const CrmStageDefinition *definition, int64 changes)
+{
+	MemoryContext old;
+
+	trim(definition, changes);
+	if (changes == 0)
+		return;
+	watch_transactions();
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	to_tell = lappend(to_tell, pstrdup(definition->table_name));
+	MemoryContextSwitchTo(old);
+}
