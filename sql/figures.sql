@@ -5,8 +5,9 @@
 -- Up to where the figures of a stage table go.
 CREATE TABLE crmlife.figures_state (
   stage_table regclass PRIMARY KEY,
-  day date NOT NULL,           -- not over: days and weeks before it have figures
-  hour timestamptz NOT NULL    -- of the last overview
+  day date NOT NULL,           -- not over: days before it have figures
+  hour timestamptz NOT NULL,   -- of the last overview
+  weeks date                   -- a Monday: weeks before it have figures
 );
 COMMENT ON TABLE crmlife.figures_state IS
   'up to which day and hour the figures of each stage table go';
@@ -95,46 +96,73 @@ COMMENT ON TABLE crmlife.weekly_flow IS
   'customers by stage at the beginning and at the end of each week; read it through the view crmlife.weekly_flows';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_flow', '');
 
--- Taken anew with each day, so not dumped.
-CREATE TABLE crmlife.cohort_log (
-  stage_table oid NOT NULL,
-  cohort date NOT NULL,
-  period integer NOT NULL,
+-- What the rows of each stage table add up to.  Each refresh adds the
+-- differences of the rows it writes; the first one after a restore counts
+-- everybody, so they are not dumped.
+CREATE TABLE crmlife.tally (
+  stage_table oid PRIMARY KEY,
   customers bigint NOT NULL,
-  retained bigint NOT NULL,
-  orders bigint,               -- these two: NULL while the period is not over
-  revenue numeric,
-  over boolean NOT NULL,
+  paying_customers bigint NOT NULL,
+  repeat_customers bigint NOT NULL,
+  orders bigint NOT NULL,
+  revenue numeric NOT NULL,
+  gaps bigint NOT NULL,               -- between days with orders
+  gap_days bigint NOT NULL,
+  order_gaps bigint NOT NULL,         -- between orders
+  order_gap_seconds numeric NOT NULL
+);
+COMMENT ON TABLE crmlife.tally IS
+  'what the rows of each stage table add up to; the overview comes from it';
+
+CREATE TABLE crmlife.tally_stage (
+  stage_table oid NOT NULL,
+  stage text NOT NULL,
+  customers bigint NOT NULL,
+  PRIMARY KEY (stage_table, stage)
+);
+COMMENT ON TABLE crmlife.tally_stage IS
+  'customers of each stage, now; the view crmlife.snapshots comes from it';
+
+CREATE TABLE crmlife.tally_orders (
+  stage_table oid NOT NULL,
+  orders integer NOT NULL,            -- 11: or more
+  customers bigint NOT NULL,
+  PRIMARY KEY (stage_table, orders)
+);
+COMMENT ON TABLE crmlife.tally_orders IS
+  'customers by the number of their orders; read it through the view crmlife.order_funnel';
+
+CREATE TABLE crmlife.tally_day (
+  stage_table oid NOT NULL,
+  first_day date NOT NULL,            -- of the first order
+  customers bigint NOT NULL,
+  seen bigint NOT NULL,               -- with a visit up to that day
+  decision_days bigint NOT NULL,      -- of these, from the first visit to it
+  again_30 bigint NOT NULL,           -- with a second day of orders within 30 days
+  again_45 bigint NOT NULL,
+  again_60 bigint NOT NULL,
+  again_90 bigint NOT NULL,
+  again_180 bigint NOT NULL,
+  again_365 bigint NOT NULL,
+  PRIMARY KEY (stage_table, first_day)
+);
+COMMENT ON TABLE crmlife.tally_day IS
+  'customers by the day of their first order; read it through the views crmlife.overview and crmlife.second_purchase';
+
+CREATE TABLE crmlife.tally_cohort (
+  stage_table oid NOT NULL,
+  cohort date NOT NULL,               -- the month of the first order
+  period integer NOT NULL,            -- months since
+  customers bigint NOT NULL,          -- with an order in that month
+  orders bigint NOT NULL,
+  revenue numeric NOT NULL,
   PRIMARY KEY (stage_table, cohort, period)
 );
-COMMENT ON TABLE crmlife.cohort_log IS
+COMMENT ON TABLE crmlife.tally_cohort IS
   'customers by the month of their first order, and what they did since; read it through the views crmlife.cohorts and crmlife.revenue_cohort';
 
-CREATE TABLE crmlife.second_purchase_log (
-  stage_table oid NOT NULL,
-  cohort date NOT NULL,
-  days integer NOT NULL,
-  customers bigint NOT NULL,
-  mature bigint NOT NULL,
-  again bigint NOT NULL,
-  PRIMARY KEY (stage_table, cohort, days)
-);
-COMMENT ON TABLE crmlife.second_purchase_log IS
-  'second purchases by the month of the first order; read it through the view crmlife.second_purchase';
-
-CREATE TABLE crmlife.funnel_log (
-  stage_table oid NOT NULL,
-  k integer NOT NULL,
-  reached bigint NOT NULL,
-  converted bigint NOT NULL,
-  is_largest_gap boolean NOT NULL,
-  PRIMARY KEY (stage_table, k)
-);
-COMMENT ON TABLE crmlife.funnel_log IS
-  'from order to order; read it through the view crmlife.order_funnel';
-
-REVOKE ALL ON crmlife.cohort_log, crmlife.second_purchase_log,
-  crmlife.funnel_log FROM PUBLIC;
+REVOKE ALL ON crmlife.tally, crmlife.tally_stage, crmlife.tally_orders,
+  crmlife.tally_day, crmlife.tally_cohort FROM PUBLIC;
 REVOKE ALL ON crmlife.figures_state, crmlife.overview_log,
   crmlife.stage_snapshot, crmlife.weekly_band, crmlife.weekly_stage,
   crmlife.weekly_flow FROM PUBLIC;
@@ -148,70 +176,6 @@ AS 'MODULE_PATHNAME', 'crm_history_first_visit'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crmlife.history_first_visit(crmlife.purchase_history) IS
   'local day of the first visit; NULL without one';
-
--- What the refresh reads for the three tables above, with the rights of the
--- stage table's owner; customers of the last 20 years, whatever dates there are.
-CREATE FUNCTION crmlife._cohort_rows(stage_table regclass, day date)
-RETURNS TABLE (cohort date, period int, customers bigint, retained bigint, orders bigint, revenue numeric, over boolean)
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN QUERY EXECUTE format(
-    'WITH c AS (SELECT @extschema@.retention_cohorts(history, ''month''::text, $1) AS kept,
-                       @extschema@.revenue_cohorts(history, ''month''::text, $1) AS brought
-               FROM %s WHERE $1 - first_order_at::date < 7280)
-     SELECT k.cohort, k.period, k.customers, k.retained, b.orders, b.revenue, k.rate IS NOT NULL
-     FROM c CROSS JOIN LATERAL unnest(c.kept) k
-     LEFT JOIN LATERAL unnest(c.brought) b ON b.cohort = k.cohort AND b.period = k.period',
-    stage_table) USING day;
-END
-$$;
-COMMENT ON FUNCTION crmlife._cohort_rows(regclass, date) IS
-  'internal to the refresh: customers by the month of their first order';
-
-CREATE FUNCTION crmlife._second_purchase_rows(stage_table regclass, day date)
-RETURNS TABLE (cohort date, days int, customers bigint, mature bigint, again bigint)
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN QUERY EXECUTE format(
-    'WITH c AS (
-       SELECT date_trunc(''month'', first_order_at)::date AS cohort, count(*) AS customers,
-              @extschema@.second_purchase_stats(history, 30, $1) AS s30,
-              @extschema@.second_purchase_stats(history, 45, $1) AS s45,
-              @extschema@.second_purchase_stats(history, 60, $1) AS s60,
-              @extschema@.second_purchase_stats(history, 90, $1) AS s90,
-              @extschema@.second_purchase_stats(history, 180, $1) AS s180,
-              @extschema@.second_purchase_stats(history, 365, $1) AS s365
-       FROM %s WHERE $1 - first_order_at::date < 7280 GROUP BY 1)
-     SELECT c.cohort, v.days, c.customers, coalesce((v.s).denominator, 0)::bigint, coalesce((v.s).numerator, 0)::bigint
-     FROM c CROSS JOIN LATERAL (VALUES (30, c.s30), (45, c.s45), (60, c.s60), (90, c.s90), (180, c.s180), (365, c.s365)) v (days, s)',
-    stage_table) USING day;
-END
-$$;
-COMMENT ON FUNCTION crmlife._second_purchase_rows(regclass, date) IS
-  'internal to the refresh: second purchases by the month of the first order';
-
-CREATE FUNCTION crmlife._funnel_rows(stage_table regclass, day date)
-RETURNS TABLE (k int, reached bigint, converted bigint, is_largest_gap boolean)
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  RETURN QUERY EXECUTE format(
-    'WITH c AS (SELECT orders, count(*) AS n FROM %s WHERE orders > 0 GROUP BY 1),
-     s AS (SELECT k, sum(c.n) FILTER (WHERE c.orders >= k)::bigint AS reached,
-                  coalesce(sum(c.n) FILTER (WHERE c.orders > k), 0)::bigint AS converted
-           FROM c CROSS JOIN generate_series(1, 10) k GROUP BY k)
-     SELECT k, reached, converted,
-            k = first_value(k) OVER (ORDER BY converted::numeric / reached, k)
-     FROM s WHERE reached > 0', stage_table);
-END
-$$;
-COMMENT ON FUNCTION crmlife._funnel_rows(regclass, date) IS
-  'internal to the refresh: customers by the number of their orders';
 
 -- The views below show what concerns stage tables whose rows the reader may
 -- read.  Every comparison in them is between values of one type, so that no
@@ -510,11 +474,33 @@ COMMENT ON COLUMN crmlife.churn_rate.churn_rate IS 'churned / customers';
 COMMENT ON COLUMN crmlife.churn_rate.churn_rate_before IS 'churn_rate of the week before';
 COMMENT ON COLUMN crmlife.churn_rate.change IS 'churn_rate - churn_rate_before';
 
+-- Customers whose first order lies in the last 20 years, whatever dates there
+-- are; months up to the one of the day that the stage table shows.
+CREATE VIEW crmlife._cohort WITH (security_barrier) AS
+SELECT c.stage_table, c.cohort, p.period, c.customers, p.period < c.age AS over
+FROM (SELECT c.stage_table, c.cohort, c.customers,
+             (extract(year FROM f.day)::integer - extract(year FROM c.cohort)::integer) * 12
+               + extract(month FROM f.day)::integer - extract(month FROM c.cohort)::integer AS age
+      FROM crmlife.figures_state f
+      JOIN crmlife.tally_cohort c ON c.stage_table = f.stage_table::oid
+      WHERE c.period = 0 AND c.customers > 0 AND f.day - c.cohort < 7280
+        AND crmlife._reads_all(c.stage_table)) c
+CROSS JOIN LATERAL pg_catalog.generate_series(0, c.age) p (period);
+COMMENT ON VIEW crmlife._cohort IS
+  'internal to the views crmlife.cohorts and crmlife.revenue_cohort: their rows';
+COMMENT ON COLUMN crmlife._cohort.stage_table IS 'oid of the stage table';
+COMMENT ON COLUMN crmlife._cohort.cohort IS 'first day of the month of the first order';
+COMMENT ON COLUMN crmlife._cohort.period IS 'so many months after it';
+COMMENT ON COLUMN crmlife._cohort.customers IS 'all customers of the cohort';
+COMMENT ON COLUMN crmlife._cohort.over IS 'the month is over on the day that the stage table shows';
+
 CREATE VIEW crmlife.cohorts WITH (security_barrier) AS
-SELECT c.stage_table::regclass AS stage_table, c.cohort, c.period, c.customers, c.retained,
-       CASE WHEN c.over THEN c.retained::float8 / nullif(c.customers, 0)::float8 END AS rate
-FROM crmlife.cohort_log c
-WHERE crmlife._reads_all(c.stage_table);
+SELECT c.stage_table::regclass AS stage_table, c.cohort, c.period, c.customers,
+       coalesce(t.customers, 0) AS retained,
+       CASE WHEN c.over THEN coalesce(t.customers, 0)::float8 / nullif(c.customers, 0)::float8 END AS rate
+FROM crmlife._cohort c
+LEFT JOIN crmlife.tally_cohort t
+  ON t.stage_table = c.stage_table AND t.cohort = c.cohort AND t.period = c.period;
 COMMENT ON VIEW crmlife.cohorts IS
   'customers by the month of their first order, and those who ordered in each month since, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.cohorts.stage_table IS 'the stage table';
@@ -525,12 +511,18 @@ COMMENT ON COLUMN crmlife.cohorts.retained IS 'of these, with an order in the mo
 COMMENT ON COLUMN crmlife.cohorts.rate IS 'retained / customers; NULL while the month is not over';
 
 CREATE VIEW crmlife.revenue_cohort WITH (security_barrier) AS
+WITH brought AS (
+  SELECT c.stage_table, c.cohort, c.period, c.customers, c.over,
+         CASE WHEN c.over THEN coalesce(t.orders, 0) END AS orders,
+         CASE WHEN c.over THEN coalesce(t.revenue, 0) END AS revenue
+  FROM crmlife._cohort c
+  LEFT JOIN crmlife.tally_cohort t
+    ON t.stage_table = c.stage_table AND t.cohort = c.cohort AND t.period = c.period)
 SELECT c.stage_table::regclass AS stage_table, c.cohort, c.period, c.customers, c.orders, c.revenue,
        c.revenue / nullif(c.orders, 0)::numeric AS average_order,
        CASE WHEN c.over THEN sum(c.revenue) OVER (PARTITION BY c.stage_table, c.cohort ORDER BY c.period)
                              / nullif(c.customers, 0)::numeric END AS revenue_per_customer
-FROM crmlife.cohort_log c
-WHERE crmlife._reads_all(c.stage_table);
+FROM brought c;
 COMMENT ON VIEW crmlife.revenue_cohort IS
   'customers by the month of their first order, and what they brought in each month since, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.revenue_cohort.stage_table IS 'the stage table';
@@ -542,11 +534,24 @@ COMMENT ON COLUMN crmlife.revenue_cohort.revenue IS 'their revenue in the month,
 COMMENT ON COLUMN crmlife.revenue_cohort.average_order IS 'revenue / orders';
 COMMENT ON COLUMN crmlife.revenue_cohort.revenue_per_customer IS 'revenue up to the month / customers; NULL while the month is not over';
 
+-- Days of a cohort that are over for a customer are those before the day that
+-- the stage table shows.
 CREATE VIEW crmlife.second_purchase WITH (security_barrier) AS
+WITH counted AS (
+  SELECT t.stage_table, pg_catalog.date_trunc('month', t.first_day::timestamp)::date AS cohort, w.days,
+         sum(t.customers)::bigint AS customers,
+         coalesce(sum(t.customers) FILTER (WHERE f.day - t.first_day > w.days), 0)::bigint AS mature,
+         coalesce(sum(w.again) FILTER (WHERE f.day - t.first_day > w.days), 0)::bigint AS again
+  FROM crmlife.figures_state f
+  JOIN crmlife.tally_day t ON t.stage_table = f.stage_table::oid
+  CROSS JOIN LATERAL (VALUES (30, t.again_30), (45, t.again_45), (60, t.again_60),
+                             (90, t.again_90), (180, t.again_180), (365, t.again_365)) w (days, again)
+  WHERE f.day - t.first_day < 7280 AND f.weeks IS NOT NULL
+    AND crmlife._reads_all(t.stage_table)
+  GROUP BY 1, 2, 3)
 SELECT c.stage_table::regclass AS stage_table, c.cohort, c.days, c.customers, c.mature, c.again,
        c.again::float8 / nullif(c.mature, 0)::float8 AS rate
-FROM crmlife.second_purchase_log c
-WHERE crmlife._reads_all(c.stage_table);
+FROM counted c WHERE c.customers > 0;
 COMMENT ON VIEW crmlife.second_purchase IS
   'customers by the month of their first order, and those with another day of orders within so many days, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.second_purchase.stage_table IS 'the stage table';
@@ -558,10 +563,18 @@ COMMENT ON COLUMN crmlife.second_purchase.again IS 'of these, with a second day 
 COMMENT ON COLUMN crmlife.second_purchase.rate IS 'again / mature; NULL while the days are over for nobody';
 
 CREATE VIEW crmlife.order_funnel WITH (security_barrier) AS
-SELECT c.stage_table::regclass AS stage_table, c.k, c.reached, c.converted,
-       c.converted::float8 / nullif(c.reached, 0)::float8 AS rate, c.is_largest_gap
-FROM crmlife.funnel_log c
-WHERE crmlife._reads_all(c.stage_table);
+WITH step AS (
+  SELECT t.stage_table, k.k,
+         coalesce(sum(t.customers) FILTER (WHERE t.orders >= k.k), 0)::bigint AS reached,
+         coalesce(sum(t.customers) FILTER (WHERE t.orders > k.k), 0)::bigint AS converted
+  FROM crmlife.tally_orders t CROSS JOIN pg_catalog.generate_series(1, 10) k (k)
+  WHERE crmlife._reads_all(t.stage_table)
+  GROUP BY t.stage_table, k.k)
+SELECT s.stage_table::regclass AS stage_table, s.k, s.reached, s.converted,
+       s.converted::float8 / nullif(s.reached, 0)::float8 AS rate,
+       s.k = first_value(s.k) OVER (PARTITION BY s.stage_table
+                                    ORDER BY s.converted::numeric / s.reached::numeric, s.k) AS is_largest_gap
+FROM step s WHERE s.reached > 0;
 COMMENT ON VIEW crmlife.order_funnel IS
   'customers with a k-th order, and those of them with one more, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.order_funnel.stage_table IS 'the stage table';
@@ -576,6 +589,19 @@ GRANT SELECT ON crmlife.cohorts, crmlife.revenue_cohort,
 GRANT SELECT ON crmlife.overview, crmlife.overview_hours, crmlife.stage_label,
   crmlife.snapshots, crmlife.weekly_kpi, crmlife.weekly_stage_kpi,
   crmlife.weekly_flows, crmlife.churn_rate TO PUBLIC;
+
+CREATE FUNCTION crmlife.recount_figures(
+  stage_table regclass, from_day date DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'crm_recount_figures' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.recount_figures(regclass, date) IS
+  'count the days and weeks of a stage table again from a day on, by its present rows and model; without a day all of them';
+
+CREATE FUNCTION crmlife.verify_figures(stage_table regclass)
+RETURNS TABLE (cell text, stored text, expected text)
+AS 'MODULE_PATHNAME', 'crm_verify_figures' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION crmlife.verify_figures(regclass) IS
+  'add the rows of a stage table up again, in one snapshot, and return what of its figures differs';
 
 CREATE FUNCTION crmlife.forecast(stage_table regclass, days int)
 RETURNS TABLE (day date, from_stage text, to_stage text, customers bigint)

@@ -498,6 +498,55 @@ crm_history_replay(const CrmHistory *history, const CrmModel *model,
 	}
 }
 
+/* where the pieces of a step go to */
+typedef struct Pieces
+{
+	CrmPieceCallback callback;
+	void			*context;
+	const CrmStep	*step;
+	CrmDay			 event;
+	CrmDay			 first; /* of the piece at hand */
+} Pieces;
+
+static void
+end_piece(void *context, CrmDay day, int from_stage, int to_stage)
+{
+	Pieces *pieces = context;
+
+	pieces->callback(pieces->context, pieces->step, from_stage, pieces->first,
+					 day - 1, pieces->event);
+	pieces->first = day;
+}
+
+void
+crm_history_pieces(const CrmHistory *history, const CrmModel *model,
+				   CrmDay from, CrmDay to, CrmPieceCallback callback,
+				   void *context)
+{
+	Pieces pieces = {.callback = callback, .context = context};
+	int	   index = step_index(history, from);
+
+	for (index = index < 0 ? 0 : index; index < history->step_count; index++)
+	{
+		CrmDay known = history->steps[index].facts.known_on;
+		CrmDay last = to;
+		int	   stage;
+
+		pieces.step = &history->steps[index];
+		pieces.first = known < from ? from : known;
+		if (pieces.first > to)
+			return;
+		pieces.event = index + 1 < history->step_count
+						   ? history->steps[index + 1].facts.known_on
+						   : CRM_LAST_EVENT;
+		if (pieces.event < last)
+			last = pieces.event;
+		stage = crm_model_until(model, &pieces.step->facts, pieces.first, last,
+								end_piece, &pieces);
+		callback(context, pieces.step, stage, pieces.first, last, pieces.event);
+	}
+}
+
 /* history->orders as of the end of a day */
 static void
 fold_orders(CrmHistory *history, CrmDay day)

@@ -131,6 +131,21 @@ extern void crm_history_replay(const CrmHistory *history, const CrmModel *model,
 							   CrmDay from, CrmDay to,
 							   CrmChangeCallback callback, void *context);
 
+/*
+ * Every stretch of one stage from `from` on, in order, as one step's facts and
+ * the clocks make it.  Those of a step go on to the day of the next event, that
+ * day included: the stage that would be if nothing happened on it.  `event` is
+ * that day, CRM_LAST_EVENT for none.  Nothing begins after `to`.
+ */
+#define CRM_LAST_EVENT INT32_MAX
+
+typedef void (*CrmPieceCallback)(void *context, const CrmStep *step, int stage,
+								 CrmDay first, CrmDay last, CrmDay event);
+
+extern void crm_history_pieces(const CrmHistory *history, const CrmModel *model,
+							   CrmDay from, CrmDay to,
+							   CrmPieceCallback callback, void *context);
+
 /* orders and revenue of the days after `after`, up to `day` */
 extern void crm_history_window(const CrmHistory *history, CrmDay after,
 							   CrmDay day, int64_t *orders, CrmMoney *revenue);

@@ -683,14 +683,14 @@ crm_model_next(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 	return found;
 }
 
-void
-crm_model_schedule(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
-				   CrmScheduleCallback callback, void *context)
+int
+crm_model_until(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
+				CrmDay last, CrmScheduleCallback callback, void *context)
 {
 	int		now = crm_model_evaluate(model, facts, as_of);
 	CrmDays flips;
 
-	crm_model_flips(model, facts, as_of, CRM_LAST_DAY, &flips);
+	crm_model_flips(model, facts, as_of, last, &flips);
 	for (int i = 0; i < flips.count; i++)
 	{
 		int stage;
@@ -704,6 +704,15 @@ crm_model_schedule(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 		now = stage;
 	}
 	free_days(&flips);
+	return now;
+}
+
+void
+crm_model_schedule(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
+				   CrmScheduleCallback callback, void *context)
+{
+	(void) crm_model_until(model, facts, as_of, CRM_LAST_DAY, callback,
+						   context);
 }
 
 bool

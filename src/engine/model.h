@@ -148,6 +148,11 @@ extern void
 crm_model_schedule(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 				   CrmScheduleCallback callback, void *context);
 
+/* the same up to a day; returns the stage on it, or the last one before */
+extern int
+crm_model_until(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
+				CrmDay last, CrmScheduleCallback callback, void *context);
+
 /*
  * The first day of the stretch up to as_of in which the stage has been what
  * it is at as_of, facts being the same, looking back no further than floor.

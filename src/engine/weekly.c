@@ -161,6 +161,8 @@ count_bands(CrmWeekly *weekly, CrmDay day, CrmDay next, int64_t orders)
 		int64_t from = (int64_t) day + band_from[band];
 		int64_t to = INT32_MAX;
 
+		if (from > next)
+			return;
 		if (band < CRM_BAND_REST)
 			to = (int64_t) day + band_from[band + 1] - 1;
 		if (from == day)
@@ -322,12 +324,12 @@ walk_orders(CrmWeekly *weekly, const CrmPurchaseView *view)
 /* where the walk over a customer's stages stands */
 typedef struct StageWalk
 {
-	CrmWeekly		 *weekly;
-	const CrmHistory *history;
-	CrmDay			  known_since;
-	int				  next_activity;
-	int				  stage; /* of the range before */
-	CrmLoyalty		  loyalty;
+	CrmWeekly	*weekly;
+	CrmDailyWalk daily;
+	int			 next_activity;
+	int			 known; /* the first week that begins with the customer known */
+	int			 stage; /* of the range before */
+	CrmLoyalty	 loyalty;
 } StageWalk;
 
 /* the customer is in a stage at the beginnings of the weeks low..high */
@@ -365,70 +367,62 @@ monday(const CrmWeekly *weekly, int week)
 	return weekly->first + 7 * week;
 }
 
-/* up to which week, at most `limit`, the facts of a Sunday stay as they are */
-static int
-facts_until(const StageWalk *walk, CrmDay sunday, int limit)
+/*
+ * The Mondays that a piece decides: the facts are those of the end of the
+ * Sunday, so the first is after the day on which they came to be known.  The
+ * week after the last is looked at too: where the last one's led.
+ */
+static void
+take_piece(void *context, const CrmStep *step, int stage, CrmDay first,
+		   CrmDay last, CrmDay event)
 {
-	CrmDay	event = crm_history_next_event(walk->history, sunday);
-	int64_t week;
+	StageWalk *walk = context;
+	CrmWeekly *weekly = walk->weekly;
+	int64_t	   low;
+	int64_t	   high = week_of(weekly, last);
 
-	if (event == CRM_NO_DAY)
-		return limit;
-	week = week_of(walk->weekly, event);
-	return week < limit ? (int) week : limit;
+	if (walk->daily.daily)
+		crm_daily_take(&walk->daily, stage, first,
+					   last < event ? last : event - 1);
+	if (first == step->facts.known_on)
+		first++;
+	low = week_from(weekly, first);
+	if (low < walk->known)
+		low = walk->known;
+	if (high > weekly->weeks)
+		high = weekly->weeks;
+	if (low <= high)
+		count_stage(walk, stage, loyalty_of(step->facts.orders), (int) low,
+					(int) high);
 }
 
 /* weeks in which the customer is not known when they begin */
-static int
-walk_unknown(StageWalk *walk)
+static void
+walk_unknown(StageWalk *walk, CrmDay known_since)
 {
 	CrmWeekly *weekly = walk->weekly;
 	int64_t	   known = 0;
 
-	if (walk->known_since != CRM_ALWAYS)
-		known = week_from(weekly, (int64_t) walk->known_since + 1);
+	if (known_since != CRM_ALWAYS)
+		known = week_from(weekly, (int64_t) known_since + 1);
 	if (known <= 0)
-		return 0;
+		return;
 	if (known > weekly->weeks + 1)
 		known = weekly->weeks + 1;
 	count_stage(walk, weekly->stages - 1, CRM_LOYALTY_NONE, 0, (int) known - 1);
-	return (int) known;
-}
-
-/* the week after the last is looked at too: where the last one's led */
-static void
-walk_stages(StageWalk *walk)
-{
-	CrmWeekly *weekly = walk->weekly;
-	int		   week = walk_unknown(walk);
-
-	while (week <= weekly->weeks)
-	{
-		CrmDay		   day = monday(weekly, week);
-		const CrmStep *step = crm_history_step(walk->history, day - 1);
-		int			   until = facts_until(walk, day - 1, weekly->weeks);
-		int	   stage = crm_model_evaluate(weekly->model, &step->facts, day);
-		CrmDay changes_on;
-		int	   next;
-
-		if (crm_model_next(weekly->model, &step->facts, day, &changes_on,
-						   &next) &&
-			changes_on <= monday(weekly, until))
-			until = (int) week_from(weekly, changes_on) - 1;
-		count_stage(walk, stage, loyalty_of(step->facts.orders), week, until);
-		week = until + 1;
-	}
+	walk->known = (int) known;
 }
 
 /* ---- customers ---------------------------------------------------------- */
 
 void
 crm_weekly_add(CrmWeekly *weekly, const CrmPurchaseView *view,
-			   const CrmHistory *history, CrmDay known_since)
+			   const CrmHistory *history, CrmDay known_since, CrmDaily *daily)
 {
-	StageWalk walk = {
-		.weekly = weekly, .history = history, .known_since = known_since};
+	StageWalk walk = {.weekly = weekly};
+	CrmDay	  last = monday(weekly, weekly->weeks);
 
+	crm_daily_start(&walk.daily, daily, known_since);
 	weekly->activities = 0;
 	walk_orders(weekly, view);
 	for (int i = 0; i < weekly->activities; i++)
@@ -439,7 +433,12 @@ crm_weekly_add(CrmWeekly *weekly, const CrmPurchaseView *view,
 									activity->loyalty),
 					activity);
 	}
-	walk_stages(&walk);
+	walk_unknown(&walk, known_since);
+	if (daily && daily->last > last)
+		last = daily->last;
+	/* from the Sunday on: what is known on it decides the first Monday */
+	crm_history_pieces(history, weekly->model, weekly->first - 1, last,
+					   take_piece, &walk);
 }
 
 static void

@@ -21,8 +21,7 @@
 #ifndef CRM_WEEKLY_H
 #define CRM_WEEKLY_H
 
-#include "history.h"
-#include "model.h"
+#include "daily.h"
 #include "purchase_history.h"
 
 /* days since the last order, each up to the next one's first; then no order */
@@ -96,10 +95,12 @@ extern void crm_weekly_free(CrmWeekly *weekly);
 
 /*
  * One customer: the purchases, and the same as a history.  Not a member of a
- * stage before known_since (CRM_ALWAYS: ever).
+ * stage before known_since (CRM_ALWAYS: ever).  daily: counted by the same
+ * walk, of the same model; or NULL.
  */
-extern void crm_weekly_add(CrmWeekly *weekly, const CrmPurchaseView *view,
-						   const CrmHistory *history, CrmDay known_since);
+extern void
+crm_weekly_add(CrmWeekly *weekly, const CrmPurchaseView *view,
+			   const CrmHistory *history, CrmDay known_since, CrmDaily *daily);
 
 /* from differences to numbers; nothing is added afterwards */
 extern void crm_weekly_finish(CrmWeekly *weekly);

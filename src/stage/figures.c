@@ -2,624 +2,215 @@
  * figures.c
  *		What is kept about a stage table as a whole.
  *
- *		stage table --a day is over-----> counts by stage, cohorts, funnel
- *		            --a week is over----> weekly figures, flow
- *		            --an hour is over---> overview
+ *		row as it was, row as it is --each refresh--> tally (tally.c)
+ *		tally, moves of the days    --a day is over-> counts by stage
+ *		tally                       --an hour is over> overview
+ *		all histories               --a week is over> weekly figures, flow
  *
- * Past days and weeks are worked out from the histories: all of them when the
- * stage table is new, those in between when nobody refreshed it for a while.
- * What was published of a day or a week stays as it was, but for the figures
- * by days since the last order: they depend on no model, and late orders are
- * taken into them with each new week.
+ * So a refresh costs what changed, whatever there is.  Who is looked at tells
+ * the moves since the day that the table showed before: nobody else moved.
  *
- * Invariant: crmlife.figures_state says up to which day they go; days and weeks
- * that are not over then have no figures.
+ * Everybody is walked over when the stage table is made, at the end of each
+ * week, and when somebody asks for it (crmlife.recount_figures).  What was
+ * published of a day or a week stays as it was, but for the figures by days
+ * since the last order: they depend on no model, and late orders are taken into
+ * them with each new week.
+ *
+ * Invariant: crmlife.figures_state says up to which day, and up to which
+ * Monday, they go; days and weeks that are not over then have no figures.
  */
 #include "postgres.h"
 
-#include "access/transam.h"
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
 
+#include "compat.h"
+#include "engine/daily.h"
 #include "engine/weekly.h"
-#include "functions/numeric_money.h"
+#include "functions/history.h"
 #include "stage/figures.h"
 #include "stage/histories.h"
-#include "stage/row.h"
+#include "stage/sheet.h"
 #include "stage/stage.h"
+#include "stage/tally.h"
+#include "stage/weeks.h"
 
 /* how far back: 20 years, whatever dates the sources have */
 #define MAX_WEEKS 1040
+#define ROWS_AT_ONCE 1000
 
-typedef struct Figures
+/* up to where they go; CRM_NO_DAY: there are none */
+typedef struct State
+{
+	CrmDay day;
+	CrmDay weeks;
+	bool   new_hour;
+} State;
+
+struct CrmFigures
 {
 	const CrmStageDefinition *definition;
-	CrmDay					  day;	/* not over yet */
-	CrmDay					  then; /* up to which they went; CRM_NO_DAY */
-} Figures;
-
-/* ----- rows on their way to a table ----- */
-
-#define MAX_COLUMNS 16
-
-typedef struct Sheet
-{
-	int	   columns;
-	Oid	   types[MAX_COLUMNS];
-	Datum *values[MAX_COLUMNS];
-	bool  *nulls[MAX_COLUMNS];
-	int	   count;
-	int	   space;
-} Sheet;
-
-static void
-sheet_init(Sheet *sheet, int columns, const Oid *types)
-{
-	sheet->columns = columns;
-	sheet->count = 0;
-	sheet->space = 256;
-	for (int i = 0; i < columns; i++)
-	{
-		sheet->types[i] = types[i];
-		sheet->values[i] = palloc(sizeof(Datum) * sheet->space);
-		sheet->nulls[i] = palloc(sizeof(bool) * sheet->space);
-	}
-}
-
-static void
-sheet_new_row(Sheet *sheet)
-{
-	if (sheet->count == sheet->space)
-	{
-		sheet->space *= 2;
-		for (int i = 0; i < sheet->columns; i++)
-		{
-			sheet->values[i] =
-				repalloc_huge(sheet->values[i], sizeof(Datum) * sheet->space);
-			sheet->nulls[i] =
-				repalloc_huge(sheet->nulls[i], sizeof(bool) * sheet->space);
-		}
-	}
-	for (int i = 0; i < sheet->columns; i++)
-		sheet->nulls[i][sheet->count] = true;
-	sheet->count++;
-}
-
-static void
-sheet_set(Sheet *sheet, int column, Datum value)
-{
-	sheet->values[column][sheet->count - 1] = value;
-	sheet->nulls[column][sheet->count - 1] = false;
-}
-
-static void
-sheet_set_count(Sheet *sheet, int column, int64 value)
-{
-	sheet_set(sheet, column, Int64GetDatum(value));
-}
-
-static void
-sheet_set_text(Sheet *sheet, int column, const char *value)
-{
-	if (value)
-		sheet_set(sheet, column, CStringGetTextDatum(value));
-}
-
-static Datum
-sheet_column(const Sheet *sheet, int column)
-{
-	int	  dims[1] = {sheet->count};
-	int	  bounds[1] = {1};
-	int16 length;
-	bool  by_value;
-	char  align;
-
-	get_typlenbyvalalign(sheet->types[column], &length, &by_value, &align);
-	return PointerGetDatum(construct_md_array(
-		sheet->values[column], sheet->nulls[column], 1, dims, bounds,
-		sheet->types[column], length, by_value, align));
-}
-
-/* the statement takes the stage table as $1 and the columns as $2 ... */
-static void
-sheet_write(const Figures *figures, const Sheet *sheet, const char *query)
-{
-	Oid			types[MAX_COLUMNS + 1] = {OIDOID};
-	Datum		values[MAX_COLUMNS + 1];
-	CrmIdentity saved;
-
-	if (sheet->count == 0)
-		return;
-	values[0] = ObjectIdGetDatum(figures->definition->stage_table);
-	for (int i = 0; i < sheet->columns; i++)
-	{
-		types[i + 1] = get_array_type(sheet->types[i]);
-		values[i + 1] = sheet_column(sheet, i);
-	}
-	crm_become_catalog_owner(&saved);
-	crm_execute(query, sheet->columns + 1, types, values, NULL, SPI_OK_INSERT);
-	crm_revert_identity(&saved);
-}
-
-/*
- * What is read as the stage table's owner is written as another: a cast of the
- * owner's own, which a type of the owner's could bring along, would run as that
- * one.
- */
-static Oid
-builtin_type(const Figures *figures, Oid type)
-{
-	if (type >= FirstUnpinnedObjectId)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("columns of stage table %s have other types than they "
-					"were created with",
-					figures->definition->table_name),
-			 errdetail("A figure would be of type %s.", format_type_be(type)),
-			 errhint("Drop the stage table with crmlife.drop_stage_table "
-					 "and create it again.")));
-	return type;
-}
-
-/* what a query over the stage table gives, as its owner sees it */
-static void
-sheet_read(const Figures *figures, Sheet *sheet, const char *query)
-{
-	CrmIdentity saved;
-	Oid			types[1] = {DATEOID};
-	Datum		values[1] = {DateADTGetDatum(figures->day)};
-	Oid			columns[MAX_COLUMNS];
-	TupleDesc	row;
-
-	crm_become_table_owner(figures->definition, &saved);
-	crm_execute(query, 1, types, values, NULL, SPI_OK_SELECT);
-	crm_revert_identity(&saved);
-	row = SPI_tuptable->tupdesc;
-	for (int i = 0; i < row->natts; i++)
-		columns[i] = builtin_type(figures, SPI_gettypeid(row, i + 1));
-	sheet_init(sheet, row->natts, columns);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		sheet_new_row(sheet);
-		for (int column = 0; column < row->natts; column++)
-			sheet->values[column][i] =
-				SPI_getbinval(SPI_tuptable->vals[i], row, column + 1,
-							  &sheet->nulls[column][i]);
-	}
-}
-
-/* from the stage table to a table of crmlife's */
-static void
-transfer(const Figures *figures, const char *read, const char *write)
-{
-	Sheet sheet;
-
-	sheet_read(figures, &sheet, read);
-	sheet_write(figures, &sheet, write);
-}
+	MemoryContext			  context;
+	CrmDay					  day; /* not over yet */
+	State					  state;
+	bool					  everybody;
+	bool					  unknown; /* there is no tally to add to */
+	CrmStageTally			  tally;
+	bool					  of_days;
+	bool					  of_weeks;
+	CrmDaily				  daily;
+	CrmWeekly				  weekly;
+};
 
 /* $1 is the stage table, $2 a day */
 static void
-change(const Figures *figures, const char *query, CrmDay day, int expected)
+change(const CrmStageDefinition *definition, const char *query, CrmDay day,
+	   int expected)
 {
 	Oid			types[2] = {OIDOID, DATEOID};
-	Datum		values[2];
+	Datum		values[2] = {ObjectIdGetDatum(definition->stage_table),
+							 DateADTGetDatum(day)};
 	CrmIdentity saved;
 
-	values[0] = ObjectIdGetDatum(figures->definition->stage_table);
-	values[1] = DateADTGetDatum(day);
 	crm_become_catalog_owner(&saved);
 	crm_execute(query, 2, types, values, NULL, expected);
 	crm_revert_identity(&saved);
 }
 
-/* ----- days ----- */
-
-/* customers of a stage, as differences from the day before */
-typedef struct Days
+static CrmDay
+monday_of(CrmDay day)
 {
-	CrmDay			first;
-	int				days;
-	const CrmModel *model;
-	int				stages;
-	int64		   *change; /* [days + 1][stages] */
-} Days;
-
-static void
-days_init(Days *days, CrmDay first, CrmDay end, const CrmModel *model)
-{
-	days->first = first;
-	days->days = end - first;
-	days->model = model;
-	days->stages = crm_model_stage_count(model);
-	days->change =
-		palloc0(sizeof(int64) * (days->days + 1) * (Size) days->stages);
-}
-
-static void
-days_moved(void *context, CrmDay day, int from_stage, int to_stage,
-		   bool by_event)
-{
-	Days  *days = context;
-	int64 *change = days->change + (day - days->first) * (Size) days->stages;
-
-	if (from_stage != CRM_ABSENT)
-		change[from_stage]--;
-	if (to_stage != CRM_ABSENT)
-		change[to_stage]++;
-}
-
-static void
-days_add(Days *days, const CrmStoredCustomer *customer)
-{
-	CrmDay from = days->first;
-	CrmDay last = days->first + days->days - 1;
-
-	if (customer->known_since > from)
-		from = customer->known_since;
-	if (from > last)
-		return;
-	days_moved(days, from, CRM_ABSENT,
-			   crm_history_stage(&customer->history, days->model, from), false);
-	crm_history_replay(&customer->history, days->model, from, last, days_moved,
-					   days);
-}
-
-static void
-days_write(const Figures *figures, const Days *days)
-{
-	static const Oid types[] = {DATEOID, TEXTOID, INT8OID, INT4OID};
-	int64			*count = palloc0(sizeof(int64) * days->stages);
-	Sheet			 sheet;
-
-	sheet_init(&sheet, lengthof(types), types);
-	for (int day = 0; day < days->days; day++)
-		for (int stage = 0; stage < days->stages; stage++)
-		{
-			count[stage] += days->change[day * (Size) days->stages + stage];
-			if (count[stage] == 0)
-				continue;
-			sheet_new_row(&sheet);
-			sheet_set(&sheet, 0, DateADTGetDatum(days->first + day));
-			sheet_set_text(&sheet, 1, crm_stage_name(days->model, stage));
-			sheet_set_count(&sheet, 2, count[stage]);
-			sheet_set(&sheet, 3,
-					  Int32GetDatum(figures->definition->model_version));
-		}
-	sheet_write(figures, &sheet,
-				"INSERT INTO crmlife.stage_snapshot (stage_table, day, stage, "
-				"customers, model_version) SELECT $1, * "
-				"FROM unnest($2, $3, $4, $5)");
-}
-
-/*
- * The day that has just ended, from the stage table of the next one: whoever
- * is in a stage since then was in the one before.
- */
-static void
-write_yesterday(const Figures *figures)
-{
-	transfer(figures,
-			 psprintf("SELECT $1 - 1, s, count(*), %d FROM ("
-					  "SELECT CASE WHEN since = $1 THEN previous_stage "
-					  "ELSE stage END AS s FROM %s "
-					  "WHERE known_since IS NULL OR known_since < $1) t "
-					  "WHERE s IS NOT NULL GROUP BY 2",
-					  figures->definition->model_version,
-					  figures->definition->table_name),
-			 "INSERT INTO crmlife.stage_snapshot (stage_table, day, stage, "
-			 "customers, model_version) SELECT $1, * "
-			 "FROM unnest($2, $3, $4, $5)");
-}
-
-/* ----- weeks ----- */
-
-static const char *const loyalties[] = {NULL, "new", "returning"};
-
-static void
-put_cell(Sheet *sheet, int column, const CrmWeekCell *cell)
-{
-	sheet_set_count(sheet, column, cell->members);
-	sheet_set_count(sheet, column + 1, cell->buyers);
-	sheet_set_count(sheet, column + 2, cell->orders);
-	sheet_set(sheet, column + 3,
-			  NumericGetDatum(crm_numeric_from_money(cell->revenue)));
-}
-
-static void
-put_week(Sheet *sheet, const CrmWeekly *weekly, int week)
-{
-	sheet_new_row(sheet);
-	sheet_set(sheet, 0, DateADTGetDatum(weekly->first + 7 * week));
-}
-
-static void
-put_band(Sheet *sheet, const CrmWeekly *weekly, int week, int band, int loyalty)
-{
-	const CrmWeekPair *recent = &weekly->recent[week * CRM_LOYALTIES + loyalty];
-	const CrmWeekPair *matured = &weekly->matured[week];
-	bool			   none = band == CRM_BAND_NONE;
-
-	put_week(sheet, weekly, week);
-	sheet_set(sheet, 1, Int32GetDatum(band + 1));
-	sheet_set_text(sheet, 2, loyalties[loyalty]);
-	put_cell(sheet, 3, crm_weekly_band(weekly, week, band, loyalty));
-	/* nobody counts those who have not ordered yet by their orders */
-	sheet->nulls[3][sheet->count - 1] = none;
-	if (band != CRM_BAND_45)
-		return;
-	sheet_set_count(sheet, 7, recent->customers);
-	sheet_set_count(sheet, 8, recent->again);
-	if (loyalty != CRM_LOYALTY_NEW)
-		return;
-	sheet_set_count(sheet, 9, matured->customers);
-	sheet_set_count(sheet, 10, matured->again);
-}
-
-static void
-write_bands(const Figures *figures, const CrmWeekly *weekly)
-{
-	static const Oid types[] = {DATEOID, INT4OID, TEXTOID,	  INT8OID,
-								INT8OID, INT8OID, NUMERICOID, INT8OID,
-								INT8OID, INT8OID, INT8OID};
-	Sheet			 sheet;
-
-	sheet_init(&sheet, lengthof(types), types);
-	for (int week = 0; week < weekly->weeks; week++)
-	{
-		for (int band = 0; band <= CRM_BAND_REST; band++)
-			for (int loyalty = CRM_LOYALTY_NEW; loyalty < CRM_LOYALTIES;
-				 loyalty++)
-				put_band(&sheet, weekly, week, band, loyalty);
-		put_band(&sheet, weekly, week, CRM_BAND_NONE, CRM_LOYALTY_NONE);
-	}
-	change(figures,
-		   "DELETE FROM crmlife.weekly_band WHERE stage_table = $1 "
-		   "AND week >= $2",
-		   weekly->first, SPI_OK_DELETE);
-	sheet_write(figures, &sheet,
-				"INSERT INTO crmlife.weekly_band (stage_table, week, band, "
-				"loyalty, members, buyers, orders, revenue, recent, "
-				"recent_again, matured, matured_again) SELECT $1, * "
-				"FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
-}
-
-/* the last of a week's stages is: not known yet */
-static const char *
-week_stage(const CrmWeekly *weekly, int stage)
-{
-	return stage == weekly->stages - 1 ? NULL
-									   : crm_stage_name(weekly->model, stage);
-}
-
-static bool
-is_empty(const CrmWeekCell *cell)
-{
-	return cell->members == 0 && cell->orders == 0 &&
-		   crm_money_sign(cell->revenue) == 0;
-}
-
-static void
-put_stage(Sheet *sheet, const Figures *figures, const CrmWeekly *weekly,
-		  int week, int stage, int loyalty)
-{
-	const CrmWeekCell *cell = crm_weekly_stage(weekly, week, stage, loyalty);
-	const char		  *name = week_stage(weekly, stage);
-
-	/* somebody not known yet is no member of anything */
-	if (is_empty(cell) || (name == NULL && cell->orders == 0 &&
-						   crm_money_sign(cell->revenue) == 0))
-		return;
-	put_week(sheet, weekly, week);
-	sheet_set_text(sheet, 1, name);
-	sheet_set_text(sheet, 2, loyalties[loyalty]);
-	put_cell(sheet, 3, cell);
-	sheet->nulls[3][sheet->count - 1] = name == NULL;
-	sheet_set(sheet, 7, Int32GetDatum(figures->definition->model_version));
-}
-
-static void
-write_stages(const Figures *figures, const CrmWeekly *weekly, int from)
-{
-	static const Oid types[] = {DATEOID, TEXTOID, TEXTOID,	  INT8OID,
-								INT8OID, INT8OID, NUMERICOID, INT4OID};
-	Sheet			 sheet;
-
-	sheet_init(&sheet, lengthof(types), types);
-	for (int week = from; week < weekly->weeks; week++)
-		for (int stage = 0; stage < weekly->stages; stage++)
-			for (int loyalty = 0; loyalty < CRM_LOYALTIES; loyalty++)
-				put_stage(&sheet, figures, weekly, week, stage, loyalty);
-	sheet_write(figures, &sheet,
-				"INSERT INTO crmlife.weekly_stage (stage_table, week, stage, "
-				"loyalty, members, buyers, orders, revenue, model_version) "
-				"SELECT $1, * FROM unnest($2, $3, $4, $5, $6, $7, $8, $9)");
-}
-
-static void
-put_flow(Sheet *sheet, const Figures *figures, const CrmWeekly *weekly,
-		 int week, int from, int to)
-{
-	for (int loyalty = 0; loyalty < CRM_LOYALTIES; loyalty++)
-	{
-		int64 customers = *crm_weekly_flow(weekly, week, from, to, loyalty);
-
-		if (customers == 0 || (from == to && from == weekly->stages - 1))
-			continue;
-		put_week(sheet, weekly, week);
-		sheet_set_text(sheet, 1, week_stage(weekly, from));
-		sheet_set_text(sheet, 2, week_stage(weekly, to));
-		sheet_set_text(sheet, 3, loyalties[loyalty]);
-		sheet_set_count(sheet, 4, customers);
-		sheet_set(sheet, 5, Int32GetDatum(figures->definition->model_version));
-	}
-}
-
-static void
-write_flow(const Figures *figures, const CrmWeekly *weekly, int first)
-{
-	static const Oid types[] = {DATEOID, TEXTOID, TEXTOID,
-								TEXTOID, INT8OID, INT4OID};
-	Sheet			 sheet;
-
-	sheet_init(&sheet, lengthof(types), types);
-	for (int week = first; week < weekly->weeks; week++)
-		for (int from = 0; from < weekly->stages; from++)
-			for (int to = 0; to < weekly->stages; to++)
-				put_flow(&sheet, figures, weekly, week, from, to);
-	sheet_write(figures, &sheet,
-				"INSERT INTO crmlife.weekly_flow (stage_table, week, "
-				"from_stage, to_stage, loyalty, customers, model_version) "
-				"SELECT $1, * FROM unnest($2, $3, $4, $5, $6, $7)");
-}
-
-/* ----- a run ----- */
-
-/* what is counted in one pass over the histories */
-typedef struct Pass
-{
-	bool	  of_days;
-	bool	  of_weeks;
-	Days	  days;
-	CrmWeekly weekly;
-} Pass;
-
-static void
-count_customer(void *context, const CrmStoredCustomer *customer)
-{
-	Pass *pass = context;
-
-	if (pass->of_days)
-		days_add(&pass->days, customer);
-	if (pass->of_weeks)
-		crm_weekly_add(&pass->weekly, &customer->view, &customer->history,
-					   customer->known_since);
+	return crm_period_start(day, CRM_UNIT_WEEK);
 }
 
 /* the first day that figures are worked out for */
 static CrmDay
-oldest_day(const Figures *figures)
+oldest_day(CrmDay day)
 {
-	return crm_period_start(figures->day, CRM_UNIT_WEEK) - 7 * MAX_WEEKS;
+	return monday_of(day) - 7 * MAX_WEEKS;
 }
 
-/* the day on which the first customer became known, if it is not older */
-static CrmDay
-first_day(const Figures *figures)
+/* ----- up to where they go ----- */
+
+static State
+read_state(const CrmStageDefinition *definition)
 {
+	State		state = {CRM_NO_DAY, CRM_NO_DAY, true};
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(definition->stage_table)};
 	CrmIdentity saved;
-	bool		isnull;
-	Datum		value;
 
-	crm_become_table_owner(figures->definition, &saved);
-	crm_execute(psprintf("SELECT min(known_since) FROM %s",
-						 figures->definition->table_name),
-				0, NULL, NULL, NULL, SPI_OK_SELECT);
+	crm_become_catalog_owner(&saved);
+	if (crm_execute("SELECT day, weeks, hour < date_trunc('hour', "
+					"statement_timestamp()) FROM crmlife.figures_state "
+					"WHERE stage_table = $1",
+					1, types, values, NULL, SPI_OK_SELECT) > 0)
+	{
+		HeapTuple tuple = SPI_tuptable->vals[0];
+		TupleDesc row = SPI_tuptable->tupdesc;
+		bool	  isnull;
+		Datum	  weeks = SPI_getbinval(tuple, row, 2, &isnull);
+
+		if (!isnull)
+			state.weeks = DatumGetDateADT(weeks);
+		state.day = DatumGetDateADT(SPI_getbinval(tuple, row, 1, &isnull));
+		state.new_hour = DatumGetBool(SPI_getbinval(tuple, row, 3, &isnull));
+	}
 	crm_revert_identity(&saved);
-	value =
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	if (isnull || DatumGetDateADT(value) > figures->day)
-		return figures->day;
-	return Max(DatumGetDateADT(value), oldest_day(figures));
+	return state;
 }
 
 static void
-plan_pass(const Figures *figures, Pass *pass)
+write_day(const CrmFigures *figures)
 {
-	CrmDay first = first_day(figures);
-	CrmDay monday = crm_period_start(first, CRM_UNIT_WEEK);
-	CrmDay this_week = crm_period_start(figures->day, CRM_UNIT_WEEK);
-
-	pass->of_weeks =
-		monday < this_week &&
-		(figures->then == CRM_NO_DAY ||
-		 crm_period_start(figures->then, CRM_UNIT_WEEK) < this_week);
-	if (pass->of_weeks)
-		crm_weekly_init(&pass->weekly, monday, (this_week - monday) / 7,
-						figures->definition->model);
-	if (figures->then != CRM_NO_DAY)
-		first = Max(figures->then, oldest_day(figures));
-	pass->of_days = first < figures->day && figures->then != figures->day - 1;
-	if (pass->of_days)
-		days_init(&pass->days, first, figures->day, figures->definition->model);
-}
-
-/* the week from which on those of stages are still to be written */
-static int
-first_new_week(const Figures *figures, const CrmWeekly *weekly)
-{
-	if (figures->then == CRM_NO_DAY)
-		return 0;
-	return Max(
-		0,
-		(crm_period_start(figures->then, CRM_UNIT_WEEK) - weekly->first) / 7);
+	change(figures->definition,
+		   "INSERT INTO crmlife.figures_state (stage_table, day, hour) "
+		   "VALUES ($1, $2, date_trunc('hour', statement_timestamp())) "
+		   "ON CONFLICT (stage_table) DO UPDATE SET day = excluded.day, "
+		   "hour = excluded.hour",
+		   figures->day, SPI_OK_INSERT);
 }
 
 static void
-count_days_and_weeks(const Figures *figures)
+write_week(const CrmStageDefinition *definition, CrmDay monday)
 {
-	MemoryContext context = AllocSetContextCreate(
-		CurrentMemoryContext, "crmlife figures", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	Pass		  pass = {0};
-	CrmIdentity	  saved;
-
-	if (figures->definition->keep_history)
-		plan_pass(figures, &pass);
-	if (pass.of_days || pass.of_weeks)
-	{
-		crm_become_table_owner(figures->definition, &saved);
-		crm_for_each_history(figures->definition, CRM_NO_DAY, count_customer,
-							 &pass);
-		crm_revert_identity(&saved);
-	}
-	if (pass.of_days)
-		days_write(figures, &pass.days);
-	else if (figures->then == figures->day - 1)
-		write_yesterday(figures);
-	if (pass.of_weeks)
-	{
-		int first = first_new_week(figures, &pass.weekly);
-
-		crm_weekly_finish(&pass.weekly);
-		write_bands(figures, &pass.weekly);
-		write_stages(figures, &pass.weekly, first);
-		write_flow(figures, &pass.weekly, first);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	change(definition,
+		   "UPDATE crmlife.figures_state SET weeks = $2 "
+		   "WHERE stage_table = $1",
+		   monday, SPI_OK_UPDATE);
 }
 
 /* the table went back in time */
 static void
-forget_days(const Figures *figures)
+forget_since(const CrmFigures *figures)
 {
-	CrmDay week = crm_period_start(figures->day, CRM_UNIT_WEEK);
+	static const char *const tables[] = {"weekly_band", "weekly_stage",
+										 "weekly_flow"};
+	CrmDay					 monday = monday_of(figures->day);
 
-	change(figures,
+	change(figures->definition,
 		   "DELETE FROM crmlife.stage_snapshot WHERE stage_table = $1 "
 		   "AND day >= $2",
 		   figures->day, SPI_OK_DELETE);
-	change(figures,
-		   "DELETE FROM crmlife.weekly_band WHERE stage_table = $1 "
-		   "AND week >= $2",
-		   week, SPI_OK_DELETE);
-	change(figures,
-		   "DELETE FROM crmlife.weekly_stage WHERE stage_table = $1 "
-		   "AND week >= $2",
-		   week, SPI_OK_DELETE);
-	change(figures,
-		   "DELETE FROM crmlife.weekly_flow WHERE stage_table = $1 "
-		   "AND week >= $2",
-		   week, SPI_OK_DELETE);
+	for (int i = 0; i < lengthof(tables); i++)
+		change(figures->definition,
+			   psprintf("DELETE FROM crmlife.%s WHERE stage_table = $1 "
+						"AND week >= $2",
+						tables[i]),
+			   monday, SPI_OK_DELETE);
+	if (figures->state.weeks != CRM_NO_DAY && figures->state.weeks > monday)
+		write_week(figures->definition, monday);
+}
+
+/* ----- days ----- */
+
+static void
+put_day(CrmSheet *sheet, const CrmFigures *figures, CrmDay day,
+		const int64 *counts)
+{
+	const CrmStageDefinition *definition = figures->definition;
+
+	for (int stage = 0; stage < figures->daily.stages; stage++)
+	{
+		if (counts[stage] == 0)
+			continue;
+		crm_sheet_new_row(sheet);
+		crm_sheet_set(sheet, 0, DateADTGetDatum(day));
+		crm_sheet_set_text(sheet, 1, crm_stage_name(definition->model, stage));
+		crm_sheet_set_count(sheet, 2, counts[stage]);
+		crm_sheet_set(sheet, 3, Int32GetDatum(definition->model_version));
+	}
+}
+
+/* the counts of today are the tally's; those of the days before follow */
+static void
+write_days(const CrmFigures *figures)
+{
+	static const Oid types[] = {DATEOID, TEXTOID, INT8OID, INT4OID};
+	int64			*counts = crm_stage_tally_stages(figures->definition);
+	CrmSheet		 sheet;
+
+	crm_sheet_init(&sheet, lengthof(types), types);
+	for (CrmDay day = figures->day; day > figures->daily.first; day--)
+	{
+		crm_daily_back(&figures->daily, day, counts);
+		put_day(&sheet, figures, day - 1, counts);
+	}
+	crm_sheet_write(&sheet, figures->definition->stage_table,
+					"INSERT INTO crmlife.stage_snapshot (stage_table, day, "
+					"stage, customers, model_version) SELECT $1, * "
+					"FROM unnest($2, $3, $4, $5)",
+					SPI_OK_INSERT);
 }
 
 /* ----- the overview ----- */
@@ -629,40 +220,23 @@ forget_days(const Figures *figures)
  * up to the first order's day, nothing is known of how they decided.
  */
 static void
-write_overview(const Figures *figures)
+write_overview(const CrmFigures *figures)
 {
-	const char *first_visit = figures->definition->keep_history
-								  ? "crmlife.history_first_visit(history)"
-								  : "NULL::date";
-
-	transfer(
-		figures,
-		psprintf(
-			"SELECT $1, count(*), count(*) FILTER (WHERE orders > 0), "
-			"count(*) FILTER (WHERE orders > 1), "
-			"coalesce(sum(orders), 0)::bigint, coalesce(sum(revenue), 0), "
-			"count(*) FILTER (WHERE is_new), "
-			"count(*) FILTER (WHERE is_new AND seen <= first_order_at::date), "
-			"coalesce(sum(first_order_at::date - seen) FILTER (WHERE is_new "
-			"AND seen <= first_order_at::date), 0)::bigint, "
-			"coalesce(sum(order_days - 1) FILTER (WHERE order_days > 1), "
-			"0)::bigint, "
-			"coalesce(sum(last_order_at::date - first_order_at::date), "
-			"0)::bigint, "
-			"coalesce(sum(orders - 1) FILTER (WHERE orders > 1), 0)::bigint, "
-			"coalesce(sum(extract(epoch FROM last_order_at - "
-			"first_order_at)), 0) "
-			"FROM (SELECT orders, order_days, revenue, first_order_at, "
-			"last_order_at, is_new, CASE WHEN is_new THEN %s END AS seen "
-			"FROM (SELECT *, orders > 0 AND $1 - first_order_at::date < 90 "
-			"AS is_new FROM %s) s) t",
-			first_visit, figures->definition->table_name),
+	change(
+		figures->definition,
 		"INSERT INTO crmlife.overview_log (stage_table, hour, day, customers, "
 		"paying_customers, repeat_customers, orders, revenue, new_buyers, "
 		"new_buyers_seen, decision_days, gaps, gap_days, order_gaps, "
-		"order_gap_seconds) SELECT $1, date_trunc('hour', "
-		"statement_timestamp()), * FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, "
-		"$10, $11, $12, $13, $14) "
+		"order_gap_seconds) "
+		"SELECT t.stage_table, date_trunc('hour', statement_timestamp()), $2, "
+		"t.customers, t.paying_customers, t.repeat_customers, t.orders, "
+		"t.revenue, coalesce(n.customers, 0), coalesce(n.seen, 0), "
+		"coalesce(n.decision_days, 0), t.gaps, t.gap_days, t.order_gaps, "
+		"t.order_gap_seconds FROM crmlife.tally t CROSS JOIN LATERAL ("
+		"SELECT sum(d.customers) AS customers, sum(d.seen) AS seen, "
+		"sum(d.decision_days) AS decision_days FROM crmlife.tally_day d "
+		"WHERE d.stage_table = t.stage_table AND d.first_day > $2 - 90 "
+		"AND d.first_day <= $2) n WHERE t.stage_table = $1 "
 		"ON CONFLICT (stage_table, hour) DO UPDATE SET day = excluded.day, "
 		"customers = excluded.customers, paying_customers = "
 		"excluded.paying_customers, repeat_customers = "
@@ -670,110 +244,443 @@ write_overview(const Figures *figures)
 		"excluded.revenue, new_buyers = excluded.new_buyers, new_buyers_seen "
 		"= excluded.new_buyers_seen, decision_days = excluded.decision_days, "
 		"gaps = excluded.gaps, gap_days = excluded.gap_days, order_gaps = "
-		"excluded.order_gaps, order_gap_seconds = excluded.order_gap_seconds");
+		"excluded.order_gaps, order_gap_seconds = excluded.order_gap_seconds",
+		figures->day, SPI_OK_INSERT);
 }
 
-/* ----- cohorts and funnel ----- */
+/* ----- all histories ----- */
 
-static void
-write_cohorts(const Figures *figures)
+/* the day on which the first customer became known; the day if none is */
+static CrmDay
+first_known(const CrmStageDefinition *definition, CrmDay day)
 {
-	Oid table = figures->definition->stage_table;
-
-	change(figures,
-		   "DELETE FROM crmlife.cohort_log WHERE stage_table = $1 "
-		   "AND $2 IS NOT NULL",
-		   figures->day, SPI_OK_DELETE);
-	transfer(figures,
-			 psprintf("SELECT * FROM crmlife._cohort_rows(%u, $1)", table),
-			 "INSERT INTO crmlife.cohort_log SELECT $1, * "
-			 "FROM unnest($2, $3, $4, $5, $6, $7, $8)");
-	change(figures,
-		   "DELETE FROM crmlife.second_purchase_log WHERE stage_table = $1 "
-		   "AND $2 IS NOT NULL",
-		   figures->day, SPI_OK_DELETE);
-	transfer(
-		figures,
-		psprintf("SELECT * FROM crmlife._second_purchase_rows(%u, $1)", table),
-		"INSERT INTO crmlife.second_purchase_log SELECT $1, * "
-		"FROM unnest($2, $3, $4, $5, $6)");
-}
-
-static void
-write_funnel(const Figures *figures)
-{
-	change(figures,
-		   "DELETE FROM crmlife.funnel_log WHERE stage_table = $1 "
-		   "AND $2 IS NOT NULL",
-		   figures->day, SPI_OK_DELETE);
-	transfer(figures,
-			 psprintf("SELECT * FROM crmlife._funnel_rows(%u, $1)",
-					  figures->definition->stage_table),
-			 "INSERT INTO crmlife.funnel_log SELECT $1, * "
-			 "FROM unnest($2, $3, $4, $5)");
-}
-
-/* ----- all of it ----- */
-
-/* false: there is nothing to do */
-static bool
-read_state(Figures *figures, bool *new_hour)
-{
-	Oid			types[1] = {OIDOID};
-	Datum		values[1];
 	CrmIdentity saved;
 	bool		isnull;
+	Datum		value;
 
-	figures->then = CRM_NO_DAY;
-	*new_hour = true;
-	values[0] = ObjectIdGetDatum(figures->definition->stage_table);
-	crm_become_catalog_owner(&saved);
-	if (crm_execute("SELECT day, hour < date_trunc('hour', "
-					"statement_timestamp()) FROM crmlife.figures_state "
-					"WHERE stage_table = $1",
-					1, types, values, NULL, SPI_OK_SELECT) > 0)
-	{
-		HeapTuple tuple = SPI_tuptable->vals[0];
-		TupleDesc row = SPI_tuptable->tupdesc;
-
-		figures->then = DatumGetDateADT(SPI_getbinval(tuple, row, 1, &isnull));
-		*new_hour = DatumGetBool(SPI_getbinval(tuple, row, 2, &isnull));
-	}
+	crm_become_table_owner(definition, &saved);
+	crm_execute(
+		psprintf("SELECT min(known_since) FROM %s", definition->table_name), 0,
+		NULL, NULL, NULL, SPI_OK_SELECT);
 	crm_revert_identity(&saved);
-	return figures->then != figures->day || *new_hour;
+	value =
+		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	return isnull || DatumGetDateADT(value) > day ? day
+												  : DatumGetDateADT(value);
+}
+
+/* weeks from that of a day on; false: none of them is over */
+static bool
+begin_weeks(CrmFigures *figures, CrmDay first)
+{
+	CrmDay monday = monday_of(Max(first, oldest_day(figures->day)));
+	int	   weeks = (monday_of(figures->day) - monday) / 7;
+
+	if (weeks <= 0)
+		return false;
+	crm_weekly_init(&figures->weekly, monday, weeks,
+					figures->definition->model);
+	figures->of_weeks = true;
+	return true;
 }
 
 static void
-write_state(const Figures *figures)
+begin_days(CrmFigures *figures, CrmDay first)
 {
-	change(figures,
-		   "INSERT INTO crmlife.figures_state (stage_table, day, hour) "
-		   "VALUES ($1, $2, date_trunc('hour', statement_timestamp())) "
-		   "ON CONFLICT (stage_table) DO UPDATE SET day = excluded.day, "
-		   "hour = excluded.hour",
-		   figures->day, SPI_OK_INSERT);
+	crm_daily_init(&figures->daily, Max(first, oldest_day(figures->day)),
+				   figures->day, figures->definition->model);
+	figures->of_days = true;
+}
+
+static void
+count_customer(CrmFigures *figures, const CrmPurchaseView *view,
+			   const CrmHistory *history, CrmDay known_since)
+{
+	if (figures->of_weeks)
+		crm_weekly_add(&figures->weekly, view, history, known_since,
+					   figures->of_days ? &figures->daily : NULL);
+	else if (figures->of_days)
+		crm_daily_add(&figures->daily, history, known_since);
+}
+
+static void
+count_stored(void *context, const CrmStoredCustomer *customer)
+{
+	count_customer(context, &customer->view, &customer->history,
+				   customer->known_since);
+}
+
+static void
+walk_histories(CrmFigures *figures)
+{
+	CrmIdentity saved;
+
+	if (!figures->of_days && !figures->of_weeks)
+		return;
+	crm_become_table_owner(figures->definition, &saved);
+	crm_for_each_history(figures->definition, CRM_NO_DAY, count_stored,
+						 figures);
+	crm_revert_identity(&saved);
+}
+
+/* stages and flows of the weeks from that of a day on */
+static void
+write_weeks(CrmFigures *figures, CrmDay from)
+{
+	int first = 0;
+
+	if (figures->of_weeks)
+	{
+		if (from != CRM_NO_DAY && from > figures->weekly.first)
+			first = (monday_of(from) - figures->weekly.first) / 7;
+		crm_weekly_finish(&figures->weekly);
+		crm_weeks_write(figures->definition, &figures->weekly, first);
+	}
+	write_week(figures->definition, monday_of(figures->day));
+}
+
+/* ----- a run ----- */
+
+CrmFigures *
+crm_figures_begin(const CrmStageDefinition *definition, CrmDay day,
+				  bool everybody, CrmDay first)
+{
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "crmlife figures", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	CrmFigures	 *figures = palloc0(sizeof(CrmFigures));
+	CrmDay		  then;
+
+	figures->definition = definition;
+	figures->context = context;
+	figures->day = day;
+	figures->everybody = everybody;
+	figures->state = read_state(definition);
+	then = figures->state.day;
+	figures->unknown = then == CRM_NO_DAY && !everybody;
+	crm_stage_tally_init(&figures->tally, definition);
+	if (then != CRM_NO_DAY && then < day)
+		begin_days(figures, then);
+	/* rows of one order on several days: histories have it as it is known now */
+	if (first != CRM_NO_DAY && definition->keep_history &&
+		definition->orders.order_key == NULL)
+	{
+		begin_days(figures, Min(first, day));
+		(void) begin_weeks(figures, Min(first, day));
+	}
+	MemoryContextSwitchTo(old);
+	return figures;
+}
+
+/* the stored row, as the columns it has */
+static const CrmStageRow *
+stored_row(const CrmPair *pair, CrmStageRow *row, int columns)
+{
+	if (pair->stored == NULL)
+		return NULL;
+	for (int i = 0; i < columns; i++)
+		row->values[i] =
+			heap_getattr(pair->stored, i + 2, pair->descriptor, &row->nulls[i]);
+	return row;
+}
+
+static void
+tally_customer(CrmFigures *figures, const CrmPair *pair, const CrmStageRow *row)
+{
+	const CrmStageDefinition *definition = figures->definition;
+	CrmStageRow				  before;
+
+	if (!figures->everybody)
+		crm_stage_tally_move(
+			&figures->tally,
+			stored_row(pair, &before, crm_stage_column_count(definition)),
+			definition->refreshed_day, row, figures->day);
+	else if (row)
+		crm_stage_tally_add(&figures->tally, row, figures->day, 1);
+}
+
+/* what is not known on any day has no step, or one of a day to come */
+static void
+count_pair(CrmFigures *figures, const CrmPair *pair, const CrmStageRow *row)
+{
+	const CrmHistory *history = &pair->history;
+	CrmPurchaseView	  view = {0};
+	CrmDay			  known = CRM_ALWAYS;
+	MemoryContext	  old;
+
+	if (history->step_count == 0)
+		return;
+	if (!history->always)
+		known = history->steps[0].facts.known_on;
+	if (figures->of_weeks && row == NULL)
+		return;
+	if (figures->of_weeks)
+		crm_history_open(&view, row->values[CRM_COLUMN_HISTORY]);
+	old = MemoryContextSwitchTo(figures->context);
+	count_customer(figures, &view, history, known);
+	MemoryContextSwitchTo(old);
 }
 
 void
-crm_figures_update(const CrmStageDefinition *definition, CrmDay day)
+crm_figures_add(CrmFigures *figures, const CrmPair *pair,
+				const CrmStageRow *row)
 {
-	Figures figures = {.definition = definition, .day = day};
-	bool	new_hour;
+	if (!figures->unknown)
+		tally_customer(figures, pair, row);
+	if (figures->of_days || figures->of_weeks)
+		count_pair(figures, pair, row);
+}
 
-	if (!read_state(&figures, &new_hour))
+static void
+add_stored_row(CrmStageTally *tally, HeapTuple tuple, TupleDesc descriptor,
+			   int columns, CrmDay day)
+{
+	CrmStageRow row;
+
+	for (int i = 0; i < columns; i++)
+		row.values[i] = SPI_getbinval(tuple, descriptor, i + 1, &row.nulls[i]);
+	crm_stage_tally_add(tally, &row, day, 1);
+}
+
+static Portal
+open_rows(const CrmStageDefinition *definition, bool read_only)
+{
+	int				  columns = crm_stage_column_count(definition);
+	StringInfoData	  sql;
+	SPIPlanPtr		  plan;
+	CachedPlanSource *source;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < columns; i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "SELECT ",
+						 crm_stage_columns[i].name);
+	appendStringInfo(&sql, " FROM %s", definition->table_name);
+	plan = SPI_prepare(sql.data, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI could not prepare a query: %s",
+			 SPI_result_code_string(SPI_result));
+	/* the owner may have altered them since the definition was read */
+	source = linitial(SPI_plan_get_plan_sources(plan));
+	crm_check_stage_columns(definition, source->resultDesc, 0);
+	return SPI_cursor_open(NULL, plan, NULL, NULL, read_only);
+}
+
+/* what is there, as of a day; with read_only as the active snapshot shows it */
+static void
+tally_stored(CrmStageTally *tally, CrmDay day, bool read_only)
+{
+	const CrmStageDefinition *definition = tally->definition;
+	MemoryContext			  batch = AllocSetContextCreate(
+					CurrentMemoryContext, "crmlife rows", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(batch);
+	CrmIdentity	  saved;
+	Portal		  portal;
+
+	crm_become_table_owner(definition, &saved);
+	portal = open_rows(definition, read_only);
+	for (;;)
+	{
+		SPI_cursor_fetch(portal, true, ROWS_AT_ONCE);
+		if (SPI_processed == 0)
+			break;
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			add_stored_row(tally, SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
+						   crm_stage_column_count(definition), day);
+		}
+		SPI_freetuptable(SPI_tuptable);
+		MemoryContextReset(batch);
+	}
+	SPI_cursor_close(portal);
+	crm_revert_identity(&saved);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(batch);
+}
+
+/* days from one on, and all weeks, from what is stored */
+static void
+count_past(CrmFigures *figures, CrmDay from)
+{
+	CrmDay first = first_known(figures->definition, figures->day);
+
+	begin_days(figures, Min(Max(first, from), figures->day));
+	(void) begin_weeks(figures, first);
+	walk_histories(figures);
+}
+
+static void
+finish(CrmFigures *figures)
+{
+	const CrmStageDefinition *definition = figures->definition;
+	CrmDay					  then = figures->state.day;
+	bool					  past = then == CRM_NO_DAY;
+
+	if (figures->unknown)
+		tally_stored(&figures->tally, figures->day, false);
+	crm_stage_tally_write(&figures->tally,
+						  figures->everybody || figures->unknown);
+	if (past && !figures->of_days && definition->keep_history)
+		count_past(figures, CRM_NO_DAY);
+	if (!past && figures->day < then)
+		forget_since(figures);
+	else if (figures->of_days)
+		write_days(figures);
+	if (figures->day == then && !figures->state.new_hour)
 		return;
+	write_overview(figures);
+	write_day(figures);
+	if (past && definition->keep_history)
+		write_weeks(figures, CRM_NO_DAY);
+}
+
+void
+crm_figures_end(CrmFigures *figures)
+{
+	MemoryContext old = MemoryContextSwitchTo(figures->context);
+
 	/* the rows that the run has just written are seen */
 	CommandCounterIncrement();
-	if (figures.then != CRM_NO_DAY && day < figures.then)
-		forget_days(&figures);
-	else if (figures.then != day)
-		count_days_and_weeks(&figures);
-	if (figures.then != day)
-	{
-		if (definition->keep_history)
-			write_cohorts(&figures);
-		write_funnel(&figures);
-	}
+	finish(figures);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(figures->context);
+}
+
+/* ----- what walks over everybody ----- */
+
+static void
+init_alone(CrmFigures *figures, const CrmStageDefinition *definition)
+{
+	memset(figures, 0, sizeof(*figures));
+	figures->definition = definition;
+	figures->context = CurrentMemoryContext;
+	figures->state = read_state(definition);
+	figures->day = figures->state.day;
+	crm_stage_tally_init(&figures->tally, definition);
+}
+
+static bool
+weeks_are_due(const CrmStageDefinition *definition, const State *state)
+{
+	return definition->keep_history && state->day != CRM_NO_DAY &&
+		   (state->weeks == CRM_NO_DAY || state->weeks < monday_of(state->day));
+}
+
+static void
+count_weeks(const CrmStageDefinition *definition)
+{
+	CrmFigures figures;
+
+	init_alone(&figures, definition);
+	if (!weeks_are_due(definition, &figures.state))
+		return;
+	if (begin_weeks(&figures, first_known(definition, figures.day)))
+		walk_histories(&figures);
+	write_weeks(&figures, figures.state.weeks);
+}
+
+void
+crm_figures_weeks(Oid stage_table)
+{
+	MemoryContext context;
+	MemoryContext old;
+
+	SPI_connect();
+	context = AllocSetContextCreate(CurrentMemoryContext, "crmlife figures",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	count_weeks(crm_load_newest_definition(stage_table));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	SPI_finish();
+}
+
+static void
+require_figures(const CrmStageDefinition *definition, CrmDay day)
+{
+	if (!definition->refreshed || day == CRM_NO_DAY)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("stage table %s has not been refreshed yet",
+							   definition->table_name),
+						errhint("SELECT crmlife.refresh(%s);",
+								quote_literal_cstr(definition->table_name))));
+}
+
+static void
+recount(const CrmStageDefinition *definition, CrmDay from)
+{
+	CrmFigures figures;
+
+	init_alone(&figures, definition);
+	require_figures(definition, figures.day);
+	if (!definition->keep_history)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("stage table %s keeps no histories",
+							   definition->table_name),
+						errhint("Create it with keep_history => true.")));
+	tally_stored(&figures.tally, figures.day, false);
+	crm_stage_tally_write(&figures.tally, true);
+	count_past(&figures, from);
+	change(definition,
+		   "DELETE FROM crmlife.stage_snapshot WHERE stage_table = $1 "
+		   "AND day >= $2",
+		   from == CRM_NO_DAY ? DATEVAL_NOBEGIN : figures.daily.first,
+		   SPI_OK_DELETE);
+	write_days(&figures);
+	write_weeks(&figures, from);
 	write_overview(&figures);
-	write_state(&figures);
+}
+
+PG_FUNCTION_INFO_V1(crm_recount_figures);
+
+/* (stage_table, from_day) */
+Datum
+crm_recount_figures(PG_FUNCTION_ARGS)
+{
+	Oid	   stage_table;
+	CrmDay from = CRM_NO_DAY;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("stage_table must not be null")));
+	stage_table = PG_GETARG_OID(0);
+	if (!PG_ARGISNULL(1))
+	{
+		if (DATE_NOT_FINITE(PG_GETARG_DATEADT(1)))
+			ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+							errmsg("from_day must be finite"),
+							errhint("Leave it out for all days.")));
+		from = PG_GETARG_DATEADT(1);
+	}
+	crm_refuse_on_standby();
+	crm_require_stage_owner(stage_table);
+	crm_stage_lock(stage_table);
+	SPI_connect();
+	recount(crm_load_newest_definition(stage_table), from);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(crm_verify_figures);
+
+/* (stage_table): rows (cell, stored, expected) */
+Datum
+crm_verify_figures(PG_FUNCTION_ARGS)
+{
+	Oid					stage_table = PG_GETARG_OID(0);
+	CrmStageTally		tally;
+	CrmStageDefinition *definition;
+
+	crm_require_stage_owner(stage_table);
+	InitMaterializedSRF(fcinfo, 0);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	definition = crm_load_definition(stage_table);
+	require_figures(definition, definition->refreshed_day);
+	SPI_connect();
+	crm_stage_tally_init(&tally, definition);
+	tally_stored(&tally, definition->refreshed_day, true);
+	crm_stage_tally_compare(&tally, (ReturnSetInfo *) fcinfo->resultinfo);
+	SPI_finish();
+	PopActiveSnapshot();
+	return (Datum) 0;
 }

@@ -65,9 +65,11 @@ typedef struct Run
 	CrmStageDefinition *definition;
 	CrmRefreshResult   *result;
 	CrmWriter		   *writer;
+	CrmFigures		   *figures;
 	CrmDay				day;
 	bool				remodel;   /* only the model has changed */
 	bool				by_stored; /* and the stored histories tell the rest */
+	bool				everybody; /* and all of it from the sources */
 	CrmScan			   *filling;   /* the table is being created from this */
 	/* of the customer at hand */
 	Datum key;
@@ -377,6 +379,7 @@ refresh_customer(Run *run, CrmPair *pair)
 {
 	CrmStageRow row;
 	bool		known;
+	bool		differing;
 	CrmDay		later;
 
 	run->result->customers++;
@@ -390,12 +393,19 @@ refresh_customer(Run *run, CrmPair *pair)
 			keep_last_active(pair, &row);
 		if (pair->stored && rescored(pair, &row))
 			count_rescored(run, pair, &row);
-		if (pair->stored == NULL || !same_row(run->definition, pair, &row))
+		differing =
+			pair->stored == NULL || !same_row(run->definition, pair, &row);
+		if (differing || run->everybody)
+			crm_figures_add(run->figures, pair, &row);
+		if (differing)
 			crm_writer_put(run->writer, pair->key, &row);
 		return;
 	}
 	if (pair->stored)
+	{
+		crm_figures_add(run->figures, pair, NULL);
 		crm_writer_remove(run->writer, pair->key);
+	}
 	later = crm_history_next_event(&pair->history, run->day);
 	if (later != CRM_NO_DAY)
 		crm_writer_defer(run->writer, pair->key, later);
@@ -605,6 +615,10 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	if (!run->filling)
 		crm_outbox_begin(run->definition);
 	run->writer = crm_writer_begin(run->definition, run->filling != NULL);
+	run->everybody = run->result->full;
+	run->figures = crm_figures_begin(
+		run->definition, run->day, run->everybody,
+		run->filling ? crm_scan_first_day(run->filling) : CRM_NO_DAY);
 	/* a dump does not hold the tie between the two */
 	if (!run->definition->refreshed && !run->filling)
 		crm_link_changes(run->definition->stage_table,
@@ -628,7 +642,7 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		crm_queue_everybody(run->definition->stage_table);
 	crm_revert_identity(&saved);
 	record_success(run, started);
-	crm_figures_update(run->definition, run->day);
+	crm_figures_end(run->figures);
 	SPI_finish();
 }
 
@@ -732,5 +746,6 @@ crm_refresh(PG_FUNCTION_ARGS)
 	crm_stage_lock(stage_table);
 	crm_stage_refresh(stage_table, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_BOOL(2),
 					  &result);
+	crm_figures_weeks(stage_table);
 	PG_RETURN_INT64(result.rows);
 }

@@ -76,6 +76,7 @@ struct CrmScan
 	MemoryContext			  customer; /* what lives until the next customer */
 	MemoryContext			  arrays;	/* of histories, kept between them */
 	bool					  started;
+	CrmDay					  first_day; /* of all so far */
 };
 
 /* ----- keys ----- */
@@ -391,6 +392,7 @@ open_scan(const CrmStageDefinition *definition, bool some, bool read_only)
 	CrmScan				   *scan = palloc0(sizeof(CrmScan));
 
 	scan->definition = definition;
+	scan->first_day = CRM_NO_DAY;
 	scan->kind = kinds[definition->key];
 	scan->gather = crm_gather_begin(scan->kind, memory_limit(some));
 	scan->customer = AllocSetContextCreate(
@@ -592,6 +594,16 @@ empty_history(CrmScan *scan, CrmPair *pair)
 	scan->started = true;
 }
 
+/* who has always been known is so since whenever anybody is */
+static void
+note_first_day(CrmScan *scan, const CrmHistory *history)
+{
+	if (!history->always && history->step_count > 0 &&
+		(scan->first_day == CRM_NO_DAY ||
+		 history->steps[0].facts.known_on < scan->first_day))
+		scan->first_day = history->steps[0].facts.known_on;
+}
+
 bool
 crm_scan_next(CrmScan *scan, CrmPair *pair)
 {
@@ -612,5 +624,12 @@ crm_scan_next(CrmScan *scan, CrmPair *pair)
 		add_stored_history(pair);
 	crm_history_finish(&pair->history);
 	MemoryContextSwitchTo(old);
+	note_first_day(scan, &pair->history);
 	return true;
+}
+
+CrmDay
+crm_scan_first_day(const CrmScan *scan)
+{
+	return scan->first_day;
 }

@@ -44,6 +44,8 @@ extern CrmScan *crm_scan_begin_stored(const CrmStageDefinition *definition);
 /* an error where the sources have lost what the definition names */
 extern void crm_scan_check(const CrmStageDefinition *definition);
 extern bool crm_scan_next(CrmScan *scan, CrmPair *pair);
+/* the first day on which one of those walked through is known; or CRM_NO_DAY */
+extern CrmDay crm_scan_first_day(const CrmScan *scan);
 /* from the first customer on once more */
 extern void crm_scan_rewind(CrmScan *scan);
 extern void crm_scan_end(CrmScan *scan);

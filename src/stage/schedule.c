@@ -1,10 +1,11 @@
 /*
  * schedule.c
- *		Cuts and thresholds taken anew at intervals.
+ *		The figures of a week that is over, cuts and thresholds taken anew.
  *
- * A refresh never does it: stages and scores then move for everybody.  The
- * worker asks after each of its runs, and does a step that is due in a
- * transaction of its own, so that one that fails leaves the refresh standing.
+ * A refresh of the worker never does it: the first walks over everybody, and
+ * with the others stages and scores move for everybody.  The worker asks after
+ * each of its runs, and does a step that is due in a transaction of its own,
+ * so that one that fails leaves the refresh standing.
  *
  *		last time + interval <= day the table shows
  *
@@ -22,12 +23,20 @@
 
 #include "stage/calibrate.h"
 #include "stage/definition.h"
+#include "stage/figures.h"
 #include "stage/learn.h"
 #include "stage/schedule.h"
 #include "stage/stage.h"
 
 /* true where the step is due; $1 is the stage table */
 static const char *const due_queries[CRM_SCHEDULE_STEPS] = {
+	[CRM_SCHEDULE_WEEKS] =
+		"SELECT FROM crmlife.figures_state f JOIN crmlife.stage_state s "
+		"ON s.stage_table = f.stage_table::oid WHERE f.stage_table = $1 "
+		"AND coalesce(f.weeks < date_trunc('week', f.day::timestamp)::date, "
+		"true) AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = "
+		"f.stage_table AND a.attname = 'history' AND NOT a.attisdropped) "
+		"AND s.schedule_failed_on IS DISTINCT FROM s.refreshed_day",
 	[CRM_SCHEDULE_CALIBRATE] =
 		"SELECT FROM crmlife.stage_table t JOIN crmlife.stage_state s "
 		"ON s.stage_table = t.stage_table::oid LEFT JOIN crmlife.stage_cuts c "
@@ -60,10 +69,17 @@ crm_schedule_run(Oid stage_table, CrmScheduleStep step)
 	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
 	CrmIdentity saved;
 
-	if (step == CRM_SCHEDULE_CALIBRATE)
-		crm_calibrate_again(stage_table);
-	else
-		crm_learn_again(stage_table);
+	switch (step)
+	{
+		case CRM_SCHEDULE_WEEKS:
+			crm_figures_weeks(stage_table);
+			break;
+		case CRM_SCHEDULE_CALIBRATE:
+			crm_calibrate_again(stage_table);
+			break;
+		default:
+			crm_learn_again(stage_table);
+	}
 	SPI_connect();
 	crm_become_catalog_owner(&saved);
 	crm_execute("UPDATE crmlife.stage_state SET schedule_failed_on = NULL, "

@@ -9,6 +9,7 @@
 
 typedef enum CrmScheduleStep
 {
+	CRM_SCHEDULE_WEEKS, /* the figures of a week that is over */
 	CRM_SCHEDULE_CALIBRATE,
 	CRM_SCHEDULE_LEARN,
 	CRM_SCHEDULE_STEPS

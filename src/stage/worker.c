@@ -571,13 +571,14 @@ run_step(Job *job)
 }
 
 /*
- * Cuts and thresholds that are to be taken anew, each in a transaction of its
- * own; an error there is the step's, not the refresh's.
+ * Weekly figures, cuts and thresholds that are to be taken anew, each in a
+ * transaction of its own; an error there is the step's, not the refresh's.
  */
 static void
 run_schedule(Job *job)
 {
-	static const char *const verbs[] = {"calibrate", "learn from"};
+	static const char *const verbs[] = {"count the weeks of", "calibrate",
+										"learn from"};
 
 	for (int step = 0; step < CRM_SCHEDULE_STEPS; step++)
 	{

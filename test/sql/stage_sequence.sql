@@ -6,7 +6,7 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET jit = off;
-SELECT plan(10);
+SELECT plan(12);
 
 CREATE SCHEMA seq;
 SET search_path = seq, public;
@@ -237,6 +237,23 @@ BEGIN
   END LOOP;
 END $$;
 
+-- the figures: what the rows add up to, and the days that a run published
+CREATE FUNCTION against_figures(step int, d definition, since date, as_of date)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO trouble SELECT step, d.name, 'figures', f::text FROM crmlife.verify_figures(d.name::regclass) f;
+  INSERT INTO trouble
+  SELECT step, d.name, 'counts by day', format('%s: published %s, by day %s', x.day, p, b)
+  FROM (VALUES (since), (as_of - 1)) x (day)
+  CROSS JOIN LATERAL (
+    SELECT string_agg(f.stage || ' ' || f.customers, ', ' ORDER BY f.stage COLLATE "C") AS p
+    FROM crmlife.stage_snapshot f WHERE f.stage_table = d.name::regclass AND f.day = x.day) p
+  CROSS JOIN LATERAL (
+    SELECT string_agg(s.stage || ' ' || s.n, ', ' ORDER BY s.stage COLLATE "C") AS b
+    FROM (SELECT stage, count(*) AS n FROM stages(d, x.day) GROUP BY stage) s) b
+  WHERE since < as_of AND p.p IS DISTINCT FROM b.b;
+END $$;
+
 INSERT INTO definition VALUES
   ('plain', 'America/New_York', false, false, false, false),
   ('engaged', 'Asia/Shanghai', false, true, true, true),
@@ -396,6 +413,7 @@ BEGIN
     END LOOP;
     PERFORM against_sql(step, d, day);
     PERFORM against_log(step, d, was, day, seq);
+    PERFORM against_figures(step, d, was, day);
     IF step % 30 = 0 THEN PERFORM against_brute_force(step, d, day); END IF;
   END LOOP;
   IF random() < 0.2 THEN
@@ -404,6 +422,7 @@ BEGIN
       FOR difference IN SELECT * FROM crmlife.verify(d.name::regclass) LOOP
         INSERT INTO trouble VALUES (step, d.name, 'verify after a setting', difference::text);
       END LOOP;
+      INSERT INTO trouble SELECT step, d.name, 'figures', f::text FROM crmlife.verify_figures(d.name::regclass) f;
     END LOOP;
   END IF;
 END $$;
@@ -413,7 +432,7 @@ SELECT one_step(step) FROM generate_series(1, 150) step \g /dev/null
 SELECT is((SELECT string_agg(format('%s %s: %s', step, stage_table, detail), E'\n')
            FROM (SELECT * FROM trouble WHERE what = kind LIMIT 5) t), NULL, kind)
 FROM unnest(ARRAY['verify', 'verify after a setting', 'facts or stage', 'rfm or tier',
-  'since or previous_stage', 'changes_on or next_stage', 'change log']) kind;
+  'since or previous_stage', 'changes_on or next_stage', 'change log', 'figures', 'counts by day']) kind;
 
 -- the log tells one story: each row takes up where the one before ended, and
 -- the last one ends where the table stands
