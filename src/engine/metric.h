@@ -74,6 +74,9 @@ typedef enum CrmMethod
 #define CRM_DAY_MIN (INT32_MIN + 1)
 #define CRM_DAY_MAX INT32_MAX
 
+/* a hundred years: no number of days in a question is larger */
+#define CRM_DAYS_MOST 36525
+
 /* no state is larger */
 #define CRM_STATE_MAX_WORDS 1200
 
@@ -104,6 +107,8 @@ typedef struct CrmMetric
 	int32_t		least;
 	int32_t		most;
 	const char *what_n; /* a sentence on n, for hints */
+	int32_t		most_m; /* 0: as many as there are */
+	const char *what_m; /* NULL: what_n says it */
 
 	/* totals: cells of so many counts and sums */
 	uint8_t cell_counts;

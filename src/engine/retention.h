@@ -29,7 +29,7 @@ enum
 };
 
 /* a hundred years: the largest n */
-#define CRM_RETENTION_MAX_N 36525
+#define CRM_RETENTION_MAX_N CRM_DAYS_MOST
 #define CRM_RETENTION_WHAT_N "Day 0 is the day of the customer's first event."
 
 /* n and as_of are taken from the parameters */

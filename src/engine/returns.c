@@ -135,7 +135,7 @@ const CrmMetric crm_return_curve = {
 	.code = 23,
 	.param = {[CRM_PARAM_N] = "max_n", [CRM_PARAM_AS_OF] = "as_of"},
 	.least = 1,
-	.most = 36525,
+	.most = CRM_DAYS_MOST,
 	.what_n = "Day n is counted from each active day; those of the 90 days "
 			  "before as_of are looked at.",
 	.cell_counts = 2,

@@ -86,7 +86,7 @@ const CrmMetric crm_second_purchase = {
 			  [CRM_PARAM_AS_OF] = "as_of",
 			  [CRM_PARAM_OPTION] = "method"},
 	.absent = {.option = CRM_METHOD_MATURE},
-	.most = INT32_MAX,
+	.most = CRM_DAYS_MOST,
 	.what_n = "Days are counted from the day of the first order.",
 	.words = second_words,
 	.add = second_add,

@@ -57,22 +57,28 @@ value_text(const CrmMetric *metric, const CrmParams *params, int param)
 	}
 }
 
-/* "n and as_of" */
-static char *
-all_names(const CrmMetric *metric)
+static void
+refuse_null(void)
 {
-	char *names = NULL;
-	char *last = NULL;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("parameters must be the same in all rows of a group"),
+			 errdetail("In one row one of them is NULL, in another one none."),
+			 errhint("Give constants, or add them to GROUP BY.")));
+}
 
-	for (int param = 0; param < CRM_PARAMS; param++)
+/* the row at hand has a NULL, or the group has one in all rows before it */
+static void
+refuse_null_of(const CrmMetric *metric, const CrmAgg *agg)
+{
+	for (int i = 0; i < agg->param_args; i++)
 	{
-		if (metric->param[param] == NULL)
-			continue;
-		if (last != NULL)
-			names = names ? psprintf("%s, %s", names, last) : last;
-		last = pstrdup(metric->param[param]);
+		const CrmParamArg *param_arg = &agg->param_arg[i];
+
+		if (param_arg->null && param_arg->param < CRM_PARAMS)
+			refuse_params(metric->param[param_arg->param], "a value", "NULL");
 	}
-	return names ? psprintf("%s and %s", names, last) : last;
+	refuse_null();
 }
 
 void
@@ -80,7 +86,7 @@ crm_agg_require_params(const CrmMetric *metric, const CrmParams *own,
 					   bool own_null, const CrmParams *params, bool null)
 {
 	if (own_null != null)
-		refuse_params(all_names(metric), "NULL", "a value");
+		refuse_null();
 	if (null)
 		return;
 	for (int param = 0; param < CRM_PARAMS; param++)
@@ -100,11 +106,33 @@ crm_agg_compare_params(const CrmCustomers *customers, const CrmParams *params,
 }
 
 static void
+refuse_beyond(const CrmMetric *metric, int param, int32 value, int32 most)
+{
+	if (value > most)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("%s must not be greater than %d",
+							   metric->param[param], most),
+						errdetail("The value is %d.", value),
+						errhint("%s", param == CRM_PARAM_M && metric->what_m
+										  ? metric->what_m
+										  : metric->what_n)));
+}
+
+/* of a number that is given: what stands for one that is not may lie beyond */
+static void
+check_most(const CrmMetric *metric, int param, int32 value)
+{
+	if (param == CRM_PARAM_N)
+		refuse_beyond(metric, param, value, metric->most);
+	else if (metric->most_m != 0)
+		refuse_beyond(metric, param, value, metric->most_m);
+}
+
+static void
 check_number(const CrmMetric *metric, int param, int32 value)
 {
 	const char *name = metric->param[param];
 	int32		least = param == CRM_PARAM_N ? metric->least : 0;
-	int32		most = param == CRM_PARAM_N ? metric->most : PG_INT32_MAX;
 
 	if (value < least)
 		ereport(ERROR,
@@ -113,11 +141,8 @@ check_number(const CrmMetric *metric, int param, int32 value)
 							: errmsg("%s must be at least %d", name, least),
 				 errdetail("The value is %d.", value),
 				 errhint("%s", metric->what_n)));
-	if (value > most)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("%s must not be greater than %d", name, most),
-						errdetail("The value is %d.", value),
-						errhint("%s", metric->what_n)));
+	if (param == CRM_PARAM_N || value != metric->absent.value[param])
+		check_most(metric, param, value);
 }
 
 static void
@@ -284,6 +309,8 @@ crm_agg_read_params(FunctionCallInfo fcinfo, CrmAgg *agg,
 			continue;
 		if (agg->params_given)
 			set_param(agg, param_arg->param, read_value(param_arg, value));
+		if (agg->params_given && param_arg->kind == CRM_PARAM_NUMBER)
+			check_most(metric, param_arg->param, DatumGetInt32(value));
 		remember(fcinfo, param_arg, value);
 	}
 	if (!as_of_given)
@@ -438,7 +465,11 @@ crm_agg_accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric)
 	else if (unlikely(customers->params_null == agg->params_given ||
 					  memcmp(&customers->params, &agg->params,
 							 sizeof(CrmParams)) != 0))
+	{
+		if (customers->params_null == agg->params_given)
+			refuse_null_of(metric, agg);
 		crm_agg_compare_params(customers, &agg->params, !agg->params_given);
+	}
 	if (agg->params_given && day <= agg->params.as_of)
 		add_row(fcinfo, agg, metric, customers, day);
 	PG_RETURN_POINTER(customers);

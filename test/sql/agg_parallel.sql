@@ -124,7 +124,7 @@ SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN c < 10 THEN 1 ELSE 
 SELECT is(problem('SELECT retention_nth_day(c, at, 1, at) FROM parts'), '22023 as_of must be the same in all rows of a group', 'as_of differs between workers');
 SET enable_partitionwise_aggregate = on;
 SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN g < 3 THEN 1 ELSE 2 END) FROM parts'), '22023 n must be the same in all rows of a group', 'n differs between partitions');
-SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN g < 3 THEN 1 END) FROM parts'), '22023 n and as_of must be the same in all rows of a group', 'n is NULL in some partitions');
+SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN g < 3 THEN 1 END) FROM parts'), '22023 parameters must be the same in all rows of a group', 'n is NULL in some partitions');
 SELECT is(problem('SELECT retention_nth_day(c, at, 1, CASE WHEN g < 3 THEN date ''2025-05-01'' ELSE ''2025-05-02'' END) FROM parts'), '22023 as_of must be the same in all rows of a group', 'as_of differs between partitions');
 -- nothing at all, in workers
 SELECT is((SELECT ROW(repurchase_rate(c), repurchase_stats(c), retention_nth_day(c, at, 1))::text FROM orders WHERE c < 0), '(,"(0,0,,,)",)', 'no row in any worker');

@@ -158,7 +158,7 @@ SELECT is(problem(q), e, q) FROM (VALUES
   ('SELECT repurchase_rate(h, ''2025-01-02'', ''2025-01-01'') FROM built', '22023 from_day must not be greater than to_day'),
   ('SELECT retention_nth_day(h, c % 2) FROM built WHERE c >= 0', '22023 n must be the same in all rows of a group'),
   ('SELECT retention_nth_day(h, 1, date ''2025-01-01'' + c) FROM built', '22023 as_of must be the same in all rows of a group'),
-  ('SELECT retention_curve(h, NULLIF(c % 2, 1)) FROM built WHERE c >= 0', '22023 max_n, as_of, cohort_from and cohort_to must be the same in all rows of a group'),
+  ('SELECT retention_curve(h, NULLIF(c % 2, 1)) FROM built WHERE c >= 0', '22023 parameters must be the same in all rows of a group'),
   ('SELECT retention_cohorts(h, CASE WHEN c % 2 = 0 THEN ''day'' ELSE ''week'' END) FROM built', '22023 unit must be the same in all rows of a group'),
   ('SELECT retention_cohorts(h, ''day'', date ''294276-01-01'') FROM built', '54000 the result would have too many rows'),
   ('SELECT crmlife.retention_curve_final(''\x01'')', '55000 function called outside an aggregate'),
