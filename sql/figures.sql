@@ -243,16 +243,21 @@ END
 $comments$;
 
 -- The stages of each version of each stage table's model.  Versions of the
--- same text are one: same_as is the first of them.
+-- same texts, those of segments included, are one: same_as is the first of
+-- them.  All models of a version have the same stages.
 CREATE VIEW crmlife.stage_label WITH (security_barrier) AS
 SELECT v.stage_table, v.version AS model_version,
-       (SELECT min(w.version) FROM crmlife.model_version w
-        WHERE w.stage_table::oid = v.stage_table::oid
-          AND w.model::text = v.model::text) AS same_as,
+       w.same_as,
        s.stage_order, s.stage, s.zone,
        coalesce(s.label_en, s.stage) AS label_en,
        coalesce(s.label_zh, s.stage) AS label_zh
-FROM crmlife.model_version v
+FROM (SELECT m.stage_table::oid AS stage_table, m.version,
+             min(m.version) OVER (
+               PARTITION BY m.stage_table::oid,
+                            jsonb_object_agg(m.segment, m.model::text)) AS same_as
+      FROM crmlife.model_version m GROUP BY 1, 2) w
+JOIN crmlife.model_version v
+  ON v.stage_table::oid = w.stage_table AND v.version = w.version AND v.segment = ''
 CROSS JOIN LATERAL crmlife.model_stages(v.model) s
 WHERE pg_catalog.has_table_privilege(v.stage_table::oid, 'SELECT');
 COMMENT ON VIEW crmlife.stage_label IS

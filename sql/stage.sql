@@ -39,12 +39,14 @@ COMMENT ON TABLE crmlife.stage_table IS
 SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_table', '');
 
 -- Thresholds set by hand; deleting one brings the model's own value back.
+-- Here and below the segment is empty for the stage table as a whole.
 CREATE TABLE crmlife.threshold_override (
   stage_table regclass NOT NULL,
+  segment text NOT NULL DEFAULT '',
   threshold text NOT NULL,
   value numeric NOT NULL,
   set_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-  PRIMARY KEY (stage_table, threshold)
+  PRIMARY KEY (stage_table, segment, threshold)
 );
 COMMENT ON TABLE crmlife.threshold_override IS
   'thresholds set by crmlife.set_threshold; they win over the model''s defaults';
@@ -126,16 +128,18 @@ COMMENT ON TABLE crmlife.rfm_move IS
   'customers whose RFM segment crmlife.calibrate changed; read it through the view crmlife.rfm_moves';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.rfm_move', '');
 
--- Each model a stage table has had, for the changes that name a version.
+-- The models a stage table has had, for the changes that name a version: its
+-- own, and those of the segments that have another one.
 CREATE TABLE crmlife.model_version (
   stage_table regclass NOT NULL,
   version integer NOT NULL,
+  segment text NOT NULL DEFAULT '',
   model crmlife.lifecycle_model NOT NULL,
   in_force_from timestamptz NOT NULL DEFAULT pg_catalog.now(),
-  PRIMARY KEY (stage_table, version)
+  PRIMARY KEY (stage_table, version, segment)
 );
 COMMENT ON TABLE crmlife.model_version IS
-  'the effective models (thresholds in force included) that a stage table has had';
+  'the effective models (thresholds in force included) that a stage table and its segments have had';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.model_version', '');
 
 -- Who takes a stage table's changes from its log, and up to which seq: dumped
@@ -214,11 +218,19 @@ GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version,
   crmlife.consumer TO pg_database_owner;
 
-CREATE FUNCTION crmlife.effective_model(stage_table regclass)
+CREATE FUNCTION crmlife.effective_model(
+  stage_table regclass, segment text DEFAULT NULL)
 RETURNS crmlife.lifecycle_model
-AS 'MODULE_PATHNAME', 'crm_effective_model' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION crmlife.effective_model(regclass) IS
-  'the model of a stage table with the thresholds in force';
+AS 'MODULE_PATHNAME', 'crm_effective_model' LANGUAGE C STABLE CALLED ON NULL INPUT;
+COMMENT ON FUNCTION crmlife.effective_model(regclass, text) IS
+  'the model of a stage table with the thresholds in force, for all or for the customers of a segment';
+
+CREATE FUNCTION crmlife._segment_models(
+  stage_table regclass, OUT segment text, OUT model crmlife.lifecycle_model)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'crm_segment_models' LANGUAGE C STABLE CALLED ON NULL INPUT ROWS 10;
+COMMENT ON FUNCTION crmlife._segment_models(regclass) IS
+  'internal: the segments of a stage table that have thresholds of their own';
 
 -- The views of schema crmlife show what concerns stage tables that their
 -- reader may read; those with figures, only of stage tables whose rows the
@@ -393,28 +405,53 @@ COMMENT ON COLUMN crmlife.rfm_moves.calibrated_at IS 'when the cuts were taken';
 COMMENT ON COLUMN crmlife.rfm_moves.calibrated_on IS 'the local day as of which they were taken';
 
 CREATE VIEW crmlife.threshold WITH (security_barrier) AS
-SELECT t.stage_table, m.name AS threshold, m.value,
-       o.value IS NOT NULL AS overridden, o.set_at,
-       CASE WHEN o.value IS NOT NULL THEN 'override'
-            WHEN l.value OPERATOR(pg_catalog.=) m.value THEN 'learned'
+SELECT t.stage_table, s.segment, m.name AS threshold, m.value,
+       o.value IS NOT NULL OR g.value IS NOT NULL AS overridden,
+       coalesce(o.set_at, g.set_at) AS set_at,
+       CASE WHEN o.value IS NOT NULL OR g.value IS NOT NULL THEN 'override'
+            WHEN l.value OPERATOR(pg_catalog.=) m.value
+              OR a.value OPERATOR(pg_catalog.=) m.value THEN 'learned'
             ELSE 'default' END AS source,
-       l.value AS learned_value, l.learned_on
-FROM crmlife.stage_table t
-CROSS JOIN LATERAL @extschema@.model_thresholds(crmlife.effective_model(
-  CASE WHEN pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT')
-       THEN t.stage_table END)) m
+       s.segment OPERATOR(pg_catalog.=) '' OR o.value IS NOT NULL
+         OR g.value IS NULL
+            AND coalesce(l.value OPERATOR(pg_catalog.=) m.value, false) AS own,
+       coalesce(l.value, a.value) AS learned_value,
+       CASE WHEN l.value IS NULL THEN a.learned_on ELSE l.learned_on END AS learned_on
+FROM (SELECT d.stage_table,
+             CASE WHEN pg_catalog.has_table_privilege(d.stage_table::oid, 'SELECT')
+                  THEN d.stage_table END AS readable
+      FROM crmlife.stage_table d) t
+CROSS JOIN LATERAL (
+  SELECT '' AS segment, crmlife.effective_model(t.readable) AS model
+  UNION ALL SELECT p.segment, p.model FROM crmlife._segment_models(t.readable) p) s
+CROSS JOIN LATERAL @extschema@.model_thresholds(s.model) m
 LEFT JOIN crmlife.threshold_override o
   ON o.stage_table::oid OPERATOR(pg_catalog.=) t.stage_table::oid
+ AND o.segment OPERATOR(pg_catalog.=) s.segment
  AND o.threshold OPERATOR(pg_catalog.=) m.name
+LEFT JOIN crmlife.threshold_override g
+  ON g.stage_table::oid OPERATOR(pg_catalog.=) t.stage_table::oid
+ AND g.segment OPERATOR(pg_catalog.=) ''
+ AND g.threshold OPERATOR(pg_catalog.=) m.name
 LEFT JOIN crmlife.learned_threshold l
   ON l.stage_table::oid OPERATOR(pg_catalog.=) t.stage_table::oid
+ AND l.segment OPERATOR(pg_catalog.=) s.segment
  AND l.threshold OPERATOR(pg_catalog.=) m.name
- AND l.chosen AND l.reliable;
+ AND l.chosen AND l.reliable
+LEFT JOIN crmlife.learned_threshold a
+  ON a.stage_table::oid OPERATOR(pg_catalog.=) t.stage_table::oid
+ AND a.segment OPERATOR(pg_catalog.=) ''
+ AND a.threshold OPERATOR(pg_catalog.=) m.name
+ AND a.chosen AND a.reliable;
 GRANT SELECT ON crmlife.threshold TO PUBLIC;
 COMMENT ON VIEW crmlife.threshold IS
-  'the thresholds in force of the stage tables you may read, and where each value comes from';
+  'the thresholds in force of the stage tables you may read and of their segments, and where each value comes from';
 COMMENT ON COLUMN crmlife.threshold.stage_table IS 'the stage table';
 COMMENT ON COLUMN crmlife.threshold.threshold IS 'name in the model';
+COMMENT ON COLUMN crmlife.threshold.segment IS
+  'empty: customers whose segment has no values of its own; the segments that have some are listed with all thresholds';
+COMMENT ON COLUMN crmlife.threshold.own IS
+  'set by hand for the segment or learned from it; false: it follows the whole stage table';
 COMMENT ON COLUMN crmlife.threshold.value IS
   'the value in force; NULL: its comparisons are unknown';
 COMMENT ON COLUMN crmlife.threshold.overridden IS
@@ -423,7 +460,7 @@ COMMENT ON COLUMN crmlife.threshold.set_at IS 'when it was set by hand';
 COMMENT ON COLUMN crmlife.threshold.source IS
   'override: set by hand; learned: by crmlife.learn; default: the model''s own value';
 COMMENT ON COLUMN crmlife.threshold.learned_value IS
-  'the reliable value of the chosen method; in force when nothing is set by hand';
+  'the reliable value of the chosen method, else that of the whole stage table; in force when nothing is set by hand';
 COMMENT ON COLUMN crmlife.threshold.learned_on IS
   'the local day as of which it was learned';
 
@@ -470,9 +507,10 @@ GRANT SELECT ON crmlife.threshold_changes TO PUBLIC;
 COMMENT ON VIEW crmlife.threshold_changes IS
   'which thresholds in force changed, why, and how many customers it moved, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.threshold_changes.stage_table IS 'the stage table';
-COMMENT ON COLUMN crmlife.threshold_changes.segment IS 'customers it is for; empty: all of them';
 COMMENT ON COLUMN crmlife.threshold_changes.changed_at IS 'when';
 COMMENT ON COLUMN crmlife.threshold_changes.threshold IS 'name of the threshold';
+COMMENT ON COLUMN crmlife.threshold_changes.segment IS
+  'customers it concerns; empty: all but those of segments with a value of their own';
 COMMENT ON COLUMN crmlife.threshold_changes.old_value IS
   'NULL: there was none';
 COMMENT ON COLUMN crmlife.threshold_changes.new_value IS
@@ -504,7 +542,16 @@ SELECT t.stage_table,
          WHEN s.refreshed_day IS NULL THEN 'never refreshed'
          ELSE 'ok'
        END AS state,
-       t.timezone, t.refresh_every, t.capture, t.model_version,
+       t.timezone, t.refresh_every, t.capture, t.segment,
+       (SELECT pg_catalog.count(*) FROM (
+          SELECT o.segment FROM crmlife.threshold_override o
+          WHERE o.stage_table::oid OPERATOR(pg_catalog.=) t.stage_table::oid
+          UNION
+          SELECT l.segment FROM crmlife.learned_threshold l
+          WHERE l.stage_table::oid OPERATOR(pg_catalog.=) t.stage_table::oid
+            AND l.chosen AND l.reliable) v
+        WHERE v.segment OPERATOR(pg_catalog.<>) '') AS own_segments,
+       t.model_version,
        s.refreshed_day, s.refreshed_at, s.needs_full, s.next_run_at,
        q.waiting, q.not_visible_yet, q.everybody,
        s.started_at, s.duration, s.was_full, s.customers, s.rows_changed,
@@ -551,6 +598,10 @@ COMMENT ON COLUMN crmlife.status.state IS
   'running: a refresh holds the table''s lock; failing: the last run raised last_error; ok; never refreshed';
 COMMENT ON COLUMN crmlife.status.refreshed_day IS
   'the local day the stage table shows';
+COMMENT ON COLUMN crmlife.status.segment IS
+  'what tells the segment of a customer; NULL: there are none';
+COMMENT ON COLUMN crmlife.status.own_segments IS
+  'segments with thresholds of their own, in crmlife.threshold';
 COMMENT ON COLUMN crmlife.status.waiting IS
   'customers whose rows changed since the last refresh';
 COMMENT ON COLUMN crmlife.status.not_visible_yet IS
@@ -616,18 +667,19 @@ CREATE FUNCTION crmlife.set_threshold(
 RETURNS void
 AS 'MODULE_PATHNAME', 'crm_set_threshold' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION crmlife.set_threshold(regclass, text, numeric, text) IS
-  'override a threshold of a stage table''s model and apply it at once; NULL brings the model''s own value back';
+  'override a threshold of a stage table''s model, for all customers or those of a segment, and apply it at once; NULL brings back what held without';
 
 CREATE FUNCTION crmlife.learn(
   stage_table regclass, apply text DEFAULT 'hazard',
   min_eligible integer DEFAULT 100, smoothing integer DEFAULT 7,
   OUT threshold text, OUT value numeric, OUT reliable boolean,
   OUT customers bigint, OUT low numeric, OUT high numeric, OUT method text,
-  OUT curve crmlife.return_point[], OUT learned_on date, OUT reason text)
+  OUT curve crmlife.return_point[], OUT learned_on date, OUT reason text,
+  OUT segment text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'crm_learn' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION crmlife.learn(regclass, text, integer, integer) IS
-  'learn the thresholds of a stage table from its data, record them, and apply those that are reliable and not set by hand';
+  'learn the thresholds of a stage table and of its segments from its data, record them, and apply those that are reliable and not set by hand';
 
 CREATE FUNCTION crmlife.set_schedule(
   stage_table regclass, calibrate_every interval, learn_every interval)

@@ -46,6 +46,26 @@ $$;
 COMMENT ON FUNCTION crmlife._history_customer(regclass) IS
   'internal to crmlife.stages_on, transitions, stage_spells';
 
+-- what stands behind FROM: the histories, each with the model to go by; $1 is
+-- that of customers whose segment has none of its own
+CREATE FUNCTION crmlife._histories(stage_table regclass, model crmlife.lifecycle_model)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  by_segment boolean := model IS NULL AND EXISTS (SELECT FROM crmlife._segment_models(stage_table));
+BEGIN
+  RETURN format('(SELECT s.%s::text AS customer, s.history, s.registered_at, s.known_since, %s AS model FROM %s s %s) h',
+    crmlife._history_customer(stage_table),
+    CASE WHEN by_segment THEN 'coalesce(m.model, $1)' ELSE '$1' END,
+    stage_table,
+    CASE WHEN by_segment THEN format('LEFT JOIN crmlife._segment_models(%L) m ON m.segment = s.segment', stage_table) END);
+END
+$$;
+COMMENT ON FUNCTION crmlife._histories(regclass, crmlife.lifecycle_model) IS
+  'internal to crmlife.stages_on, transitions, stage_spells';
+
 CREATE FUNCTION crmlife.stages_on(
   stage_table regclass, day date, model crmlife.lifecycle_model DEFAULT NULL)
 RETURNS TABLE (customer text, stage text)
@@ -54,14 +74,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY EXECUTE format(
-    'SELECT * FROM (SELECT %s::text, crmlife._stage_on(history, registered_at, known_since, $1, $2) AS stage FROM %s) s
+    'SELECT * FROM (SELECT h.customer, crmlife._stage_on(h.history, h.registered_at, h.known_since, $2, h.model) AS stage FROM %s) s
      WHERE stage IS NOT NULL',
-    crmlife._history_customer(stage_table), stage_table)
-  USING day, coalesce(model, crmlife.effective_model(stage_table));
+    crmlife._histories(stage_table, model))
+  USING coalesce(model, crmlife.effective_model(stage_table)), day;
 END
 $$;
 COMMENT ON FUNCTION crmlife.stages_on(regclass, date, crmlife.lifecycle_model) IS
-  'the stage of every customer at the end of a day, from the stored histories; with the model in force or another one';
+  'the stage of every customer at the end of a day, from the stored histories; with the model in force for the customer''s segment or another one';
 
 CREATE FUNCTION crmlife.transitions(
   stage_table regclass, from_day date, to_day date,
@@ -77,12 +97,12 @@ BEGIN
   END IF;
   RETURN QUERY EXECUTE format(
     'SELECT a, b, count(*) FROM (
-       SELECT crmlife._stage_on(history, registered_at, known_since, $1, $3) AS a,
-              crmlife._stage_on(history, registered_at, known_since, $2, $3) AS b
-       FROM %2$s) s
+       SELECT crmlife._stage_on(h.history, h.registered_at, h.known_since, $2, h.model) AS a,
+              crmlife._stage_on(h.history, h.registered_at, h.known_since, $3, h.model) AS b
+       FROM %s) s
      WHERE b IS NOT NULL GROUP BY a, b',
-    crmlife._history_customer(stage_table), stage_table)
-  USING from_day, to_day, coalesce(model, crmlife.effective_model(stage_table));
+    crmlife._histories(stage_table, model))
+  USING coalesce(model, crmlife.effective_model(stage_table)), from_day, to_day;
 END
 $$;
 COMMENT ON FUNCTION crmlife.transitions(regclass, date, date, crmlife.lifecycle_model) IS
@@ -97,10 +117,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   RETURN QUERY EXECUTE format(
-    'SELECT %s::text, p.* FROM %s s,
-       LATERAL crmlife._stage_spells(s.history, s.registered_at, s.known_since, $1, $2, $3) p',
-    's.' || crmlife._history_customer(stage_table), stage_table)
-  USING from_day, to_day, coalesce(model, crmlife.effective_model(stage_table));
+    'SELECT h.customer, p.* FROM %s,
+       LATERAL crmlife._stage_spells(h.history, h.registered_at, h.known_since, $2, $3, h.model) p',
+    crmlife._histories(stage_table, model))
+  USING coalesce(model, crmlife.effective_model(stage_table)), from_day, to_day;
 END
 $$;
 COMMENT ON FUNCTION crmlife.stage_spells(regclass, date, date, crmlife.lifecycle_model) IS

@@ -15,7 +15,6 @@ crm_daily_init(CrmDaily *daily, CrmDay first, CrmDay last,
 
 	daily->first = first;
 	daily->last = last;
-	daily->model = model;
 	daily->stages = crm_model_stage_count(model);
 	size = sizeof(int64_t) * days * (size_t) daily->stages;
 	daily->moved = crm_alloc(size);
@@ -65,13 +64,14 @@ take_piece(void *context, const CrmStep *step, int stage, CrmDay first,
 }
 
 void
-crm_daily_add(CrmDaily *daily, const CrmHistory *history, CrmDay known_since)
+crm_daily_add(CrmDaily *daily, const CrmHistory *history, CrmDay known_since,
+			  const CrmModel *model)
 {
 	CrmDailyWalk walk;
 
 	crm_daily_start(&walk, daily, known_since);
-	crm_history_pieces(history, daily->model, daily->first, daily->last,
-					   take_piece, &walk);
+	crm_history_pieces(history, model, daily->first, daily->last, take_piece,
+					   &walk);
 }
 
 void

@@ -19,11 +19,10 @@
 
 typedef struct CrmDaily
 {
-	CrmDay			first;
-	CrmDay			last;
-	const CrmModel *model;
-	int				stages;
-	int64_t		   *moved; /* [last - first + 1][stages]: came less went */
+	CrmDay	 first;
+	CrmDay	 last;
+	int		 stages;
+	int64_t *moved; /* [last - first + 1][stages]: came less went */
 } CrmDaily;
 
 /* one customer's way through the stages */
@@ -38,9 +37,12 @@ extern void crm_daily_init(CrmDaily *daily, CrmDay first, CrmDay last,
 						   const CrmModel *model);
 extern void crm_daily_free(CrmDaily *daily);
 
-/* nobody is in a stage before known_since (CRM_ALWAYS: ever) */
-extern void
-crm_daily_add(CrmDaily *daily, const CrmHistory *history, CrmDay known_since);
+/*
+ * Nobody is in a stage before known_since (CRM_ALWAYS: ever).  The model has
+ * the stages of the one given at the beginning; its thresholds may be others.
+ */
+extern void crm_daily_add(CrmDaily *daily, const CrmHistory *history,
+						  CrmDay known_since, const CrmModel *model);
 
 /*
  * From the counts of one day to those of the day before, in place; the first

@@ -417,7 +417,8 @@ walk_unknown(StageWalk *walk, CrmDay known_since)
 
 void
 crm_weekly_add(CrmWeekly *weekly, const CrmPurchaseView *view,
-			   const CrmHistory *history, CrmDay known_since, CrmDaily *daily)
+			   const CrmHistory *history, CrmDay known_since,
+			   const CrmModel *model, CrmDaily *daily)
 {
 	StageWalk walk = {.weekly = weekly};
 	CrmDay	  last = monday(weekly, weekly->weeks);
@@ -437,8 +438,8 @@ crm_weekly_add(CrmWeekly *weekly, const CrmPurchaseView *view,
 	if (daily && daily->last > last)
 		last = daily->last;
 	/* from the Sunday on: what is known on it decides the first Monday */
-	crm_history_pieces(history, weekly->model, weekly->first - 1, last,
-					   take_piece, &walk);
+	crm_history_pieces(history, model, weekly->first - 1, last, take_piece,
+					   &walk);
 }
 
 static void

@@ -95,12 +95,13 @@ extern void crm_weekly_free(CrmWeekly *weekly);
 
 /*
  * One customer: the purchases, and the same as a history.  Not a member of a
- * stage before known_since (CRM_ALWAYS: ever).  daily: counted by the same
- * walk, of the same model; or NULL.
+ * stage before known_since (CRM_ALWAYS: ever).  The model has the stages of
+ * the one given at the beginning; its thresholds may be others.  daily: counted
+ * by the same walk; or NULL.
  */
-extern void
-crm_weekly_add(CrmWeekly *weekly, const CrmPurchaseView *view,
-			   const CrmHistory *history, CrmDay known_since, CrmDaily *daily);
+extern void crm_weekly_add(CrmWeekly *weekly, const CrmPurchaseView *view,
+						   const CrmHistory *history, CrmDay known_since,
+						   const CrmModel *model, CrmDaily *daily);
 
 /* from differences to numbers; nothing is added afterwards */
 extern void crm_weekly_finish(CrmWeekly *weekly);

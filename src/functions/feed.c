@@ -246,6 +246,16 @@ is_special(Datum value)
 
 /* ---- the receiver ------------------------------------------------------- */
 
+static inline void
+set_extra(Feed *feed, CrmGatherRow *row, Datum value)
+{
+	text *extra = DatumGetTextPP(value);
+
+	row->extra = VARDATA_ANY(extra);
+	row->extra_length = VARSIZE_ANY_EXHDR(extra);
+	feed->used |= PointerGetDatum(extra) != value;
+}
+
 static bool
 fill_row(Feed *feed, TupleTableSlot *slot, const CrmKey *key, CrmGatherRow *row)
 {
@@ -285,13 +295,7 @@ fill_row(Feed *feed, TupleTableSlot *slot, const CrmKey *key, CrmGatherRow *row)
 		feed->used |= row->amount.wide != NULL;
 	}
 	if (columns->extra && !nulls[columns->extra - 1])
-	{
-		text *extra = DatumGetTextPP(values[columns->extra - 1]);
-
-		row->extra = VARDATA_ANY(extra);
-		row->extra_length = VARSIZE_ANY_EXHDR(extra);
-		feed->used |= PointerGetDatum(extra) != values[columns->extra - 1];
-	}
+		set_extra(feed, row, values[columns->extra - 1]);
 	return true;
 }
 
@@ -304,6 +308,20 @@ add_whole(Feed *feed, TupleTableSlot *slot, CrmGatherRow *row)
 	row->extra = (const char *) tuple;
 	row->extra_length = tuple->t_len;
 	feed->used = true;
+}
+
+/* the same row once more, as one of the label's */
+static inline void
+add_label(Feed *feed, TupleTableSlot *slot, const CrmKey *key,
+		  CrmGatherRow *row)
+{
+	int label = feed->columns.label;
+
+	if (label == 0 || slot->tts_isnull[label - 1])
+		return;
+	row->kind = feed->columns.label_kind;
+	set_extra(feed, row, slot->tts_values[label - 1]);
+	crm_gather_add(feed->gather, key, row);
 }
 
 static bool
@@ -325,6 +343,7 @@ receive(TupleTableSlot *slot, DestReceiver *self)
 		if (feed->columns.whole)
 			add_whole(feed, slot, &row);
 		crm_gather_add(feed->gather, &key, &row);
+		add_label(feed, slot, &key, &row);
 	}
 	MemoryContextSwitchTo(old);
 	if (feed->used)

@@ -24,13 +24,15 @@ typedef struct CrmFeedColumns
 {
 	int			customer;
 	int			at;
-	int			amount;	 /* numeric */
-	int			word;	 /* text: 'order' or 'visit'; NULL: left out */
-	int			extra;	 /* text, by its bytes */
-	uint8		kind;	 /* of rows without a word */
-	bool		undated; /* rows without a time have CRM_NO_TIME */
-	bool		whole;	 /* the row itself, as a minimal tuple, is the extra */
-	const char *hint;	 /* what to do about a time or an amount that is none */
+	int			amount; /* numeric */
+	int			word;	/* text: 'order' or 'visit'; NULL: left out */
+	int			extra;	/* text, by its bytes */
+	int			label;	/* text: a second row of the gather has it as extra */
+	uint8		kind;	/* of rows without a word */
+	uint8		label_kind; /* of the rows with the labels */
+	bool		undated;	/* rows without a time have CRM_NO_TIME */
+	bool		whole; /* the row itself, as a minimal tuple, is the extra */
+	const char *hint;  /* what to do about a time or an amount that is none */
 } CrmFeedColumns;
 
 typedef enum CrmFeedWord

@@ -266,20 +266,32 @@ bind(CrmModelText *parts, const CrmBinding *binding, bool with_default)
 	}
 }
 
-Datum
-crm_model_bind(Datum model, const CrmBinding *bindings, int count)
+bool
+crm_model_try_bind(Datum model, const CrmBinding *bindings, int count,
+				   Datum *bound)
 {
 	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
 
 	for (int i = 0; i < count; i++)
 		bind(parts, &bindings[i], true);
 	if (!crm_model_text_holds(parts))
-	{
-		parts = crm_model_text_split(TextDatumGetCString(model));
-		for (int i = 0; i < count; i++)
-			bind(parts, &bindings[i], !bindings[i].learned);
-		crm_model_text_require(parts);
-	}
+		return false;
+	*bound = CStringGetTextDatum(crm_model_text_print(parts));
+	return true;
+}
+
+Datum
+crm_model_bind(Datum model, const CrmBinding *bindings, int count)
+{
+	CrmModelText *parts;
+	Datum		  bound;
+
+	if (crm_model_try_bind(model, bindings, count, &bound))
+		return bound;
+	parts = crm_model_text_split(TextDatumGetCString(model));
+	for (int i = 0; i < count; i++)
+		bind(parts, &bindings[i], !bindings[i].learned);
+	crm_model_text_require(parts);
 	return CStringGetTextDatum(crm_model_text_print(parts));
 }
 

@@ -40,7 +40,10 @@ typedef struct CrmBinding
  * error.
  */
 extern Datum crm_model_bind(Datum model, const CrmBinding *bindings, int count);
-extern bool	 crm_model_has_threshold(Datum model, const char *name);
+/* false where they break it, all of them taken */
+extern bool crm_model_try_bind(Datum model, const CrmBinding *bindings,
+							   int count, Datum *bound);
+extern bool crm_model_has_threshold(Datum model, const char *name);
 
 /* refuse a model that reads a fact outside `supplied` (bits), with a hint */
 extern void crm_model_require(const CrmModel *model, unsigned supplied,

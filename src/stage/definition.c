@@ -37,12 +37,10 @@
 #include "functions/model_type.h"
 #include "functions/numeric_money.h"
 #include "stage/definition.h"
+#include "stage/in_force.h"
 #include "stage/row.h"
 #include "stage/source.h"
 #include "stage/stage.h"
-
-/* the SQL function of src/functions/model_type.c */
-extern Datum crm_with_threshold(PG_FUNCTION_ARGS);
 
 /* ----- identities ----- */
 
@@ -317,6 +315,14 @@ read_cuts(const Row *row, CrmStageCuts *cuts)
 	}
 }
 
+/* the members say to which segment a customer belongs, else the orders */
+static CrmSource *
+segment_source(CrmStageDefinition *definition)
+{
+	return OidIsValid(definition->members.relation) ? &definition->members
+													: &definition->orders;
+}
+
 static void
 read_sources(const Row *row, CrmStageDefinition *definition, MemoryContext into)
 {
@@ -333,6 +339,7 @@ read_sources(const Row *row, CrmStageDefinition *definition, MemoryContext into)
 	definition->members.relation = row_oid(row, "members");
 	definition->members.customer = keep(into, row_text(row, "member_customer"));
 	definition->members.at = keep(into, row_text(row, "registered_at"));
+	segment_source(definition)->segment = keep(into, row_text(row, "segment"));
 }
 
 static void
@@ -350,7 +357,7 @@ read_state(const Row *row, CrmStageDefinition *definition)
 
 static void
 read_definition(const Row *row, CrmStageDefinition *definition,
-				MemoryContext into, bool with_model)
+				MemoryContext into)
 {
 	bool		  isnull;
 	MemoryContext old;
@@ -366,9 +373,6 @@ read_definition(const Row *row, CrmStageDefinition *definition,
 	read_state(row, definition);
 
 	old = MemoryContextSwitchTo(into);
-	if (with_model)
-		definition->model =
-			crm_model_from_datum(row_datum(row, "effective_model", &isnull));
 	read_cuts(row, &definition->cuts);
 	MemoryContextSwitchTo(old);
 }
@@ -428,8 +432,8 @@ crm_changes_name(const CrmStageDefinition *definition)
 	return crm_quote_relation(definition->changes);
 }
 
-static void
-refuse_other_table(Oid relation)
+void
+crm_refuse_other_table(Oid relation)
 {
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
 					errmsg("%s is not a stage table",
@@ -451,7 +455,7 @@ crm_require_stage_table(Oid relation)
 	SPI_connect();
 	if (crm_query("SELECT FROM crmlife.stage_table WHERE stage_table = $1", 1,
 				  types, values) == 0)
-		refuse_other_table(relation);
+		crm_refuse_other_table(relation);
 	SPI_finish();
 	crm_revert_identity(&saved);
 }
@@ -468,8 +472,7 @@ load_definition(Oid stage_table, bool with_model)
 
 	crm_become_catalog_owner(&saved);
 	SPI_connect();
-	if (crm_query("SELECT t.*, crmlife.effective_model(t.stage_table) AS "
-				  "effective_model, s.refreshed_day, s.needs_full, "
+	if (crm_query("SELECT t.*, s.refreshed_day, s.needs_full, "
 				  "c.recency_cuts, c.frequency_cuts, c.monetary_cuts, "
 				  "c.new_cuts, c.returning_cuts, c.rfm_monetary, c.rfm_window "
 				  "FROM crmlife.stage_table t "
@@ -479,13 +482,16 @@ load_definition(Oid stage_table, bool with_model)
 				  "ON c.stage_table = t.stage_table AND c.segment = '' "
 				  "WHERE t.stage_table = $1",
 				  1, types, values) != 1)
-		refuse_other_table(stage_table);
+		crm_refuse_other_table(stage_table);
 	row.tuple = SPI_tuptable->vals[0];
 	row.descriptor = SPI_tuptable->tupdesc;
 	definition->stage_table = stage_table;
-	read_definition(&row, definition, into, with_model);
+	read_definition(&row, definition, into);
 	SPI_finish();
+	definition->in_force = crm_read_in_force(stage_table);
 	crm_revert_identity(&saved);
+	if (with_model)
+		definition->model = crm_in_force_model(definition->in_force, NULL);
 	read_relation(definition);
 	crm_recheck_sources(definition);
 	return definition;
@@ -554,6 +560,20 @@ crm_require_stage_owner(Oid stage_table)
 
 /* ----- models ----- */
 
+bool
+crm_has_segments(const CrmStageDefinition *definition)
+{
+	return definition->orders.segment != NULL ||
+		   definition->members.segment != NULL;
+}
+
+const CrmModel *
+crm_segment_model(const CrmStageDefinition *definition, const char *segment)
+{
+	return segment == NULL ? definition->model
+						   : crm_in_force_model(definition->in_force, segment);
+}
+
 void
 crm_check_stage_model(const CrmModel *model, bool visits, bool registrations)
 {
@@ -567,111 +587,4 @@ crm_check_stage_model(const CrmModel *model, bool visits, bool registrations)
 	crm_model_require(model, supplied, "a stage table without that source",
 					  "Give create_stage_table the source that has it: visits "
 					  "with visited_at, members with registered_at.");
-}
-
-/*
- * The model of a stage table with what was learned and, over that, what was
- * set by hand; (Datum) 0 when there is no such table.
- */
-static Datum
-bound_model(Oid stage_table, MemoryContext into)
-{
-	Oid	   types[1] = {OIDOID};
-	Datum  values[1] = {ObjectIdGetDatum(stage_table)};
-	uint64 count =
-		crm_query("SELECT t.model, v.threshold, v.value, v.learned "
-				  "FROM crmlife.stage_table t LEFT JOIN ("
-				  "SELECT stage_table, threshold, value, true AS learned "
-				  "FROM crmlife.learned_threshold WHERE chosen AND reliable "
-				  "UNION ALL SELECT stage_table, threshold, value, false "
-				  "FROM crmlife.threshold_override) v "
-				  "ON v.stage_table = t.stage_table "
-				  "WHERE t.stage_table = $1 ORDER BY v.learned DESC",
-				  1, types, values);
-	MemoryContext old;
-	CrmBinding	 *bindings;
-	int			  bound = 0;
-	Datum		  model;
-	bool		  isnull;
-
-	if (count == 0)
-		return (Datum) 0;
-	bindings = palloc(count * sizeof(CrmBinding));
-	for (uint64 i = 0; i < count; i++)
-	{
-		HeapTuple tuple = SPI_tuptable->vals[i];
-		TupleDesc row = SPI_tuptable->tupdesc;
-
-		bindings[bound].threshold = SPI_getvalue(tuple, row, 2);
-		if (bindings[bound].threshold == NULL)
-			continue;
-		bindings[bound].value =
-			DatumGetNumeric(SPI_getbinval(tuple, row, 3, &isnull));
-		bindings[bound].learned =
-			DatumGetBool(SPI_getbinval(tuple, row, 4, &isnull));
-		bound++;
-	}
-	model =
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	old = MemoryContextSwitchTo(into);
-	model = crm_model_bind(model, bindings, bound);
-	MemoryContextSwitchTo(old);
-	return model;
-}
-
-PG_FUNCTION_INFO_V1(crm_effective_model);
-
-Datum
-crm_effective_model(PG_FUNCTION_ARGS)
-{
-	MemoryContext into = CurrentMemoryContext;
-	Oid			  stage_table = PG_GETARG_OID(0);
-	CrmIdentity	  saved;
-	Datum		  model;
-
-	crm_require_stage_reader(stage_table);
-	crm_become_catalog_owner(&saved);
-	SPI_connect();
-	model = bound_model(stage_table, into);
-	SPI_finish();
-	crm_revert_identity(&saved);
-	if (model == 0)
-		refuse_other_table(stage_table);
-	PG_RETURN_DATUM(model);
-}
-
-void
-crm_record_model_version(Oid stage_table)
-{
-	Oid			types[1] = {OIDOID};
-	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
-	CrmIdentity saved;
-
-	crm_become_catalog_owner(&saved);
-	crm_execute("WITH last AS (SELECT v.version, v.model FROM "
-				"crmlife.model_version v WHERE v.stage_table = $1 "
-				"ORDER BY v.version DESC LIMIT 1), "
-				"next AS (INSERT INTO crmlife.model_version AS v "
-				"(stage_table, version, model) "
-				"SELECT $1, coalesce((SELECT version FROM last), 0) + 1, m "
-				"FROM crmlife.effective_model($1) m "
-				"WHERE m::text IS DISTINCT FROM (SELECT model::text FROM last) "
-				"RETURNING v.version) "
-				"UPDATE crmlife.stage_table t SET model_version = next.version "
-				"FROM next WHERE t.stage_table = $1",
-				1, types, values, NULL, SPI_OK_UPDATE);
-	crm_revert_identity(&saved);
-}
-
-void
-crm_require_threshold(Oid stage_table, const char *name)
-{
-	Datum model =
-		DirectFunctionCall1(crm_effective_model, ObjectIdGetDatum(stage_table));
-
-	/* where there is none, this raises the error that names those there are */
-	if (!crm_model_has_threshold(model, name))
-		(void) DirectFunctionCall3(
-			crm_with_threshold, model, CStringGetTextDatum(name),
-			DirectFunctionCall1(int4_numeric, Int32GetDatum(0)));
 }

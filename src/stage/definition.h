@@ -30,6 +30,8 @@ typedef struct CrmSource
 	char *amount;
 	char *filter;
 	char *order_key;
+	char
+		*segment; /* to which a row's customer belongs; of one source at most */
 } CrmSource;
 
 /* frozen cuts, and how frequency and monetary are measured */
@@ -63,8 +65,9 @@ typedef struct CrmStageDefinition
 	bool		by_trigger;
 	bool		keep_history; /* the stage table has the column */
 
-	CrmModel *model; /* the one in force */
-	int		  model_version;
+	const CrmModel	  *model;	 /* in force, of customers without a segment */
+	struct CrmInForce *in_force; /* the segments' too */
+	int				   model_version;
 
 	CrmStageCuts cuts;
 
@@ -121,10 +124,13 @@ extern void crm_require_stage_reader(Oid stage_table);
 extern void crm_require_stage_table(Oid relation);
 /* an error unless the current user owns the stage table */
 extern void crm_require_stage_owner(Oid stage_table);
-/* keep the effective model as a new version if it is another one */
-extern void crm_record_model_version(Oid stage_table);
-/* an error unless the model has a threshold of that name */
-extern void crm_require_threshold(Oid stage_table, const char *name);
+/* raise the error that the relation is none */
+extern void crm_refuse_other_table(Oid relation) pg_attribute_noreturn();
+/* does a source tell which segment a customer belongs to? */
+extern bool crm_has_segments(const CrmStageDefinition *definition);
+/* the model of a segment's customers; NULL: of those who belong to none */
+extern const CrmModel *
+crm_segment_model(const CrmStageDefinition *definition, const char *segment);
 extern void crm_refuse_on_standby(void);
 /* the change log's name, qualified and quoted; an error when it is gone */
 extern char *crm_changes_name(const CrmStageDefinition *definition);

@@ -294,20 +294,21 @@ begin_days(CrmFigures *figures, CrmDay first)
 
 static void
 count_customer(CrmFigures *figures, const CrmPurchaseView *view,
-			   const CrmHistory *history, CrmDay known_since)
+			   const CrmHistory *history, CrmDay known_since,
+			   const CrmModel *model)
 {
 	if (figures->of_weeks)
-		crm_weekly_add(&figures->weekly, view, history, known_since,
+		crm_weekly_add(&figures->weekly, view, history, known_since, model,
 					   figures->of_days ? &figures->daily : NULL);
 	else if (figures->of_days)
-		crm_daily_add(&figures->daily, history, known_since);
+		crm_daily_add(&figures->daily, history, known_since, model);
 }
 
 static void
 count_stored(void *context, const CrmStoredCustomer *customer)
 {
 	count_customer(context, &customer->view, &customer->history,
-				   customer->known_since);
+				   customer->known_since, customer->model);
 }
 
 static void
@@ -417,7 +418,9 @@ count_pair(CrmFigures *figures, const CrmPair *pair, const CrmStageRow *row)
 	if (figures->of_weeks)
 		crm_history_open(&view, row->values[CRM_COLUMN_HISTORY]);
 	old = MemoryContextSwitchTo(figures->context);
-	count_customer(figures, &view, history, known);
+	count_customer(figures, &view, history, known,
+				   crm_segment_model(figures->definition,
+									 crm_pair_segment(pair, figures->day)));
 	MemoryContextSwitchTo(old);
 }
 

@@ -3,7 +3,8 @@
  *		Who will change the stage in the coming days, if nothing happens.
  *
  * Invariant: it is what refreshes of these days would log if no row came.  So
- * orders that are dated in the future already are seen on their days.
+ * orders that are dated in the future already are seen on their days; of a
+ * segment that only such an order will tell, the table knows nothing yet.
  */
 #include "postgres.h"
 
@@ -50,7 +51,7 @@ forecast_customer(void *context, const CrmStoredCustomer *customer)
 {
 	Forecast *forecast = context;
 
-	crm_history_replay(&customer->history, forecast->model, forecast->day,
+	crm_history_replay(&customer->history, customer->model, forecast->day,
 					   forecast->day + forecast->days, count_move, forecast);
 }
 

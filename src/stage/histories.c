@@ -21,7 +21,8 @@
 #define HISTORIES_AT_ONCE 1000
 
 static void
-read_customer(HeapTuple tuple, TupleDesc row, CrmStoredCustomer *customer)
+read_customer(const CrmStageDefinition *definition, HeapTuple tuple,
+			  TupleDesc row, CrmStoredCustomer *customer)
 {
 	bool  isnull;
 	Datum value = SPI_getbinval(tuple, row, 1, &isnull);
@@ -29,6 +30,8 @@ read_customer(HeapTuple tuple, TupleDesc row, CrmStoredCustomer *customer)
 	crm_history_open(&customer->view, value);
 	value = SPI_getbinval(tuple, row, 2, &isnull);
 	customer->known_since = isnull ? CRM_ALWAYS : DatumGetDateADT(value);
+	customer->model =
+		crm_segment_model(definition, SPI_getvalue(tuple, row, 4));
 }
 
 /*
@@ -68,8 +71,8 @@ open_cursor(const CrmStageDefinition *definition, CrmDay due_by)
 	Oid		   types[1] = {DATEOID};
 	Datum	   values[1] = {DateADTGetDatum(due_by)};
 	SPIPlanPtr plan = SPI_prepare(
-		psprintf("SELECT history, known_since, registered_at::date FROM %s "
-				 "WHERE history IS NOT NULL AND %s",
+		psprintf("SELECT history, known_since, registered_at::date, segment "
+				 "FROM %s WHERE history IS NOT NULL AND %s",
 				 definition->table_name,
 				 due_by == CRM_NO_DAY ? "$1 IS NOT NULL" : "due_on <= $1"),
 		1, types);
@@ -102,8 +105,8 @@ crm_for_each_history(const CrmStageDefinition *definition, CrmDay due_by,
 		{
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextSwitchTo(batch);
-			read_customer(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
-						  &customer);
+			read_customer(definition, SPI_tuptable->vals[i],
+						  SPI_tuptable->tupdesc, &customer);
 			MemoryContextSwitchTo(lasting);
 			replay_customer(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
 							&customer);

@@ -14,6 +14,7 @@ typedef struct CrmStoredCustomer
 	CrmPurchaseView view;
 	CrmHistory		history;	 /* the same, and the registration */
 	CrmDay			known_since; /* CRM_ALWAYS: ever */
+	const CrmModel *model;		 /* in force for the customer's segment */
 } CrmStoredCustomer;
 
 typedef void (*CrmStoredCallback)(void					  *context,

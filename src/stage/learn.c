@@ -4,7 +4,11 @@
  *
  *		sources --scan--> days and sums of each customer --> engine/learn.c
  *		                                                          |
- *		stages <--rebuild-- model in force <-- learned_threshold <+
+ *		stages <--rebuild-- models in force <- learned_threshold <+
+ *
+ * The first walk over the customers is for all of them together, and counts
+ * those of each segment; later ones are for some segments each, because what a
+ * lesson counts in its resamples takes megabytes.
  *
  * What is learned is recorded whole, with what speaks for and against it; in
  * force is what is reliable and of the method that was chosen, unless it was
@@ -18,6 +22,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -37,6 +42,7 @@
 #include "functions/model_type.h"
 #include "functions/numeric_money.h"
 #include "stage/definition.h"
+#include "stage/in_force.h"
 #include "stage/learn.h"
 #include "stage/refresh.h"
 #include "stage/scan.h"
@@ -44,6 +50,9 @@
 
 /* decimals of what is not exact money */
 #define DECIMALS 6
+/* how many segments are learned from, the largest ones, and in one walk */
+#define CRM_SEGMENTS_LEARNED 100
+#define CRM_SEGMENTS_AT_ONCE 16
 
 typedef struct Settings
 {
@@ -51,9 +60,6 @@ typedef struct Settings
 	int			   min_eligible;
 	int			   smoothing;
 } Settings;
-
-/* the SQL function of definition.c */
-extern Datum crm_effective_model(PG_FUNCTION_ARGS);
 
 static const Settings default_settings = {CRM_LEARN_HAZARD, 100, 7};
 
@@ -120,26 +126,139 @@ learn_customer(const CrmStageDefinition *definition, CrmPair *pair,
 	MemoryContextSwitchTo(old);
 }
 
-static void
-learn_all(const CrmStageDefinition *definition, CrmLearn *learn)
+/* ----- all customers, and those of each segment ----- */
+
+typedef struct Crowd
 {
-	MemoryContext into = CurrentMemoryContext;
+	char	 *segment;
+	char	  status;
+	int64	  customers;
+	CrmLearn *learn; /* in the walks that are for it */
+} Crowd;
+
+#define SH_PREFIX crowds
+#define SH_ELEMENT_TYPE Crowd
+#define SH_KEY_TYPE char *
+#define SH_KEY segment
+#define SH_HASH_KEY(table, key) \
+	DatumGetUInt32(hash_any((const unsigned char *) (key), strlen(key)))
+#define SH_EQUAL(table, a, b) (strcmp((a), (b)) == 0)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+typedef struct School
+{
+	const CrmStageDefinition *definition;
+	const Settings			 *settings;
+	CrmDay					  as_of;
+	CrmScan					 *scan;
+	CrmLearn				 *all; /* in the first walk */
+	crowds_hash				 *crowds;
+	MemoryContext			  lasting;
+} School;
+
+static void
+count_in_crowd(School *school, const CrmPair *pair)
+{
+	const char	 *segment = crm_pair_segment(pair, school->as_of);
+	MemoryContext old;
+	Crowd		 *crowd;
+	bool		  found;
+
+	if (segment == NULL ||
+		crm_history_step(&pair->history, school->as_of) == NULL)
+		return;
+	old = MemoryContextSwitchTo(school->lasting);
+	crowd = crowds_insert(school->crowds, unconstify(char *, segment), &found);
+	if (!found)
+	{
+		crowd->segment = pstrdup(segment);
+		crowd->customers = 0;
+		crowd->learn = NULL;
+	}
+	crowd->customers++;
+	MemoryContextSwitchTo(old);
+}
+
+/* in the first walk everybody, later whose segment's turn it is */
+static void
+teach(School *school, CrmPair *pair)
+{
+	const char *segment = crm_pair_segment(pair, school->as_of);
+	Crowd	   *crowd;
+
+	if (school->all)
+	{
+		learn_customer(school->definition, pair, school->all, school->lasting);
+		count_in_crowd(school, pair);
+	}
+	else if (segment)
+	{
+		crowd = crowds_lookup(school->crowds, unconstify(char *, segment));
+		if (crowd && crowd->learn)
+			learn_customer(school->definition, pair, crowd->learn,
+						   school->lasting);
+	}
+}
+
+static void
+walk(School *school)
+{
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife learn", ALLOCSET_DEFAULT_SIZES);
-	CrmScan *scan = crm_scan_begin(definition, (Datum) 0, false);
-	CrmPair	 pair;
+	CrmPair pair;
 
-	while (crm_scan_next(scan, &pair))
+	while (crm_scan_next(school->scan, &pair))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
-		learn_customer(definition, &pair, learn, into);
+		teach(school, &pair);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
-	crm_scan_end(scan);
 	MemoryContextDelete(context);
+}
+
+static CrmLearn *
+new_lesson(const School *school)
+{
+	CrmLearn *learn = palloc(sizeof(CrmLearn));
+
+	crm_learn_init(learn, school->as_of, school->settings->min_eligible,
+				   school->settings->smoothing);
+	return learn;
+}
+
+static int
+larger_first(const void *left, const void *right)
+{
+	const Crowd *a = *(Crowd *const *) left;
+	const Crowd *b = *(Crowd *const *) right;
+
+	if (a->customers != b->customers)
+		return a->customers > b->customers ? -1 : 1;
+	return strcmp(a->segment, b->segment);
+}
+
+/* the segments large enough to be learned from */
+static int
+list_crowds(const School *school, Crowd ***list)
+{
+	crowds_iterator iterator;
+	Crowd		   *crowd;
+	int				count = 0;
+
+	*list = palloc_extended(sizeof(Crowd *) * Max(school->crowds->members, 1),
+							MCXT_ALLOC_HUGE);
+	crowds_start_iterate(school->crowds, &iterator);
+	while ((crowd = crowds_iterate(school->crowds, &iterator)) != NULL)
+		if (crowd->customers >= school->settings->min_eligible)
+			(*list)[count++] = crowd;
+	qsort(*list, count, sizeof(Crowd *), larger_first);
+	return Min(count, CRM_SEGMENTS_LEARNED);
 }
 
 /* ----- recording ----- */
@@ -191,18 +310,20 @@ curve_arrays(const CrmLearn *learn, CrmLearnable threshold,
 }
 
 static void
-record_lesson(Oid stage_table, const CrmLearn *learn, const Settings *settings,
+record_lesson(const School *school, const char *segment, const CrmLearn *learn,
 			  CrmLearnable threshold, CrmLearnMethod method)
 {
-	CrmLearned learned = crm_learned(learn, threshold, method);
-	Oid		   types[] = {OIDOID,		TEXTOID,	TEXTOID,	  BOOLOID,
-						  NUMERICOID,	BOOLOID,	TEXTOID,	  INT8OID,
-						  NUMERICOID,	NUMERICOID, INT4ARRAYOID, INT8ARRAYOID,
-						  INT8ARRAYOID, INT4OID,	DATEOID,	  INT4OID};
-	Datum	   values[lengthof(types)] = {0};
-	char	   nulls[lengthof(types) + 1] = "                ";
+	const Settings *settings = school->settings;
+	CrmLearned		learned = crm_learned(learn, threshold, method);
+	Oid				types[] = {OIDOID,		 TEXTOID,	 TEXTOID,	   BOOLOID,
+							   NUMERICOID,	 BOOLOID,	 TEXTOID,	   INT8OID,
+							   NUMERICOID,	 NUMERICOID, INT4ARRAYOID, INT8ARRAYOID,
+							   INT8ARRAYOID, INT4OID,	 DATEOID,	   INT4OID,
+							   TEXTOID};
+	Datum			values[lengthof(types)] = {0};
+	char			nulls[lengthof(types) + 1] = "                 ";
 
-	values[0] = ObjectIdGetDatum(stage_table);
+	values[0] = ObjectIdGetDatum(school->definition->stage_table);
 	values[1] = CStringGetTextDatum(crm_learnable_name(threshold));
 	values[2] = CStringGetTextDatum(crm_learn_method_name(method));
 	values[3] =
@@ -223,18 +344,21 @@ record_lesson(Oid stage_table, const CrmLearn *learn, const Settings *settings,
 	values[13] = Int32GetDatum(settings->min_eligible);
 	values[14] = DateADTGetDatum(learn->as_of);
 	values[15] = Int32GetDatum(settings->smoothing);
+	values[16] = CStringGetTextDatum(segment);
 	for (int i = 4; i <= 12; i++)
 		if (types[i] != BOOLOID && types[i] != INT8OID && values[i] == 0)
 			nulls[i] = 'n';
 	crm_execute(
 		"INSERT INTO crmlife.learned_threshold AS l (stage_table, threshold, "
 		"method, chosen, value, reliable, reason, customers, low, high, curve, "
-		"learned_on, min_eligible, smoothing) VALUES ($1, $2, $3, $4, $5, $6, "
+		"learned_on, min_eligible, smoothing, segment) VALUES ($1, $2, $3, $4, "
+		"$5, $6, "
 		"$7, $8, $9, $10, "
 		"(SELECT array_agg(ROW(n, eligible, returned, CASE WHEN eligible >= "
 		"greatest($14, 1) THEN returned / eligible::float8 END)"
 		"::crmlife.return_point ORDER BY n) "
-		"FROM unnest($11, $12, $13) p (n, eligible, returned)), $15, $14, $16) "
+		"FROM unnest($11, $12, $13) p (n, eligible, returned)), $15, $14, $16, "
+		"$17) "
 		"ON CONFLICT (stage_table, segment, threshold, method) DO UPDATE SET "
 		"chosen = excluded.chosen, value = excluded.value, "
 		"reliable = excluded.reliable, reason = excluded.reason, "
@@ -259,74 +383,121 @@ record_day(Oid stage_table, CrmDay day)
 }
 
 static void
+record(const School *school, const char *segment, const CrmLearn *learn)
+{
+	CrmIdentity saved;
+
+	crm_become_catalog_owner(&saved);
+	for (int i = 0; i < lengthof(lessons); i++)
+		record_lesson(school, segment, learn, lessons[i].threshold,
+					  lessons[i].method);
+	crm_revert_identity(&saved);
+}
+
+/* segments may be gone, or too small now */
+static void
+forget_segments(Oid stage_table)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity saved;
+
+	crm_become_catalog_owner(&saved);
+	crm_execute("DELETE FROM crmlife.learned_threshold "
+				"WHERE stage_table = $1 AND segment <> ''",
+				1, types, values, NULL, SPI_OK_DELETE);
+	crm_revert_identity(&saved);
+}
+
+static void
+learn_segments(School *school)
+{
+	Crowd **crowd;
+	int		count = list_crowds(school, &crowd);
+
+	for (int first = 0; first < count; first += CRM_SEGMENTS_AT_ONCE)
+	{
+		int end = Min(count, first + CRM_SEGMENTS_AT_ONCE);
+
+		for (int i = first; i < end; i++)
+			crowd[i]->learn = new_lesson(school);
+		crm_scan_rewind(school->scan);
+		walk(school);
+		for (int i = first; i < end; i++)
+		{
+			record(school, crowd[i]->segment, crowd[i]->learn);
+			crm_learn_free(crowd[i]->learn);
+			crowd[i]->learn = NULL;
+		}
+	}
+}
+
+static void
 learn(Oid stage_table, const Settings *settings)
 {
 	CrmStageDefinition *definition = crm_load_without_model(stage_table);
-	CrmLearn		   *all = palloc(sizeof(CrmLearn));
+	School				school = {.definition = definition,
+								  .settings = settings,
+								  .lasting = CurrentMemoryContext};
 	CrmIdentity			saved;
 
+	forget_segments(stage_table);
 	crm_become_table_owner(definition, &saved);
-	crm_learn_init(
-		all, definition->refreshed ? definition->refreshed_day : crm_today(),
-		settings->min_eligible, settings->smoothing);
-	learn_all(definition, all);
+	school.as_of =
+		definition->refreshed ? definition->refreshed_day : crm_today();
+	school.crowds = crowds_create(CurrentMemoryContext, 16, NULL);
+	school.scan = crm_scan_begin(definition, (Datum) 0, false);
+	school.all = new_lesson(&school);
+	walk(&school);
+	record(&school, "", school.all);
+	crm_learn_free(school.all);
+	school.all = NULL;
+	learn_segments(&school);
+	crm_scan_end(school.scan);
 	crm_revert_identity(&saved);
 	crm_become_catalog_owner(&saved);
-	for (int i = 0; i < lengthof(lessons); i++)
-		record_lesson(stage_table, all, settings, lessons[i].threshold,
-					  lessons[i].method);
-	record_day(stage_table, all->as_of);
+	record_day(stage_table, school.as_of);
 	crm_revert_identity(&saved);
-	crm_learn_free(all);
 	CommandCounterIncrement();
 }
 
 /* ----- the thresholds in force ----- */
 
-/* with a snapshot taken now */
-Datum
-crm_model_in_force(Oid stage_table)
-{
-	Datum model;
-
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	model =
-		DirectFunctionCall1(crm_effective_model, ObjectIdGetDatum(stage_table));
-	PopActiveSnapshot();
-	return model;
-}
-
 static bool
-same_model(Datum a, Datum b)
+same_model(CrmInForce *a, CrmInForce *b, const char *segment)
 {
-	return strcmp(TextDatumGetCString(a), TextDatumGetCString(b)) == 0;
+	return strcmp(TextDatumGetCString(crm_in_force_text(a, segment)),
+				  TextDatumGetCString(crm_in_force_text(b, segment))) == 0;
 }
 
-static const CrmThreshold *
-find_threshold(const CrmModelText *parts, const char *name)
+/* are the models of these segments the same in both? */
+static bool
+same_models(CrmInForce *of, CrmInForce *a, CrmInForce *b)
 {
-	for (int i = 0; i < parts->count; i++)
-		if (strcmp(parts->thresholds[i].name, name) == 0)
-			return &parts->thresholds[i];
-	return NULL;
+	for (int i = 0; i < crm_in_force_segments(of); i++)
+		if (!same_model(a, b, crm_in_force_segment(of, i)))
+			return false;
+	return same_model(a, b, NULL);
 }
 
 static void
-log_threshold(Oid stage_table, const char *name, Numeric old_value,
-			  Numeric new_value, const char *cause, int64 moved)
+log_threshold(Oid stage_table, const char *segment, const char *name,
+			  Numeric old_value, Numeric new_value, const char *cause,
+			  int64 moved)
 {
-	Oid	  types[] = {OIDOID, TEXTOID, NUMERICOID, NUMERICOID, TEXTOID, INT8OID};
+	Oid	  types[] = {OIDOID,  TEXTOID, NUMERICOID, NUMERICOID,
+					 TEXTOID, INT8OID, TEXTOID};
 	Datum values[] = {ObjectIdGetDatum(stage_table), CStringGetTextDatum(name),
 					  NumericGetDatum(old_value),	 NumericGetDatum(new_value),
-					  CStringGetTextDatum(cause),	 Int64GetDatum(moved)};
-	char  nulls[] = "      ";
+					  CStringGetTextDatum(cause),	 Int64GetDatum(moved),
+					  CStringGetTextDatum(segment)};
+	char  nulls[] = "       ";
 
 	nulls[2] = old_value ? ' ' : 'n';
 	nulls[3] = new_value ? ' ' : 'n';
 	crm_execute("INSERT INTO crmlife.threshold_change (stage_table, threshold, "
-				"old_value, new_value, cause, moved, model_version) "
-				"SELECT $1, $2, $3, $4, $5, $6, t.model_version "
+				"old_value, new_value, cause, moved, segment, model_version) "
+				"SELECT $1, $2, $3, $4, $5, $6, $7, t.model_version "
 				"FROM crmlife.stage_table t WHERE t.stage_table = $1",
 				lengthof(types), types, values, nulls, SPI_OK_INSERT);
 }
@@ -340,51 +511,118 @@ same_value(Numeric a, Numeric b)
 											NumericGetDatum(b)));
 }
 
+/* the models of a segment, or of all, before and after a change */
+typedef struct Models
+{
+	const CrmModelText *was;
+	const CrmModelText *is;
+} Models;
+
+static Models
+split_models(CrmInForce *before, CrmInForce *after, const char *segment)
+{
+	Models models = {crm_model_text_split(TextDatumGetCString(
+						 crm_in_force_text(before, segment))),
+					 crm_model_text_split(TextDatumGetCString(
+						 crm_in_force_text(after, segment)))};
+
+	return models;
+}
+
+/* the value of a threshold, NULL where there is none or no such threshold */
+static Numeric
+threshold_value(const CrmModelText *parts, const char *name)
+{
+	for (int i = 0; i < parts->count; i++)
+		if (strcmp(parts->thresholds[i].name, name) == 0)
+			return parts->thresholds[i].value;
+	return NULL;
+}
+
+/* a segment that only follows the stage table's value is not named beside it */
+static void
+log_if_changed(Oid stage_table, const char *segment, const Models *models,
+			   const Models *all, const char *name, const char *cause,
+			   int64 moved)
+{
+	Numeric was = threshold_value(models->was, name);
+	Numeric is = threshold_value(models->is, name);
+
+	if (same_value(was, is) ||
+		(all && same_value(was, threshold_value(all->was, name)) &&
+		 same_value(is, threshold_value(all->is, name))))
+		return;
+	log_threshold(stage_table, segment, name, was, is, cause, moved);
+}
+
+static bool
+has_threshold(const CrmModelText *parts, const char *name)
+{
+	for (int i = 0; i < parts->count; i++)
+		if (strcmp(parts->thresholds[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* all: the models of the stage table, for a segment's */
+static void
+log_models(Oid stage_table, const char *segment, const Models *models,
+		   const Models *all, const char *cause, int64 moved)
+{
+	for (int i = 0; i < models->is->count; i++)
+		log_if_changed(stage_table, segment, models, all,
+					   models->is->thresholds[i].name, cause, moved);
+	for (int i = 0; i < models->was->count; i++)
+		if (!has_threshold(models->is, models->was->thresholds[i].name))
+			log_if_changed(stage_table, segment, models, all,
+						   models->was->thresholds[i].name, cause, moved);
+}
+
 void
-crm_log_thresholds(Oid stage_table, Datum before, const char *cause,
+crm_log_thresholds(Oid stage_table, CrmInForce *before, const char *cause,
 				   int64 moved)
 {
-	const CrmModelText *was = crm_model_text_split(TextDatumGetCString(before));
-	const CrmModelText *is = crm_model_text_split(
-		TextDatumGetCString(crm_model_in_force(stage_table)));
+	CrmInForce *after = crm_newest_in_force(stage_table);
+	Models		all = split_models(before, after, NULL);
+	CrmInForce *of[] = {before, after};
 	CrmIdentity saved;
 
 	crm_become_catalog_owner(&saved);
-	for (int i = 0; i < is->count; i++)
-	{
-		const CrmThreshold *now = &is->thresholds[i];
-		const CrmThreshold *then = find_threshold(was, now->name);
-		Numeric				old_value = then ? then->value : NULL;
+	log_models(stage_table, "", &all, NULL, cause, moved);
+	for (int i = 0; i < lengthof(of); i++)
+		for (int j = 0; j < crm_in_force_segments(of[i]); j++)
+		{
+			const char *segment = crm_in_force_segment(of[i], j);
+			Models		models;
 
-		if (!same_value(old_value, now->value))
-			log_threshold(stage_table, now->name, old_value, now->value, cause,
-						  moved);
-	}
-	for (int i = 0; i < was->count; i++)
-	{
-		const CrmThreshold *then = &was->thresholds[i];
-
-		if (then->value != NULL && find_threshold(is, then->name) == NULL)
-			log_threshold(stage_table, then->name, then->value, NULL, cause,
-						  moved);
-	}
+			/* one that is in both is looked at once */
+			if (of[i] == after && crm_in_force_has(before, segment))
+				continue;
+			models = split_models(before, after, segment);
+			log_models(stage_table, segment, &models, &all, cause, moved);
+		}
 	crm_revert_identity(&saved);
 }
 
 void
 crm_learn_if_lacking(Oid stage_table)
 {
-	if (crm_model_lacks_value(crm_model_in_force(stage_table)))
+	CrmInForce *in_force = crm_newest_in_force(stage_table);
+
+	if (crm_model_lacks_value(crm_in_force_text(in_force, NULL)))
 		learn(stage_table, &default_settings);
 }
 
 static void
 learn_and_apply(Oid stage_table, const Settings *settings)
 {
-	Datum before = crm_model_in_force(stage_table);
+	CrmInForce *before = crm_newest_in_force(stage_table);
+	CrmInForce *after;
 
 	learn(stage_table, settings);
-	if (!same_model(before, crm_model_in_force(stage_table)))
+	after = crm_newest_in_force(stage_table);
+	if (!same_models(before, before, after) ||
+		!same_models(after, before, after))
 		crm_apply_thresholds(stage_table, before, "learned");
 }
 
@@ -466,9 +704,9 @@ return_lessons(FunctionCallInfo fcinfo, Oid stage_table)
 
 	crm_become_catalog_owner(&saved);
 	crm_execute("SELECT threshold, value, reliable, customers, low, high, "
-				"method, curve, learned_on, reason "
+				"method, curve, learned_on, reason, segment "
 				"FROM crmlife.learned_threshold WHERE stage_table = $1 "
-				"ORDER BY threshold, method",
+				"ORDER BY segment COLLATE \"C\", threshold, method",
 				1, types, values, NULL, SPI_OK_SELECT);
 	crm_revert_identity(&saved);
 	for (uint64 i = 0; i < SPI_processed; i++)

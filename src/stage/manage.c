@@ -41,6 +41,7 @@
 #include "stage/capture.h"
 #include "stage/definition.h"
 #include "stage/expression.h"
+#include "stage/in_force.h"
 #include "stage/learn.h"
 #include "stage/refresh.h"
 #include "stage/row.h"
@@ -785,15 +786,29 @@ typedef struct Change
 	const char *cause; /* of what it does to thresholds; NULL: nothing */
 } Change;
 
+/* every model in force must be one that the sources can answer */
+static void
+check_models(const CrmStageDefinition *definition)
+{
+	bool visits = OidIsValid(definition->visits.relation);
+	bool registrations = definition->members.at != NULL;
+	int	 count = crm_in_force_segments(definition->in_force);
+
+	crm_check_stage_model(definition->model, visits, registrations);
+	for (int i = 0; i < count; i++)
+		crm_check_stage_model(
+			crm_segment_model(definition,
+							  crm_in_force_segment(definition->in_force, i)),
+			visits, registrations);
+}
+
 void
-crm_apply_thresholds(Oid stage_table, Datum before, const char *cause)
+crm_apply_thresholds(Oid stage_table, CrmInForce *before, const char *cause)
 {
 	CrmStageDefinition *definition = crm_load_newest_definition(stage_table);
 	CrmRefreshResult	result = {0};
 
-	crm_check_stage_model(definition->model,
-						  OidIsValid(definition->visits.relation),
-						  definition->members.at != NULL);
+	check_models(definition);
 	crm_record_model_version(stage_table);
 	if (definition->refreshed)
 		crm_stage_rebuild(stage_table, true, &result);
@@ -807,10 +822,10 @@ apply_change(Change *change)
 	CrmStageDefinition *definition;
 	CrmRefreshResult	result;
 	CrmIdentity			saved;
-	Datum				before;
+	CrmInForce		   *before;
 
 	SPI_connect();
-	before = crm_model_in_force(change->stage_table);
+	before = crm_newest_in_force(change->stage_table);
 	crm_become_catalog_owner(&saved);
 	crm_execute(change->query, change->values.count, change->values.types,
 				change->values.values, change->values.nulls, change->expected);
@@ -856,6 +871,53 @@ begin_change(Change *change, FunctionCallInfo fcinfo, const char *query,
 	add_relation(&change->values, change->stage_table);
 }
 
+/* the segment's name; empty for the whole stage table */
+static char *
+segment_argument(FunctionCallInfo fcinfo, int number, Oid stage_table)
+{
+	char *segment = text_argument(fcinfo, number);
+
+	if (segment == NULL)
+		return pstrdup("");
+	if (segment[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("segment must not be empty"),
+						errhint("Leave it out to set the threshold for the "
+								"whole stage table.")));
+	if (!crm_has_segments(crm_load_without_model(stage_table)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("stage table %s has no segments",
+						crm_quote_relation(stage_table)),
+				 errhint("Create it with segment => '...', a column or "
+						 "expression of members or, without them, orders.")));
+	return segment;
+}
+
+/* a name that no customer has may be a slip of the pen */
+static void
+notice_empty_segment(Oid stage_table, const char *segment)
+{
+	CrmStageDefinition *definition = crm_load_without_model(stage_table);
+	Oid					types[1] = {TEXTOID};
+	Datum				values[1] = {CStringGetTextDatum(segment)};
+	CrmIdentity			saved;
+	uint64				found;
+
+	if (segment[0] == '\0')
+		return;
+	SPI_connect();
+	crm_become_table_owner(definition, &saved);
+	found = crm_execute(psprintf("SELECT FROM %s WHERE segment = $1 LIMIT 1",
+								 definition->table_name),
+						1, types, values, NULL, SPI_OK_SELECT);
+	crm_revert_identity(&saved);
+	SPI_finish();
+	if (found == 0)
+		ereport(NOTICE, (errmsg("no customer of %s belongs to segment \"%s\"",
+								definition->table_name, segment)));
+}
+
 PG_FUNCTION_INFO_V1(crm_set_threshold);
 
 Datum
@@ -864,27 +926,29 @@ crm_set_threshold(PG_FUNCTION_ARGS)
 	Change change;
 	char  *name = required_text(fcinfo, 1, "threshold");
 	bool   remove = PG_ARGISNULL(2);
+	char  *segment;
 
-	if (!PG_ARGISNULL(3))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("thresholds per segment are not supported by "
-							   "this version of crmlife"),
-						errhint("Leave segment out to set the threshold for "
-								"the whole stage table.")));
 	begin_change(&change, fcinfo,
 				 remove ? "DELETE FROM crmlife.threshold_override "
-						  "WHERE stage_table = $1 AND threshold = $2"
+						  "WHERE stage_table = $1 AND threshold = $2 "
+						  "AND segment = $3"
 						: "INSERT INTO crmlife.threshold_override "
-						  "(stage_table, threshold, value) VALUES ($1, $2, $3) "
-						  "ON CONFLICT (stage_table, threshold) DO UPDATE SET "
-						  "value = excluded.value, set_at = now()",
+						  "(stage_table, threshold, segment, value) "
+						  "VALUES ($1, $2, $3, $4) "
+						  "ON CONFLICT (stage_table, segment, threshold) "
+						  "DO UPDATE SET value = excluded.value, "
+						  "set_at = now()",
 				 remove ? SPI_OK_DELETE : SPI_OK_INSERT);
+	segment = segment_argument(fcinfo, 3, change.stage_table);
 	crm_require_threshold(change.stage_table, name);
 	add_text(&change.values, name);
+	add_text(&change.values, segment);
 	if (!remove)
 		add_value(&change.values, NUMERICOID, PG_GETARG_DATUM(2), false);
 	change.cause = remove ? "restored" : "override";
 	apply_change(&change);
+	if (!remove)
+		notice_empty_segment(change.stage_table, segment);
 	PG_RETURN_VOID();
 }
 

@@ -229,12 +229,13 @@ typedef struct Published
 {
 	const char *stage;		/* on D0; NULL: no row */
 	const char *day_before; /* on the day before D0 */
+	const char *segment;	/* NULL: none */
 } Published;
 
 static Published
 read_published(const CrmStageDefinition *definition, const CrmPair *pair)
 {
-	Published published = {NULL, NULL};
+	Published published = {NULL, NULL, NULL};
 	bool	  isnull;
 	Datum	  since;
 
@@ -242,6 +243,8 @@ read_published(const CrmStageDefinition *definition, const CrmPair *pair)
 		return published;
 	published.stage =
 		SPI_getvalue(pair->stored, pair->descriptor, 2 + CRM_COLUMN_STAGE);
+	published.segment =
+		SPI_getvalue(pair->stored, pair->descriptor, 2 + CRM_COLUMN_SEGMENT);
 	since = heap_getattr(pair->stored, 2 + CRM_COLUMN_SINCE, pair->descriptor,
 						 &isnull);
 	if (isnull || DatumGetDateADT(since) < definition->refreshed_day)
@@ -264,12 +267,33 @@ log_replayed(void *context, CrmDay day, int from_stage, int to_stage,
 				   by_event ? "event" : "time");
 }
 
+/* the model of the customer's segment as it was known at the end of a day */
+static const CrmModel *
+model_on(const Run *run, const CrmPair *pair, CrmDay day)
+{
+	return crm_segment_model(run->definition, crm_pair_segment(pair, day));
+}
+
+/* is it for another segment's thresholds alone that the stage differs? */
+static bool
+moved_by_segment(const Run *run, const CrmPair *pair,
+				 const Published *published, CrmDay day)
+{
+	const CrmModel *before =
+		crm_segment_model(run->definition, published->segment);
+
+	return before != model_on(run, pair, day) &&
+		   !differs(published->stage,
+					crm_stage_name(before, crm_history_stage(&pair->history,
+															 before, day)));
+}
+
 /* what differs on a day from what was published for it */
 static void
 log_difference(Run *run, const CrmPair *pair, const Published *published,
 			   CrmDay day, bool past_differs)
 {
-	const CrmModel *model = run->definition->model;
+	const CrmModel *model = model_on(run, pair, day);
 	CrmStretch		now = crm_history_stretch(&pair->history, model, day);
 	const char	   *stage = crm_stage_name(model, now.stage);
 	CrmDay			changed_on = day;
@@ -277,7 +301,7 @@ log_difference(Run *run, const CrmPair *pair, const Published *published,
 
 	if (!differs(published->stage, stage))
 		return;
-	if (run->remodel)
+	if (run->remodel || moved_by_segment(run, pair, published, day))
 		cause = "model";
 	else if (stage == NULL)
 	{
@@ -294,11 +318,41 @@ log_difference(Run *run, const CrmPair *pair, const Published *published,
 				   cause);
 }
 
+/*
+ * The days after `then`.  One of them may be that on which the customer's
+ * segment becomes known, and with it other thresholds.
+ */
+static void
+log_days(Run *run, const CrmPair *pair, CrmDay then)
+{
+	const CrmModel *before = model_on(run, pair, then);
+	const CrmModel *after = model_on(run, pair, run->day);
+	CrmDay			from = pair->segment_from;
+	int				old_stage;
+	int				stage;
+
+	if (before == after)
+	{
+		crm_history_replay(&pair->history, before, then, run->day, log_replayed,
+						   run);
+		return;
+	}
+	crm_history_replay(&pair->history, before, then, from - 1, log_replayed,
+					   run);
+	old_stage = crm_history_stage(&pair->history, before, from - 1);
+	stage = crm_history_stage(&pair->history, after, from);
+	if (stage != old_stage)
+		log_replayed(run, from, old_stage, stage, true);
+	crm_history_replay(&pair->history, after, from, run->day, log_replayed,
+					   run);
+}
+
 static void
 log_changes(Run *run, const CrmPair *pair)
 {
 	const CrmStageDefinition *definition = run->definition;
 	CrmDay					  then = definition->refreshed_day;
+	const CrmModel			 *model;
 	Published				  published;
 	int						  before;
 	bool					  past_differs;
@@ -313,12 +367,11 @@ log_changes(Run *run, const CrmPair *pair)
 		log_difference(run, pair, &published, run->day, true);
 		return;
 	}
-	before = crm_history_stage(&pair->history, definition->model, then - 1);
-	past_differs = differs(published.day_before,
-						   crm_stage_name(definition->model, before));
+	model = model_on(run, pair, then);
+	before = crm_history_stage(&pair->history, model, then - 1);
+	past_differs = differs(published.day_before, crm_stage_name(model, before));
 	log_difference(run, pair, &published, then, past_differs);
-	crm_history_replay(&pair->history, definition->model, then, run->day,
-					   log_replayed, run);
+	log_days(run, pair, then);
 }
 
 /* ----- rows ----- */
@@ -384,7 +437,8 @@ refresh_customer(Run *run, CrmPair *pair)
 
 	run->result->customers++;
 	run->key = pair->key;
-	known = crm_stage_row(run->definition, &pair->history, pair->times,
+	known = crm_stage_row(run->definition, &pair->history,
+						  crm_pair_segment(pair, run->day), pair->times,
 						  run->day, &row);
 	log_changes(run, pair);
 	if (known)

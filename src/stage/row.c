@@ -2,8 +2,8 @@
  * row.c
  *		One row of a stage table, worked out from one customer's history.
  *
- * Invariant: a row is a function of (history, registration, model in force,
- * frozen cuts, day) alone.  due_on is the first later day on which any of its
+ * Invariant: a row is a function of (history, registration, segment and the
+ * model in force for it, frozen cuts, day) alone.  due_on is the first later day on which any of its
  * columns has another value if no row of the customer changes; so a row is
  * right on every day from the one it was computed for to the day before
  * due_on.
@@ -70,6 +70,9 @@ const CrmStageColumn crm_stage_columns[CRM_STAGE_COLUMNS] = {
 	[CRM_COLUMN_VALUE_TIER] = {"value_tier", INT4OID, "integer",
 							   "1 to 3 by frozen thirds: of revenue for "
 							   "returning, of the first order for new"},
+	[CRM_COLUMN_SEGMENT] = {"segment", TEXTOID, "text",
+							"which segment's thresholds hold; NULL: those of "
+							"the whole stage table"},
 	[CRM_COLUMN_KNOWN_SINCE] = {"known_since", DATEOID, "date",
 								"local day of the customer's first row; NULL: "
 								"a member without a date of registration has "
@@ -234,13 +237,12 @@ crm_stage_measures(const CrmStageCuts *cuts, CrmHistory *history, CrmDay day,
 /* ----- columns, a few at a time ----- */
 
 static CrmDay
-fill_stage(const CrmStageDefinition *definition, const CrmHistory *history,
+fill_stage(const CrmModel *model, const CrmHistory *history,
 		   const CrmStep *step, CrmDay day, CrmStageRow *row)
 {
-	const CrmModel *model = definition->model;
-	CrmStretch		stretch = crm_history_stretch(history, model, day);
-	CrmDay			changes_on;
-	int				next;
+	CrmStretch stretch = crm_history_stretch(history, model, day);
+	CrmDay	   changes_on;
+	int		   next;
 
 	set_text(row, CRM_COLUMN_STAGE, crm_stage_name(model, stretch.stage));
 	set_day(row, CRM_COLUMN_SINCE, stretch.since);
@@ -342,15 +344,18 @@ fill_history(const CrmHistory *history, bool times, CrmStageRow *row)
 
 bool
 crm_stage_row(const CrmStageDefinition *definition, CrmHistory *history,
-			  bool times, CrmDay day, CrmStageRow *row)
+			  const char *segment, bool times, CrmDay day, CrmStageRow *row)
 {
-	const CrmStep *step = crm_history_step(history, day);
-	CrmDay		   due;
+	const CrmStep  *step = crm_history_step(history, day);
+	const CrmModel *model;
+	CrmDay			due;
 
 	if (step == NULL)
 		return false;
 	memset(row->nulls, true, sizeof(row->nulls));
-	due = earlier(fill_stage(definition, history, step, day, row),
+	model = crm_segment_model(definition, segment);
+	set_text(row, CRM_COLUMN_SEGMENT, segment);
+	due = earlier(fill_stage(model, history, step, day, row),
 				  crm_history_next_event(history, day));
 	fill_facts(step, row);
 	if (step->facts.orders > 0 && definition->cuts.set)

@@ -33,6 +33,7 @@ typedef enum CrmStageColumnNumber
 	CRM_COLUMN_RFM_SEGMENT,
 	CRM_COLUMN_LOYALTY,
 	CRM_COLUMN_VALUE_TIER,
+	CRM_COLUMN_SEGMENT,
 	CRM_COLUMN_KNOWN_SINCE,
 	CRM_COLUMN_HISTORY, /* last: a stage table may be without */
 	CRM_STAGE_COLUMNS
@@ -68,12 +69,12 @@ typedef struct CrmStageRow
 
 /*
  * The row as of the end of a day, palloc'd in the current context; false when
- * the customer is not known on that day.  times: the orders have times, not
- * only days.
+ * the customer is not known on that day.  segment: on that day, NULL for none;
+ * times: the orders have times, not only days.
  */
 extern bool
 crm_stage_row(const CrmStageDefinition *definition, CrmHistory *history,
-			  bool times, CrmDay day, CrmStageRow *row);
+			  const char *segment, bool times, CrmDay day, CrmStageRow *row);
 
 /* the RFM segment of a score, as crm_rfm_high_bits has it */
 extern int crm_stage_segment(int score);

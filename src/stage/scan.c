@@ -44,11 +44,10 @@
 /* columns of a source's query */
 #define SOURCE_KEY 1
 #define SOURCE_AT 2
-#define SOURCE_AMOUNT 3
-#define SOURCE_ORDER_KEY 4
 
-/* beside those of CrmEventKind: the row the stage table holds */
+/* beside those of CrmEventKind: the row the stage table holds, a segment */
 #define KIND_STORED 15
+#define KIND_SEGMENT 14
 
 /* a row of an order that has a key */
 typedef struct KeyedRow
@@ -247,6 +246,8 @@ source_query(const CrmStageDefinition *definition, const CrmSource *source,
 		appendStringInfo(&sql, ", (%s)::numeric", source->amount);
 	if (source->order_key)
 		appendStringInfo(&sql, ", (%s)::text", source->order_key);
+	if (source->segment)
+		appendStringInfo(&sql, ", (%s)::text", source->segment);
 	appendStringInfo(&sql, " FROM %s", crm_quote_relation(source->relation));
 	if (source->filter)
 	{
@@ -340,10 +341,12 @@ read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 			Datum keys)
 {
 	SPIPlanPtr	   plan;
+	int			   last = SOURCE_AT;
 	CrmFeedColumns columns = {
 		.customer = SOURCE_KEY,
 		.at = SOURCE_AT,
 		.kind = (uint8) kind,
+		.label_kind = KIND_SEGMENT,
 		.undated = kind == CRM_EVENT_REGISTRATION,
 		.hint = "Correct the row, or leave such rows out with a filter."};
 
@@ -355,9 +358,11 @@ read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 	if (kind == CRM_EVENT_ORDER)
 		scan->times = has_times(result_of(plan));
 	if (source->amount)
-		columns.amount = SOURCE_AMOUNT;
+		columns.amount = ++last;
 	if (source->order_key)
-		columns.extra = SOURCE_ORDER_KEY;
+		columns.extra = ++last;
+	if (source->segment)
+		columns.label = ++last;
 	run(scan, plan, keys, &columns);
 }
 
@@ -489,6 +494,60 @@ add_keyed(CrmHistory *history, KeyedRow *row, int count)
 			i > 0 && compare_keyed(&row[i - 1], &row[i]) == 0);
 }
 
+/* which of two rows of one time says the segment: that of the smaller amount */
+static int
+compare_segments(const CrmGatherRow *a, const CrmGatherRow *b)
+{
+	int order;
+
+	if (a->at != b->at)
+		return a->at < b->at ? -1 : 1;
+	if (a->known != b->known)
+		return a->known ? 1 : -1;
+	order = a->known ? crm_money_cmp(a->amount, b->amount) : 0;
+	if (order == 0)
+		order =
+			memcmp(a->extra, b->extra, Min(a->extra_length, b->extra_length));
+	if (order == 0)
+		order = (a->extra_length > b->extra_length) -
+				(a->extra_length < b->extra_length);
+	return order;
+}
+
+/*
+ * The segment is that of the first row that has one; an empty text is none.  A
+ * refund is no order, and says nothing.
+ */
+static void
+note_segment(CrmGatherRow *first, const CrmGatherRow *row)
+{
+	if (row->extra_length == 0 ||
+		(row->known && crm_money_sign(row->amount) < 0))
+		return;
+	if (first->extra == NULL || compare_segments(row, first) < 0)
+		*first = *row;
+}
+
+static void
+set_segment(CrmScan *scan, CrmPair *pair, const CrmGatherRow *first)
+{
+	MemoryContext old = MemoryContextSwitchTo(scan->customer);
+
+	pair->segment = NULL;
+	pair->segment_from = CRM_ALWAYS;
+	if (scan->by_stored && pair->stored)
+		/* the rows have not changed since */
+		pair->segment = SPI_getvalue(pair->stored, pair->descriptor,
+									 2 + CRM_COLUMN_SEGMENT);
+	else if (first->extra != NULL)
+	{
+		pair->segment = pnstrdup(first->extra, first->extra_length);
+		if (first->at != CRM_NO_TIME)
+			pair->segment_from = crm_day_of_local(first->at);
+	}
+	MemoryContextSwitchTo(old);
+}
+
 /* the row as it was read, without a copy */
 static void
 set_stored(CrmScan *scan, CrmPair *pair, const CrmGatherRow *row)
@@ -507,8 +566,9 @@ set_stored(CrmScan *scan, CrmPair *pair, const CrmGatherRow *row)
 static void
 add_rows(CrmScan *scan, CrmPair *pair, const CrmGathered *customer)
 {
-	KeyedRow *keyed = NULL;
-	int		  keyed_count = 0;
+	CrmGatherRow segment = {0};
+	KeyedRow	*keyed = NULL;
+	int			 keyed_count = 0;
 
 	if (customer->count > INT_MAX / 2)
 		ereport(ERROR,
@@ -544,6 +604,9 @@ add_rows(CrmScan *scan, CrmPair *pair, const CrmGathered *customer)
 			case CRM_EVENT_REGISTRATION:
 				crm_history_add_registration(&pair->history, row.at);
 				break;
+			case KIND_SEGMENT:
+				note_segment(&segment, &row);
+				break;
 			default:
 				set_stored(scan, pair, &row);
 				break;
@@ -553,6 +616,7 @@ add_rows(CrmScan *scan, CrmPair *pair, const CrmGathered *customer)
 	}
 	if (keyed_count > 0)
 		add_keyed(&pair->history, keyed, keyed_count);
+	set_segment(scan, pair, &segment);
 }
 
 static void

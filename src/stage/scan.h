@@ -26,7 +26,17 @@ typedef struct CrmPair
 	bool	   times;	   /* its orders have times, not only days */
 	HeapTuple  stored;	   /* NULL: not in the stage table */
 	TupleDesc  descriptor; /* of stored: key, then crm_stage_columns */
+
+	const char *segment;	  /* NULL: belongs to none */
+	CrmDay		segment_from; /* the day from which that is known */
 } CrmPair;
+
+/* the segment as far as it is known at the end of a day; NULL: none */
+static inline const char *
+crm_pair_segment(const CrmPair *pair, CrmDay day)
+{
+	return pair->segment_from <= day ? pair->segment : NULL;
+}
 
 /*
  * keys: an array of int8, uuid or text, or 0 for every customer.  With

@@ -123,8 +123,9 @@ verify_customer(Verification *verification, CrmPair *pair)
 	if (is_pending(verification, pair->key))
 		return;
 	customer = crm_key_text(verification->definition->key, pair->key);
-	known = crm_stage_row(verification->definition, &pair->history, pair->times,
-						  verification->day, &row);
+	known = crm_stage_row(verification->definition, &pair->history,
+						  crm_pair_segment(pair, verification->day),
+						  pair->times, verification->day, &row);
 	if (known && pair->stored)
 		compare_rows(verification, pair, customer, &row);
 	else if (known)

@@ -347,7 +347,7 @@ SELECT is((SELECT string_agg(DISTINCT x.columns, E'\n') FROM (
   'stage text, since date, changes_on date, next_stage text, previous_stage text, due_on date, orders bigint, order_days bigint, '
   'revenue numeric, average_order numeric, first_order_at timestamp without time zone, last_order_at timestamp without time zone, '
   'last_active_at timestamp without time zone, registered_at timestamp without time zone, rfm_score integer, rfm_segment text, '
-  'loyalty text, value_tier integer, known_since date, history crmlife.purchase_history, refreshed_at timestamp with time zone', 'the columns after the customer, of each');
+  'loyalty text, value_tier integer, segment text, known_since date, history crmlife.purchase_history, refreshed_at timestamp with time zone', 'the columns after the customer, of each');
 SELECT is((SELECT string_agg(DISTINCT x.columns, E'\n') FROM (
     SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum) AS columns
     FROM crmlife.stage_table t JOIN pg_attribute a ON a.attrelid = t.changes AND a.attnum > 0 AND a.attname <> t.customer_column GROUP BY t.changes) x),

@@ -200,7 +200,7 @@ SELECT refused(call, error) FROM (VALUES
   ($$SELECT crmlife.set_threshold('s', 'nix', 1)$$, '42704 the stage model has no threshold "nix" | It has aftersale_days, active_days, silent_days, sleeping_days.'),
   ($$SELECT crmlife.set_threshold('s', 'nix', NULL)$$, '42704 the stage model has no threshold "nix"%'),
   ($$SELECT crmlife.set_threshold('s', 'active_days', 'NaN')$$, '22023 a threshold must be a finite number or NULL%'),
-  ($$SELECT crmlife.set_threshold('s', 'active_days', 90, 'gold')$$, '0A000 thresholds per segment are not supported%'),
+  ($$SELECT crmlife.set_threshold('s', 'active_days', 90, 'gold')$$, '55000 stage table refusals.s has no segments%'),
   ($$SELECT crmlife.set_model(NULL, 'recency')$$, '22004 stage_table must not be null'),
   ($$SELECT crmlife.set_model('s', NULL)$$, '22004 model must not be null'),
   ($$SELECT crmlife.set_model('s', 'nope')$$, '42704 stage model "nope" does not exist%'),

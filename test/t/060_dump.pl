@@ -31,6 +31,12 @@ SELECT crmlife.set_schedule('desk.stages', '2 months', '1 month');
 INSERT INTO crmlife.model VALUES ('own', 'kpi_bands', 'ours');
 INSERT INTO crmlife.model_label VALUES ('own', 'churned', 9, 'retain', 'Gone', '流失', 'Let go.');
 SELECT crmlife.set_model('"My stages"', (SELECT model FROM crmlife.model WHERE name = 'own'));
+CREATE TABLE members (who text, joined date, level text);
+INSERT INTO members SELECT 'c' || i, current_date - i * 7, (ARRAY['gold', 'silver'])[1 + i % 2] FROM generate_series(1, 30) i;
+SELECT crmlife.create_stage_table('desk.segmented', 'lines', 'customer', 'at', 'amount', members => 'members', member_customer => 'who',
+  registered_at => 'joined', segment => 'level', customer_column => 'who');
+SELECT crmlife.set_threshold('desk.segmented', 'active_days', 40, 'gold');
+SELECT crmlife.set_threshold('desk.segmented', 'active_days', 60);
 SELECT crmlife.refresh('desk.stages', now() + interval '40 days');
 SELECT crmlife.refresh('desk.stages', now(), true);
 SELECT crmlife.keep_changes('desk.stages', '1 year', 100000);
@@ -42,17 +48,17 @@ EOS
 my $definitions = <<'EOS';
 SELECT to_jsonb(t) FROM crmlife.stage_table t ORDER BY stage_table::text;
 SELECT to_jsonb(t) FROM crmlife.rfm_cuts t ORDER BY stage_table::text;
-SELECT to_jsonb(t) - 'set_at' FROM crmlife.threshold_override t;
-SELECT to_jsonb(t) FROM crmlife.learned_threshold t ORDER BY stage_table::text, threshold, method;
-SELECT to_jsonb(t) FROM crmlife.threshold_change t ORDER BY stage_table::text, changed_at, threshold;
+SELECT to_jsonb(t) - 'set_at' FROM crmlife.threshold_override t ORDER BY stage_table::text, segment;
+SELECT to_jsonb(t) FROM crmlife.learned_threshold t ORDER BY stage_table::text, segment, threshold, method;
+SELECT to_jsonb(t) FROM crmlife.threshold_change t ORDER BY stage_table::text, changed_at, segment, threshold;
 SELECT to_jsonb(t) FROM crmlife.rfm_move t ORDER BY stage_table::text, calibrated_at, from_segment, to_segment;
 SELECT to_jsonb(t) FROM crmlife.rfm_scheme t ORDER BY scheme, position;
-SELECT stage_table, version, model FROM crmlife.model_version ORDER BY stage_table::text, version;
 SELECT to_jsonb(t) FROM crmlife.consumer t ORDER BY stage_table::text, consumer;
+SELECT stage_table, version, segment, model FROM crmlife.model_version ORDER BY stage_table::text, version, segment;
 SELECT * FROM crmlife.model;
 SELECT * FROM crmlife.model_label;
 SELECT * FROM desk.stages_changes ORDER BY seq;
-SELECT stage_table, crmlife.effective_model(stage_table) FROM crmlife.stage_table ORDER BY stage_table::text;
+SELECT stage_table, s, crmlife.effective_model(stage_table, s) FROM crmlife.stage_table, unnest(ARRAY[NULL, 'gold']) s ORDER BY stage_table::text, s;
 SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE 'crmlife%' ORDER BY tgrelid::regclass::text, tgname;
 EOS
 my $before = $node->safe_psql('shop', $definitions);
@@ -80,7 +86,7 @@ for my $way ('at once', 'data apart', 'in four')
 	}
 	is($node->safe_psql($database, $definitions), $before, "$way: all definitions come along");
 	is($node->safe_psql($database, "SELECT string_agg(state, ',') FROM crmlife.status"),
-		'never refreshed,never refreshed', "$way: not refreshed here yet");
+		'never refreshed,never refreshed,never refreshed', "$way: not refreshed here yet");
 	my ($code, $out, $err) = $node->psql($database, "SELECT * FROM crmlife.verify('desk.stages')");
 	like($err, qr/has not been refreshed yet/, "$way: verify says so");
 
@@ -94,7 +100,10 @@ EOS
 	is($node->safe_psql($database, 'SELECT bool_and(was_full) FROM crmlife.status'), 't', "$way: the first refresh is a full one");
 	is($node->safe_psql($database, "SELECT string_agg(DISTINCT tgenabled::text, ',') FROM pg_trigger WHERE tgname LIKE 'crmlife%'"),
 		'A', "$way: and puts the triggers right");
-	is(verified($node, $database, 'desk.stages') + verified($node, $database, '"My stages"'), 0, "$way: verify");
+	is(verified($node, $database, 'desk.stages') + verified($node, $database, '"My stages"') + verified($node, $database, 'desk.segmented'),
+		0, "$way: verify");
+	is($node->safe_psql($database, "SELECT count(*) FROM desk.segmented s WHERE stage <> lifecycle_stage(s.orders, s.revenue, s.last_order_at::date, current_date, crmlife.effective_model('desk.segmented', s.segment))"),
+		'0', "$way: stages by the thresholds of the segments");
 	is($node->safe_psql($database, "SELECT who, to_stage, cause FROM desk.stages_changes WHERE seq > $seq AND who IN ('c2', 'brand new') ORDER BY 1"),
 		"brand new|near|correction\nc2||removed", "$way: the log goes on");
 	is($node->safe_psql($database, "SELECT count(*) FROM crmlife.changes_since('desk.stages', 'mail', 100000)"),
