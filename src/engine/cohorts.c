@@ -81,17 +81,16 @@ cohorts_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
 static void
 cohorts_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
 {
-	int		words = crm_periods_words(params);
-	int32_t first = crm_periods_next(state, words, CRM_PERIODS_ALL);
-	int32_t cohort;
+	CrmPeriodWalk walk = crm_periods_walk(state, crm_periods_words(params));
+	int32_t		  first = crm_periods_walk_next(&walk);
+	int32_t		  cohort;
 
 	if (first < 0 || (state[0] & CRM_PERIODS_EARLY) != 0 ||
 		(state[0] & CRM_PERIODS_REACHED) == 0)
 		return;
-	cohort = crm_period_index(params->as_of, (CrmUnit) params->option) - first;
+	cohort = crm_period_of(params->as_of, (CrmUnit) params->option) - first;
 	totals->count[CRM_COHORTS_CUSTOMERS]++;
-	for (int32_t age = first; age >= 0;
-		 age = crm_periods_next(state, words, age))
+	for (int32_t age = first; age >= 0; age = crm_periods_walk_next(&walk))
 		crm_totals_cell(totals, cohort, first - age)
 			->count[CRM_COHORT_ACTIVE]++;
 }

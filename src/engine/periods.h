@@ -92,6 +92,40 @@ crm_periods_add(uint32_t *map, const CrmParams *params, int32_t place);
 extern void crm_periods_merge(uint32_t *map, const uint32_t *other, int words);
 /* the largest age below `below`, -1 if there is none: from the first one on */
 extern int32_t crm_periods_next(const uint32_t *map, int words, int32_t below);
+/* the same, one after the other from the largest age on */
+typedef struct CrmPeriodWalk
+{
+	const uint32_t *map;
+	int				word;
+	uint32_t		bits;
+} CrmPeriodWalk;
+
+static inline CrmPeriodWalk
+crm_periods_walk(const uint32_t *map, int words)
+{
+	CrmPeriodWalk walk = {.map = map, .word = words, .bits = 0};
+
+	return walk;
+}
+
+static inline int32_t
+crm_periods_walk_next(CrmPeriodWalk *walk)
+{
+	int bit;
+
+	while (walk->bits == 0)
+	{
+		if (walk->word == 0)
+			return -1;
+		walk->bits = walk->map[--walk->word];
+		if (walk->word == 0)
+			walk->bits &= ~((UINT32_C(1) << CRM_PERIODS_FLAGS) - 1);
+	}
+	bit = 31 - __builtin_clz(walk->bits);
+	walk->bits ^= UINT32_C(1) << bit;
+	return walk->word * CRM_PERIODS_WORD_BITS + bit - CRM_PERIODS_FLAGS;
+}
+
 /* the first day of each period, if the customer has older rows, else none */
 extern size_t
 crm_periods_days(const uint32_t *map, const CrmParams *params, CrmDay *day);

@@ -91,11 +91,12 @@ maps_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
 static void
 maps_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
 {
-	int		words = crm_periods_words(params);
-	int32_t now = crm_period_index(params->as_of, (CrmUnit) params->option);
-	int32_t age = CRM_PERIODS_ALL;
+	int			  words = crm_periods_words(params);
+	int32_t		  now = crm_period_of(params->as_of, (CrmUnit) params->option);
+	CrmPeriodWalk walk = crm_periods_walk(state, words);
+	int32_t		  age;
 
-	while ((age = crm_periods_next(state, words, age)) >= 0)
+	while ((age = crm_periods_walk_next(&walk)) >= 0)
 	{
 		uint32_t bit = (uint32_t) age + CRM_PERIODS_FLAGS;
 

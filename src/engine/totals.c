@@ -9,6 +9,8 @@
 #include "engine/totals.h"
 
 #define FIRST_CAPACITY 16
+/* so many searches are worth the memory of a grid */
+#define GRID_FROM 1024
 
 void
 crm_totals_init(CrmTotals *totals, int cell_counts, int cell_sums)
@@ -20,11 +22,20 @@ crm_totals_init(CrmTotals *totals, int cell_counts, int cell_sums)
 						cell_sums * sizeof(CrmMoney);
 }
 
+static void
+drop_grid(CrmTotals *totals)
+{
+	if (totals->grid != NULL)
+		crm_free(totals->grid);
+	totals->grid = NULL;
+}
+
 void
 crm_totals_free(CrmTotals *totals)
 {
 	if (totals->cell != NULL)
 		crm_free(totals->cell);
+	drop_grid(totals);
 	totals->cell = NULL;
 	totals->cells = totals->capacity = 0;
 }
@@ -60,6 +71,31 @@ probe(const CrmTotals *totals, int32_t row, int32_t column)
 	}
 }
 
+/* ---- the grid ------------------------------------------------------------ */
+
+#define GRID_BYTES (CRM_GRID_ROWS * CRM_GRID_COLUMNS * sizeof(CrmCell *))
+
+static void
+make_grid(CrmTotals *totals, int32_t row)
+{
+	totals->grid = crm_alloc(GRID_BYTES);
+	memset(totals->grid, 0, GRID_BYTES);
+	totals->grid_row = row < INT32_MIN + CRM_GRID_ROWS / 2
+						   ? INT32_MIN
+						   : row - CRM_GRID_ROWS / 2;
+}
+
+static void
+remember_in_grid(CrmTotals *totals, CrmCell *cell)
+{
+	uint32_t row = (uint32_t) cell->row - (uint32_t) totals->grid_row;
+
+	if (row < CRM_GRID_ROWS && (uint32_t) cell->column < CRM_GRID_COLUMNS)
+		totals->grid[row * CRM_GRID_COLUMNS + (uint32_t) cell->column] = cell;
+}
+
+/* ---- cells --------------------------------------------------------------- */
+
 static void
 grow(CrmTotals *totals)
 {
@@ -80,10 +116,12 @@ grow(CrmTotals *totals)
 	}
 	if (old.cell != NULL)
 		crm_free(old.cell);
+	if (totals->grid != NULL)
+		memset(totals->grid, 0, GRID_BYTES);
 }
 
 CrmCell *
-crm_totals_cell(CrmTotals *totals, int32_t row, int32_t column)
+crm_totals_search(CrmTotals *totals, int32_t row, int32_t column)
 {
 	CrmCell *cell;
 
@@ -97,6 +135,10 @@ crm_totals_cell(CrmTotals *totals, int32_t row, int32_t column)
 		cell->column = column;
 		totals->cells++;
 	}
+	if (totals->grid == NULL && ++totals->searches == GRID_FROM)
+		make_grid(totals, row);
+	if (totals->grid != NULL)
+		remember_in_grid(totals, cell);
 	return cell;
 }
 
@@ -116,6 +158,7 @@ crm_totals_sort(CrmTotals *totals)
 {
 	size_t kept = 0;
 
+	drop_grid(totals);
 	for (size_t place = 0; place < totals->capacity; place++)
 	{
 		if (!cell_at(totals, place)->used)

@@ -11,9 +11,10 @@
  *		(row, column) | ...
  *
  * Cells are found by hash until crm_totals_sort puts them in order of row
- * and column; then they can only be read.
+ * and column; then they can only be read.  Totals that are asked for cells
+ * often have a grid that remembers where those around the first one are.
  *
- * Invariant: what isn't counted yet is zero.
+ * Invariant: what isn't counted yet is zero; what the grid knows is right.
  */
 #ifndef CRM_TOTALS_H
 #define CRM_TOTALS_H
@@ -33,25 +34,49 @@ typedef struct CrmCell
 
 typedef struct CrmTotals
 {
-	int64_t count[CRM_COUNTS];
-	size_t	cell_size;
-	int		cell_counts;
-	size_t	cells;
-	size_t	capacity; /* a power of two */
-	bool	sorted;
-	char   *cell;
+	int64_t	  count[CRM_COUNTS];
+	size_t	  cell_size;
+	int		  cell_counts;
+	size_t	  cells;
+	size_t	  capacity; /* a power of two */
+	bool	  sorted;
+	char	 *cell;
+	int		  searches; /* so far, up to those that make a grid */
+	int32_t	  grid_row; /* its first one */
+	CrmCell **grid;		/* NULL as long as there is none */
 } CrmTotals;
 
+#define CRM_GRID_ROWS 128
+#define CRM_GRID_COLUMNS 64
+
 extern void crm_totals_init(CrmTotals *totals, int cell_counts, int cell_sums);
-/* the cell, new or known */
-extern CrmCell *crm_totals_cell(CrmTotals *totals, int32_t row, int32_t column);
-extern void		crm_totals_sort(CrmTotals *totals);
+/* the cell, new or known, by a search */
+extern CrmCell			   *
+crm_totals_search(CrmTotals *totals, int32_t row, int32_t column);
+extern void crm_totals_sort(CrmTotals *totals);
 /* the cell of that place in the order; totals->cells there are */
 extern CrmCell *crm_totals_sorted(const CrmTotals *totals, size_t place);
 /* NULL if there is none; sorted or not */
 extern CrmCell *
 crm_totals_find(const CrmTotals *totals, int32_t row, int32_t column);
 extern void crm_totals_free(CrmTotals *totals);
+
+/* the cell, new or known */
+static inline CrmCell *
+crm_totals_cell(CrmTotals *totals, int32_t row, int32_t column)
+{
+	uint32_t r = (uint32_t) row - (uint32_t) totals->grid_row;
+
+	if (totals->grid != NULL && r < CRM_GRID_ROWS &&
+		(uint32_t) column < CRM_GRID_COLUMNS)
+	{
+		CrmCell *cell = totals->grid[r * CRM_GRID_COLUMNS + (uint32_t) column];
+
+		if (cell != NULL)
+			return cell;
+	}
+	return crm_totals_search(totals, row, column);
+}
 
 static inline CrmMoney *
 crm_cell_sum(const CrmTotals *totals, CrmCell *cell)
