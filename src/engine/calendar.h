@@ -106,6 +106,22 @@ crm_zone_local_indexed(const CrmZone *zone, int64_t instant, int64_t *local)
 	return true;
 }
 
+/* times around one that the index tells of, all with the same offset */
+static inline void
+crm_zone_stretch(const CrmZone *zone, int64_t instant, int64_t *from,
+				 int64_t *until)
+{
+	int64_t				number = (instant - zone->index_from) >> CRM_SLICE_BITS;
+	const CrmZoneSlice *slice = &zone->slice[number];
+
+	*from = zone->index_from + (number << CRM_SLICE_BITS);
+	*until = *from + (INT64_C(1) << CRM_SLICE_BITS);
+	if (instant >= slice->change)
+		*from = slice->change;
+	else if (slice->change < *until)
+		*until = slice->change;
+}
+
 /* the local wall-clock time of an instant that the table covers */
 extern int64_t crm_zone_local(const CrmZone *zone, int64_t instant);
 

@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -143,6 +144,30 @@ note_argument(CrmAgg *agg, const CrmMetric *metric, int arg, const char *name,
 		note_param(agg, metric, arg, name, type);
 }
 
+/*
+ * Whether all parameters are written as constants, or are parameters of the
+ * whole query.  The transition function's own expression does not tell.
+ */
+static bool
+params_are_stable(FunctionCallInfo fcinfo, const CrmAgg *agg)
+{
+	Aggref *aggref = AggGetAggref(fcinfo);
+
+	if (aggref == NULL)
+		return false;
+	for (int i = 0; i < agg->param_args; i++)
+	{
+		TargetEntry *argument =
+			list_nth(aggref->args, agg->param_arg[i].arg - 1);
+
+		if (!IsA(argument->expr, Const) &&
+			!(IsA(argument->expr, Param) &&
+			  castNode(Param, argument->expr)->paramkind == PARAM_EXTERN))
+			return false;
+	}
+	return true;
+}
+
 CrmAgg *
 crm_agg_lookup(FunctionCallInfo fcinfo, const CrmMetric *metric)
 {
@@ -163,6 +188,7 @@ crm_agg_lookup(FunctionCallInfo fcinfo, const CrmMetric *metric)
 	for (int arg = 1; arg < count; arg++)
 		note_argument(agg, metric, arg, names[arg], types[arg]);
 	ReleaseSysCache(tuple);
+	agg->params_stable = params_are_stable(fcinfo, agg);
 	flinfo->fn_extra = agg;
 	return agg;
 }

@@ -63,6 +63,7 @@ typedef struct CrmAgg
 	CrmKeyKind		   key_kind;
 	int				   at;
 	CrmTimeKind		   at_kind;
+	CrmDayCache		   at_day;
 	int				   amount;
 	int				   is_start;
 	int				   is_return;
@@ -70,6 +71,7 @@ typedef struct CrmAgg
 	int				   param_args;
 	CrmParamArg		   param_arg[CRM_PARAM_ARGS];
 	/* the parameters of the row before: they hardly ever change */
+	bool	  params_stable; /* they cannot: constants of the query */
 	bool	  params_known;
 	bool	  params_given; /* none of them is NULL */
 	CrmParams params;
@@ -119,6 +121,8 @@ crm_agg_params_unchanged(FunctionCallInfo fcinfo, const CrmAgg *agg)
 {
 	if (unlikely(!agg->params_known))
 		return false;
+	if (agg->params_stable)
+		return true;
 	for (int i = 0; i < agg->param_args; i++)
 	{
 		const CrmParamArg	*param_arg = &agg->param_arg[i];

@@ -452,7 +452,8 @@ crm_agg_accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric)
 		PG_RETURN_POINTER(customers);
 	}
 	if (agg->at != 0)
-		day = crm_day_from_datum(PG_GETARG_DATUM(agg->at), agg->at_kind);
+		day = crm_day_cached(&agg->at_day, PG_GETARG_DATUM(agg->at),
+							 agg->at_kind);
 	if (unlikely(!crm_agg_params_unchanged(fcinfo, agg)))
 		crm_agg_read_params(fcinfo, agg, metric);
 	if (unlikely(customers == NULL))
@@ -462,7 +463,8 @@ crm_agg_accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric)
 		customers = crm_agg_start(fcinfo, agg, metric, &agg->params,
 								  !agg->params_given);
 	}
-	else if (unlikely(customers->params_null == agg->params_given ||
+	else if (!agg->params_stable &&
+			 unlikely(customers->params_null == agg->params_given ||
 					  memcmp(&customers->params, &agg->params,
 							 sizeof(CrmParams)) != 0))
 	{

@@ -78,7 +78,7 @@ crm_repurchase_days_accum(PG_FUNCTION_ARGS)
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return same_state(fcinfo);
-	day = crm_day_from_datum(PG_GETARG_DATUM(2), agg->at_kind);
+	day = crm_day_cached(&agg->at_day, PG_GETARG_DATUM(2), agg->at_kind);
 	customers = state_of(fcinfo, agg, &crm_repurchase_by_days);
 	crm_agg_add(fcinfo, agg, customers, day);
 	PG_RETURN_POINTER(customers);

@@ -252,6 +252,40 @@ crm_local_from_datum(Datum value, CrmTimeKind kind)
 	return crm_local_from_timestamptz(DatumGetTimestampTz(value));
 }
 
+CrmDay
+crm_day_learn(CrmDayCache *cache, Datum value, CrmTimeKind kind)
+{
+	CrmDay day = crm_day_from_datum(value, kind);
+	int64  time = DatumGetInt64(value);
+	int64  from;
+	int64  until;
+
+	cache->length = 0;
+	if (kind == CRM_TIME_DATE)
+		return day;
+	cache->zone = NULL;
+	if (kind == CRM_TIME_TIMESTAMPTZ)
+	{
+		int64 local;
+
+		if (!crm_zone_local_indexed(&current_zone, time, &local))
+			return day;
+		cache->zone = current_tz;
+		crm_zone_stretch(&current_zone, time, &from, &until);
+		from = Max(from, time - (local - day * USECS_PER_DAY));
+		until = Min(until, time - (local - (day + 1) * USECS_PER_DAY));
+	}
+	else
+	{
+		from = day * USECS_PER_DAY;
+		until = from + USECS_PER_DAY;
+	}
+	cache->day = day;
+	cache->from = from;
+	cache->length = until - from;
+	return day;
+}
+
 bool
 crm_time_kind_of_type(Oid type, CrmTimeKind *kind)
 {

@@ -10,6 +10,8 @@
 #define CRM_LOCALDAY_H
 
 #include "postgres.h"
+
+#include "pgtime.h"
 #include "utils/date.h"
 #include "utils/timestamp.h"
 
@@ -34,6 +36,30 @@ extern int64 crm_local_from_timestamptz(TimestampTz instant);
 /* of a Datum of that kind */
 extern CrmDay crm_day_from_datum(Datum value, CrmTimeKind kind);
 extern int64  crm_local_from_datum(Datum value, CrmTimeKind kind);
+
+/*
+ * The day of the row before and the times that have it: rows mostly stand in
+ * the order of time, so that the next one has the same day.
+ */
+typedef struct CrmDayCache
+{
+	int64		 from;
+	uint64		 length; /* 0: nothing is known */
+	CrmDay		 day;
+	const pg_tz *zone; /* NULL: of whatever zone */
+} CrmDayCache;
+
+extern CrmDay crm_day_learn(CrmDayCache *cache, Datum value, CrmTimeKind kind);
+
+/* crm_day_from_datum, for one kind throughout */
+static inline CrmDay
+crm_day_cached(CrmDayCache *cache, Datum value, CrmTimeKind kind)
+{
+	if ((uint64) value - (uint64) cache->from < cache->length &&
+		(cache->zone == session_timezone || cache->zone == NULL))
+		return cache->day;
+	return crm_day_learn(cache, value, kind);
+}
 
 /* CRM_TIME_... of date, timestamp, timestamptz; false for another type */
 extern bool crm_time_kind_of_type(Oid type, CrmTimeKind *kind);

@@ -5,7 +5,7 @@
 \pset tuples_only true
 SET TimeZone = 'UTC';
 
-SELECT plan(45);
+SELECT plan(54);
 SELECT setseed(0.1582);
 
 -- Where people's orders lie, where the zones' history lies, and everywhere.
@@ -141,6 +141,24 @@ SELECT is(count(*), 0::bigint, 'two zones in turns')
 FROM few
 WHERE pg_temp.in_new_york(at) IS DISTINCT FROM at AT TIME ZONE 'America/New_York'
   OR crmlife.local_time(at) IS DISTINCT FROM at AT TIME ZONE 'Asia/Shanghai';
+
+-- aggregates keep the day of the row before: every 45 minutes of two
+-- years, each of another customer, counted by local day; in the order of time,
+-- backwards, in any order
+CREATE FUNCTION pg_temp.days_differing(zone text, sorting text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+  PERFORM set_config('TimeZone', zone, true);
+  EXECUTE format($q$
+    WITH step AS MATERIALIZED (SELECT row_number() OVER () AS c, at FROM (SELECT at FROM generate_series(timestamptz '2021-06-01 00:07+00', timestamptz '2023-06-01 00:00+00', '45 minutes') at ORDER BY %s) s)
+    SELECT count(*) || ' days, ' || count(*) FILTER (WHERE (a.customers, l.customers) IS DISTINCT FROM (o.customers, o.customers)) || ' differ'
+    FROM (SELECT at::date AS period, count(*) AS customers FROM step GROUP BY 1) o
+    FULL JOIN (SELECT (unnest(repurchase_periods(c, at, 'day', '2024-01-01'::date))).* FROM step) a USING (period)
+    FULL JOIN (SELECT (unnest(repurchase_periods(c, at::timestamp, 'day', '2024-01-01'::date))).* FROM step) l USING (period)$q$, sorting) INTO result;
+  RETURN result;
+END $$;
+SELECT is(pg_temp.days_differing(zone, sorting), (730 + (zone <> 'UTC')::int) || ' days, 0 differ', zone || ' by days, ' || sorting)
+FROM unnest(ARRAY['UTC', 'America/New_York', 'Asia/Gaza']) zone, unnest(ARRAY['at', 'at DESC', 'md5(at::text)']) sorting;
 
 -- the ends of what PostgreSQL can tell
 SET TimeZone = 'UTC';
