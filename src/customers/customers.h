@@ -60,13 +60,13 @@ typedef struct CrmCustomersQuery
 } CrmCustomersQuery;
 
 /* rows on their way into the table, by the part of it they belong to (pending.c) */
-#define CRM_PENDING_BYTES 8192
-
 typedef struct CrmPending
 {
+	int	   size; /* of pending.c's */
 	int	   parts;
 	int	   shift;  /* a hash's part is what this leaves of it */
-	char  *rows;   /* CRM_PENDING_BYTES for each part */
+	uint32 bytes;  /* for the rows of each part */
+	char  *rows;   /* of all parts */
 	uint32 used[]; /* of each part */
 } CrmPending;
 
@@ -151,6 +151,9 @@ extern void crm_customers_add_text(CrmCustomers *customers, const char *bytes,
 	(sizeof(uint64) + sizeof(CrmDay) + \
 	 ((kind) == CRM_KEY_UUID ? sizeof(uint64) : 0))
 
+/* a buffer's memory is asked for so far ahead of what is written */
+#define CRM_PENDING_AHEAD 64
+
 /* where the search for a hash starts */
 static inline char *
 crm_customers_place(const CrmCustomers *customers, uint64 hash)
@@ -186,13 +189,15 @@ crm_customers_add(CrmCustomers *customers, CrmKeyKind kind, const CrmKey *key,
 		return;
 	}
 	part = crm_pending_part(customers, key->hash);
-	to = pending->rows + part * CRM_PENDING_BYTES + pending->used[part];
+	to = pending->rows + (Size) part * pending->bytes + pending->used[part];
 	crm_store64(to, key->hash);
 	memcpy(to + sizeof(uint64), &day, sizeof(day));
 	if (kind == CRM_KEY_UUID)
 		crm_store64(to + sizeof(uint64) + sizeof(day), key->rest);
+	/* by the time the part has that much, its line is here */
+	__builtin_prefetch(to + CRM_PENDING_AHEAD, 1);
 	pending->used[part] += size;
-	if (pending->used[part] > CRM_PENDING_BYTES - size)
+	if (pending->used[part] > pending->bytes - size)
 		crm_customers_flush_part(customers, part);
 }
 

@@ -15,7 +15,9 @@
  *		                                     v
  *		               table    |..........|..........|..........| ...
  *
- * A small table has no buffers, a middling one a single one.
+ * A small table has no buffers, a middling one a single one.  A large one has
+ * so many that a part stays in the processor's own cache, and such large ones
+ * that a line of it, once there, is of use to more than one row.
  *
  *		row: hash 8 | day 4                        bigint
  *		     hash 8 | day 4 | rest 8               uuid
@@ -27,56 +29,78 @@
 
 #include "customers/find.h"
 
-/* from these sizes of the table on: one buffer, and one for each part */
-#define ONE_FROM_BYTES (64 * 1024)
-#define PARTS_FROM_BYTES (2 * 1024 * 1024)
-#define PARTS_BITS 6
+/* the buffers of tables from so many bytes on */
+typedef struct Buffers
+{
+	Size   from;
+	int	   bits;  /* of the hash, that tell the part */
+	uint32 bytes; /* for each part */
+} Buffers;
+
+static const Buffers buffers[] = {{64 * 1024, 0, 8192},
+								  {2 * 1024 * 1024, 6, 8192},
+								  {12 * 1024 * 1024, 9, 24576},
+								  {384 * 1024 * 1024, 11, 24576}};
+
 /* so many rows ahead their slots are asked for, and their texts */
 #define SLOTS_AHEAD 12
 #define TEXTS_AHEAD 6
 /* a longer text goes into the table at once */
-#define TEXT_MAX_BYTES (CRM_PENDING_BYTES / 8)
+#define TEXT_MAX_BYTES 1024
 
 /* ---- buffers ------------------------------------------------------------- */
 
 static Size
-pending_bytes(int parts)
+buffers_bytes(const Buffers *buffers)
 {
 	return offsetof(CrmPending, used) +
-		   parts * (sizeof(uint32) + CRM_PENDING_BYTES);
+		   ((Size) 1 << buffers->bits) * (sizeof(uint32) + buffers->bytes);
 }
 
 static void
-start(CrmCustomers *customers, int bits)
+start(CrmCustomers *customers, int size)
 {
-	int			parts = 1 << bits;
-	CrmPending *pending =
-		MemoryContextAlloc(customers->context, pending_bytes(parts));
+	const Buffers *wanted = &buffers[size];
+	int			   parts = 1 << wanted->bits;
+	CrmPending	  *pending =
+		MemoryContextAllocHuge(customers->context, buffers_bytes(wanted));
 
+	pending->size = size;
 	pending->parts = parts;
-	pending->shift = 63 - bits;
+	pending->shift = 63 - wanted->bits;
+	pending->bytes = wanted->bytes;
 	memset(pending->used, 0, sizeof(uint32) * parts);
 	pending->rows = (char *) &pending->used[parts];
 	customers->pending = pending;
-	crm_customers_account(customers, pending_bytes(parts));
+	crm_customers_account(customers, buffers_bytes(wanted));
 }
 
 void
-crm_pending_fit(CrmCustomers *customers, Size table_bytes)
+crm_pending_begin(CrmCustomers *customers, Size table_bytes)
+{
+	if (customers->pending == NULL && table_bytes >= buffers[0].from)
+		start(customers, 0);
+}
+
+/*
+ * The next larger buffers, once the table wants them, unless it needs what
+ * memory there is to grow itself.
+ */
+static void
+fit(CrmCustomers *customers)
 {
 	const CrmCustomersQuery *query = customers->query;
-	CrmPending				*pending = customers->pending;
+	Size					 table_bytes = customers->last - customers->slots;
+	int						 next = customers->pending->size + 1;
 
-	if (pending == NULL && table_bytes >= ONE_FROM_BYTES)
-		start(customers, 0);
-	else if (pending != NULL && pending->parts == 1 && pending->used[0] == 0 &&
-			 table_bytes >= PARTS_FROM_BYTES &&
-			 query->used + pending_bytes(1 << PARTS_BITS) <= query->limit)
-	{
-		crm_customers_unaccount(customers, pending_bytes(1));
-		pfree(pending);
-		start(customers, PARTS_BITS);
-	}
+	if (next == lengthof(buffers) || table_bytes < buffers[next].from ||
+		query->used + table_bytes / 2 + buffers_bytes(&buffers[next]) >
+			query->limit)
+		return;
+	crm_customers_flush(customers);
+	crm_customers_unaccount(customers, buffers_bytes(&buffers[next - 1]));
+	pfree(customers->pending);
+	start(customers, next);
 }
 
 /* ---- into the table ------------------------------------------------------ */
@@ -173,16 +197,15 @@ flush_rows(CrmCustomers *customers, CrmKeyKind kind, const char *row,
 	}
 }
 
-void
-crm_customers_flush_part(CrmCustomers *customers, int part)
+static void
+flush_part(CrmCustomers *customers, int part)
 {
 	CrmPending *pending = customers->pending;
 	CrmKeyKind	kind = customers->query->key_kind;
-	const char *rows = pending->rows + part * CRM_PENDING_BYTES;
+	const char *rows = pending->rows + (Size) part * pending->bytes;
 	const char *end = rows + pending->used[part];
 	uint64		most = pending->used[part] / CRM_KEY_ROW_BYTES(kind);
 
-	/* from here on these are the table's: making room may change buffers */
 	if (customers->count + most > customers->max || customers->arena_full)
 		crm_table_make_room(customers, most);
 	switch (kind)
@@ -198,7 +221,13 @@ crm_customers_flush_part(CrmCustomers *customers, int part)
 			break;
 	}
 	pending->used[part] = 0;
-	crm_pending_fit(customers, customers->last - customers->slots);
+}
+
+void
+crm_customers_flush_part(CrmCustomers *customers, int part)
+{
+	flush_part(customers, part);
+	fit(customers);
 }
 
 void
@@ -208,7 +237,7 @@ crm_customers_flush(CrmCustomers *customers)
 		 customers->pending != NULL && part < customers->pending->parts; part++)
 	{
 		if (customers->pending->used[part] > 0)
-			crm_customers_flush_part(customers, part);
+			flush_part(customers, part);
 	}
 }
 
@@ -238,16 +267,18 @@ crm_customers_add_text(CrmCustomers *customers, const char *bytes,
 		return;
 	}
 	part = crm_pending_part(customers, key.hash);
-	if (customers->pending->used[part] + fixed + length > CRM_PENDING_BYTES)
+	if (customers->pending->used[part] + fixed + length >
+		customers->pending->bytes)
 	{
 		crm_customers_flush_part(customers, part);
 		part = crm_pending_part(customers, key.hash);
 	}
-	to = customers->pending->rows + part * CRM_PENDING_BYTES +
+	to = customers->pending->rows + (Size) part * customers->pending->bytes +
 		 customers->pending->used[part];
 	crm_store64(to, key.hash);
 	memcpy(to + sizeof(uint64), &day, sizeof(day));
 	memcpy(to + CRM_KEY_ROW_BYTES(CRM_KEY_TEXT), &length, sizeof(length));
 	memcpy(to + fixed, bytes, length);
+	__builtin_prefetch(to + fixed + length + CRM_PENDING_AHEAD, 1);
 	customers->pending->used[part] += fixed + length;
 }

@@ -354,7 +354,7 @@ grow(CrmCustomers *customers, uint64 capacity)
 	customers->max = capacity - capacity / 4;
 	if (customers->count > 0)
 		move_all(customers, end);
-	crm_pending_fit(customers, table_bytes(customers));
+	crm_pending_begin(customers, table_bytes(customers));
 }
 
 /* may the table be of so many bytes, for so many entries? */

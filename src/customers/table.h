@@ -78,8 +78,8 @@ extern void crm_table_visit(const CrmCustomers *customers, CrmVisitor visitor,
 extern void crm_table_visit_in_order(const CrmCustomers *customers,
 									 CrmVisitor visitor, void *argument);
 
-/* pending.c: the rows' buffers as a table of so many bytes wants them */
-extern void crm_pending_fit(CrmCustomers *customers, Size table_bytes);
+/* pending.c: a first buffer, when a table of so many bytes wants one */
+extern void crm_pending_begin(CrmCustomers *customers, Size table_bytes);
 
 /* spill.c */
 /* write all customers to the partitions and clear the table */

@@ -12,7 +12,7 @@ SET TimeZone = 'UTC';
 SET DateStyle = ISO;
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
-SELECT plan(48);
+SELECT plan(51);
 
 -- 3,000 customers over 30 years, rows in any order; a third comes again on a
 -- day that is asked for
@@ -133,6 +133,20 @@ FROM memory, (VALUES ('c'), ('''customer '' || c')) c (customer);
 -- keys of 40 bytes that differ in the last few, and keys of 100 kB
 SELECT is(set_memory(memory) || ' ' || (SELECT parts(repurchase_stats(rpad('', 32, 'x') || to_char(i % 30000, 'FM00000000'))) FROM generate_series(1, 40000) i WHERE memory <> ''), memory || ' 10000/30000', 'long keys that begin alike, ' || memory) FROM memory;
 SELECT is(set_memory(memory) || ' ' || (SELECT parts(repurchase_stats(repeat(md5((i % 50)::text), 3200 + i % 50))) FROM generate_series(1, 75) i WHERE memory <> ''), memory || ' 25/50', 'keys of 100 kB, ' || memory) FROM memory;
+-- tables beyond the size from which rows have the largest buffers
+SET work_mem = '512MB';
+CREATE FUNCTION months_differing(customer text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+  EXECUTE format($f$
+    WITH o AS MATERIALIZED (SELECT %s AS c, date '2024-01-01' + (i %% 11)::int * 29 AS at FROM generate_series(0, 799999) g, LATERAL (SELECT g::bigint * 7919 %% 450000 AS i) x)
+    SELECT count(*) || ' months, ' || count(*) FILTER (WHERE (a.customers, a.repeated) IS DISTINCT FROM (e.customers, e.repeated)) || ' differ'
+    FROM (SELECT month AS period, count(*) AS customers, count(*) FILTER (WHERE orders > 1) AS repeated FROM (SELECT date_trunc('month', at)::date AS month, c, count(*) AS orders FROM o GROUP BY 1, 2) m GROUP BY 1) e
+    FULL JOIN (SELECT (unnest(repurchase_periods(c, at, 'month', date '2024-12-31'))).* FROM o) a USING (period)$f$, customer) INTO result;
+  RETURN result;
+END $$;
+SELECT is(months_differing(customer), '10 months, 0 differ', '450,000 customers, ' || customer) FROM unnest(ARRAY['i', 'lpad(to_hex(i), 32, ''0'')::uuid', '''customer '' || i']) customer;
+
 SELECT is((SELECT count(*) FROM pg_ls_tmpdir() WHERE name LIKE 'pgsql_tmp' || pg_backend_pid() || '.%'), 0::bigint, 'no temporary file is left');
 
 SELECT finish();
