@@ -27,6 +27,7 @@
 
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "customers/beside.h"
 #include "customers/table.h"
 

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "functions/numeric_money.h"
 
 PG_FUNCTION_INFO_V1(crm_average_order_accum);

@@ -169,8 +169,8 @@ typedef struct Reader
 	const uint8 *end;
 } Reader;
 
-static void
-pg_attribute_noreturn() no_state(void)
+pg_noreturn static void
+no_state(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
