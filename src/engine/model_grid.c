@@ -662,6 +662,52 @@ crm_grid_agrees(const CrmGrid *grid)
 	return agree_on_orders(grid, &orders);
 }
 
+/* is the first order given, and on the same day as the last? */
+static bool
+on_one_day(const CrmGrid *grid)
+{
+	const CrmGridFact *orders = given(grid, CRM_FACT_ORDERS);
+	const CrmGridFact *days = given(grid, CRM_FACT_ORDER_DAYS);
+	const CrmGridFact *first = given(grid, CRM_FACT_DAYS_SINCE_FIRST_ORDER);
+
+	return first && !first->null &&
+		   ((orders && integer_of(orders) == 1) ||
+			(days && integer_of(days) == 1));
+}
+
+/*
+ * Days since the last order, where they follow: given themselves; because
+ * there is one day with orders; or because the last activity is later than any
+ * visit and so is an order.
+ */
+static bool
+last_order_age(const CrmGrid *grid, int64_t *age)
+{
+	const CrmGridFact *last = given(grid, CRM_FACT_DAYS_SINCE_ORDER);
+	const CrmGridFact *active = given(grid, CRM_FACT_DAYS_SINCE_ACTIVE);
+	const CrmGridFact *visit = given(grid, CRM_FACT_DAYS_SINCE_VISIT);
+	int64_t			   visit_age = visit ? age_of(visit) : 0;
+
+	if (last || on_one_day(grid))
+	{
+		*age =
+			age_of(last ? last : given(grid, CRM_FACT_DAYS_SINCE_FIRST_ORDER));
+		return true;
+	}
+	for (int i = 0; i < grid->count; i++)
+	{
+		const CrmGridFact *fact = &grid->facts[i];
+
+		if (fact->set && fact->fact == CRM_FACT_VISITS_IN &&
+			integer_of(fact) == 0 && fact->days > visit_age)
+			visit_age = fact->days;
+	}
+	if (!active || active->null || age_of(active) >= visit_age)
+		return false;
+	*age = age_of(active);
+	return true;
+}
+
 /* first and last order, and the days with one */
 static bool
 days_fit(const CrmGrid *grid)
@@ -670,13 +716,21 @@ days_fit(const CrmGrid *grid)
 	const CrmGridFact *days = given(grid, CRM_FACT_ORDER_DAYS);
 	const CrmGridFact *last = given(grid, CRM_FACT_DAYS_SINCE_ORDER);
 	const CrmGridFact *first = given(grid, CRM_FACT_DAYS_SINCE_FIRST_ORDER);
+	const CrmGridFact *active = given(grid, CRM_FACT_DAYS_SINCE_ACTIVE);
+	int64_t			   age;
 	int64_t			   span;
 
 	if (orders && days && integer_of(days) > integer_of(orders))
 		return false;
-	if (!last || !first || last->null || first->null)
+	if (!first || first->null || (last && last->null))
 		return true;
-	span = age_of(first) - age_of(last);
+	if (!last_order_age(grid, &age))
+	{
+		/* the last order is no later than the last activity, and than today */
+		age = active && !active->null ? age_of(active) : 0;
+		return !days || integer_of(days) <= age_of(first) - age + 1;
+	}
+	span = age_of(first) - age;
 	if (span < 0 || (span > 0 && orders && integer_of(orders) == 1))
 		return false;
 	return !days || ((integer_of(days) == 1) == (span == 0) &&
@@ -697,6 +751,8 @@ activity_fits(const CrmGrid *grid, int orders)
 		return true;
 	if (orders == 1 && active->null)
 		return false;
+	if (!order && on_one_day(grid))
+		order = first;
 	if (order)
 		limit = age_of(order);
 	else if (first)
@@ -708,37 +764,6 @@ activity_fits(const CrmGrid *grid, int orders)
 	/* it is one of those that are known, unless it may be one that is not */
 	if (visit && (order || orders == 0))
 		return age_of(active) == limit;
-	return true;
-}
-
-/*
- * Days since the last order, where they follow: given themselves, or because
- * the last activity is later than any visit and so is an order.
- */
-static bool
-last_order_age(const CrmGrid *grid, int64_t *age)
-{
-	const CrmGridFact *last = given(grid, CRM_FACT_DAYS_SINCE_ORDER);
-	const CrmGridFact *active = given(grid, CRM_FACT_DAYS_SINCE_ACTIVE);
-	const CrmGridFact *visit = given(grid, CRM_FACT_DAYS_SINCE_VISIT);
-	int64_t			   visit_age = visit ? age_of(visit) : 0;
-
-	if (last)
-	{
-		*age = age_of(last);
-		return true;
-	}
-	for (int i = 0; i < grid->count; i++)
-	{
-		const CrmGridFact *fact = &grid->facts[i];
-
-		if (fact->set && fact->fact == CRM_FACT_VISITS_IN &&
-			integer_of(fact) == 0 && fact->days > visit_age)
-			visit_age = fact->days;
-	}
-	if (!active || active->null || age_of(active) >= visit_age)
-		return false;
-	*age = age_of(active);
 	return true;
 }
 

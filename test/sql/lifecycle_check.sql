@@ -77,11 +77,15 @@ INSERT INTO faulty (model, expected) VALUES
 ($$CASE WHEN orders = 0 THEN 'a' WHEN orders >= 1 THEN 'b' END$$, 'notice else no ELSE, but every customer has a branch'),
 ($$CASE WHEN orders > 0 THEN CASE WHEN days_since_order < 9 THEN 'a' END ELSE 'b' END$$,
  'warning 1.else no ELSE: a customer with orders = 1, days_since_order = 9 is unclassified'),
+-- orders on several days did not all begin today
+($$CASE WHEN order_days >= 2 AND days_since_first_order < 1 THEN 'a' ELSE 'b' END$$, 'error 1 no customer can be in stage "a": "order_days >= 2 AND days_since_first_order < 1" never holds'),
+($$CASE WHEN order_days = 1 AND days_since_first_order = 5 AND days_since_visit IS NULL AND days_since_active < 5 THEN 'a' ELSE 'b' END$$,
+ 'error 1 no customer can be in stage "a": "order_days = 1 AND days_since_first_order = 5 AND days_since_visit IS NULL AND days_since_active < 5" never holds'),
 -- errors, and what is not used
 ($$CASE WHEN 100 / orders > 50 THEN 'a' ELSE 'b' END$$, 'warning a customer with orders = 0 has no stage: the evaluation raises an error'),
 ($$CASE WHEN orders > big THEN 'a' ELSE 'b' END WITH (big = 3, bigger = 5)$$, 'notice threshold bigger is not used');
 SELECT is(findings(model::crmlife.lifecycle_model), expected, 'found: ' || left(translate(regexp_replace(model, ' +', ' ', 'g'), E'\n', ' '), 70)) FROM faulty ORDER BY n;
-SELECT is(count(*) FILTER (WHERE expected IS NOT NULL), 32::bigint, 'faults') FROM faulty;
+SELECT is(count(*) FILTER (WHERE expected IS NOT NULL), 34::bigint, 'faults') FROM faulty;
 SELECT is(findings($$CASE WHEN orders > limit_a THEN 'a' WHEN orders > limit_b THEN 'b' ELSE 'c' END WITH (limit_a, limit_b)$$), NULL, 'a threshold without a value may have any');
 SELECT is((SELECT count(*) FROM lifecycle_check(NULL)), 0::bigint, 'NULL has no fault');
 
