@@ -4,6 +4,7 @@
 #   make demo, make test, make bench        everything on a private server
 #   make extremes                           the aggregates at sizes that take minutes
 #   make fuzz                               an hour of libFuzzer on what reads bytes
+#   make test-pg17, make test-pg18          all tests in a Debian that has that version
 #   make format, make format-check          the C sources' layout
 
 EXTENSION = crmlife
@@ -48,9 +49,12 @@ all: sql/$(EXTENSION)--$(EXTVERSION).sql
 
 export ORDERS
 # What needs no pg_config: these find, or install, a PostgreSQL themselves.
-.PHONY: test demo demo-stop bench extremes fuzz format format-check dist
+.PHONY: test test-pg17 test-pg18 demo demo-stop bench extremes fuzz format format-check dist
 test:
 	@scripts/test
+
+test-pg17 test-pg18:
+	@scripts/newer $(@:test-pg%=%)
 
 demo:
 	@scripts/demo
