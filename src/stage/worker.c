@@ -529,14 +529,42 @@ log_failure(Job *job, ErrorData *error)
 			 error->hint ? errhint("%s", error->hint) : 0));
 }
 
+/* An earlier run left its beginning, and neither an end nor an error. */
+static void
+log_interruption(Job *job, bool waits)
+{
+	ereport(
+		WARNING,
+		(errmsg("the last refresh of stage table %s did not finish", job->name),
+		 errdetail("The server or the worker stopped. What it had begun "
+				   "is undone, and what it was to do is still to do."),
+		 waits ? errhint("It has to wait before it is tried again: what "
+						 "it does may be what stops the server.")
+			   : 0));
+}
+
+static void
+log_recovery(Job *job, int failures)
+{
+	ereport(LOG, (errmsg("stage table %s is refreshed again", job->name),
+				  errdetail_plural("It had failed %d time in a row.",
+								   "It had failed %d times in a row.", failures,
+								   failures)));
+}
+
 /* Transaction B, and C when it fails; false when the extension went away. */
 static bool
 refresh_guarded(Job *job)
 {
+	int		   failures = job->failures;
 	ErrorData *error = guarded(refresh_and_record, job);
 
 	if (error == NULL)
+	{
+		if (failures > 0)
+			log_recovery(job, failures);
 		return true;
+	}
 	log_failure(job, error);
 	return record_failure(job, job->every_ms, describe_error(error));
 }
@@ -636,6 +664,7 @@ run_job(Job *job)
 		static const char text[] =
 			"the last run did not finish: the server or the worker stopped";
 
+		log_interruption(job, job->failures > 0);
 		if (job->failures > 0)
 			going = record_failure(job, CRASH_BACK_OFF_MS, text);
 		else

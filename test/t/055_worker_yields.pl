@@ -89,6 +89,51 @@ for my $database ('copy', 'three', 'four')
 	ok(defined wait_for($node, $database, 'SELECT count(*) FROM stages WHERE customer_id = 1003', '1'), "one worker serves $database too");
 }
 
+# renamed in the middle of a refresh; a template; closed to everybody
+open_shop($node, 'five');
+$node->safe_psql('five', <<'EOS');
+CREATE TABLE pace (seconds float8); INSERT INTO pace VALUES (0);
+CREATE FUNCTION paced(numeric) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN PERFORM pg_sleep((SELECT max(seconds) FROM public.pace)); RETURN $1; END $$;
+SELECT crmlife.create_stage_table('paced_stages', 'orders', 'customer_id', 'paid_at', 'paced(amount)', refresh_every => '1 second');
+UPDATE pace SET seconds = 60;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (1005, now(), 5);
+EOS
+ok(defined wait_for($node, 'five', 'SELECT state FROM crmlife.status', 'running', 30), 'a refresh is running');
+cmp_ok(timed('ALTER DATABASE five RENAME TO cinq'), '<', 4, 'ALTER DATABASE ... RENAME in the middle of it');
+$node->safe_psql('cinq', 'UPDATE pace SET seconds = 0');
+my $waits_for = 1005;
+
+sub goes_on
+{
+	my ($what) = @_;
+	ok(defined wait_for($node, 'cinq', "SELECT count(*) FROM paced_stages WHERE customer_id = $waits_for", '1', 60), "$what: it goes on");
+	is(verified($node, 'cinq', 'paced_stages'), 0, '... verify');
+	$waits_for++;
+	$node->safe_psql('cinq', "INSERT INTO orders (customer_id, paid_at, amount) VALUES ($waits_for, now(), 5)");
+}
+goes_on('renamed');
+goes_on('served');
+for my $how ([ 'IS_TEMPLATE true', 'IS_TEMPLATE false' ], [ 'ALLOW_CONNECTIONS false', 'ALLOW_CONNECTIONS true' ])
+{
+	goes_on('before');
+	$node->safe_psql('postgres', "ALTER DATABASE cinq WITH $how->[0]");
+	ok(defined wait_for($node, 'postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'crmlife worker' AND datname = 'cinq'", '0', 30),
+		"$how->[0]: the worker leaves");
+	my $place = -s $node->logfile;
+	my $visits = 0;
+	for (1 .. 30)
+	{
+		$visits += () = worker_pids($node, 'cinq');
+		sleep 0.1;
+	}
+	is($visits, 0, '... and none comes');
+	unlike(slurp_file($node->logfile, $place), qr/FATAL|not currently accepting/, '... or is refused');
+	$node->safe_psql('postgres', "ALTER DATABASE cinq WITH $how->[1]");
+	goes_on($how->[1]);
+}
+$node->safe_psql('postgres', 'DROP DATABASE cinq');
+
 my $log = slurp_file($node->logfile);
 unlike($log, qr/ERROR:.*(relation|schema) "crmlife/, 'no error of a worker about what is gone');
 

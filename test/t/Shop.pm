@@ -6,9 +6,11 @@ use strict;
 use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(new_server open_shop wait_for worker_pids verified);
+our @EXPORT = qw(new_server open_shop wait_for worker_pids verified told
+  replay_differences chain_breaks in_a_namespace small_disk);
 
 # a server; $preload: with the launcher
 sub new_server
@@ -52,7 +54,7 @@ sub wait_for
 	my ($node, $database, $query, $expected, $seconds) = @_;
 	my $start = time;
 	my $answer = '';
-	while (time - $start < ($seconds // 10))
+	while (time - $start < ($seconds // 30))
 	{
 		$answer = eval { $node->safe_psql($database, $query) } // 'no connection';
 		return time - $start if $answer eq $expected;
@@ -74,6 +76,72 @@ sub verified
 {
 	my ($node, $database, $stage_table) = @_;
 	return $node->safe_psql($database, "SELECT count(*) FROM crmlife.verify('$stage_table')");
+}
+
+# how often the server log says something, from a place on
+sub told
+{
+	my ($node, $what, $from) = @_;
+	my $log = PostgreSQL::Test::Utils::slurp_file($node->logfile, $from // 0);
+	my @times = $log =~ /$what/g;
+	return scalar @times;
+}
+
+# Where the change log and the days it tells of differ: each customer's stage
+# at the end of each day after $from up to $to, by the aggregate over the rows.
+sub replay_differences
+{
+	my ($node, $database, $table, $from, $to) = @_;
+	return $node->safe_psql($database, <<EOS);
+WITH day AS (SELECT d::date AS day FROM generate_series('$from'::date, '$to'::date, '1 day') AS d),
+stage AS (SELECT customer_id, day, lifecycle_stage(paid_at, amount, day) AS stage FROM orders, day GROUP BY 1, 2),
+move AS (SELECT customer_id, lag(stage) OVER w AS from_stage, stage AS to_stage, day
+         FROM stage WINDOW w AS (PARTITION BY customer_id ORDER BY day)),
+truth AS (SELECT * FROM move WHERE day > '$from' AND from_stage IS DISTINCT FROM to_stage),
+told AS (SELECT customer_id, from_stage, to_stage, changed_on FROM ${table}_changes)
+SELECT count(*) || ' of ' || (SELECT count(*) FROM truth)
+FROM ((TABLE truth EXCEPT ALL TABLE told) UNION ALL (TABLE told EXCEPT ALL TABLE truth)) AS d
+EOS
+}
+
+# A customer's changes are one chain, which ends where the table stands; the
+# number of places where it breaks.
+sub chain_breaks
+{
+	my ($node, $database, $table, $key) = @_;
+	$key //= 'customer_id';
+	return $node->safe_psql($database, <<EOS);
+WITH l AS (SELECT $key AS customer, seq, from_stage, to_stage FROM ${table}_changes
+           UNION ALL SELECT $key, 9e18::bigint, stage, NULL FROM $table),
+c AS (SELECT *, lag(to_stage) OVER w AS before, lag(seq) OVER w AS prior FROM l WINDOW w AS (PARTITION BY customer ORDER BY seq))
+SELECT count(*) FROM c WHERE prior IS NOT NULL AND from_stage IS DISTINCT FROM before
+EOS
+}
+
+# Run this test again where it may mount small disks of its own: in a user and
+# a mount namespace.  False where the system does not let us.  To be called in
+# a BEGIN block, while standard output is still its own.
+sub in_a_namespace
+{
+	return 1 if $ENV{CRMLIFE_NAMESPACE};
+	my @unshare = ('unshare', '--user', '--map-current-user', '--mount', '--keep-caps');
+	return 0
+	  if system("@unshare sh -c 'd=\$(mktemp -d) && mount -t tmpfs tmpfs \$d && umount \$d && rmdir \$d' > /dev/null 2>&1") != 0;
+	$ENV{CRMLIFE_NAMESPACE} = 1;
+	exec @unshare, $^X, $0 or die "unshare: $!";
+}
+
+my @small_disks;
+END { system('umount', '-l', $_) for @small_disks }
+
+# a directory with room for so many megabytes
+sub small_disk
+{
+	my ($megabytes) = @_;
+	my $directory = PostgreSQL::Test::Utils::tempdir_short();
+	PostgreSQL::Test::Utils::system_or_bail('mount', '-t', 'tmpfs', '-o', "size=${megabytes}m,mode=0700", 'tmpfs', $directory);
+	push @small_disks, $directory;
+	return $directory;
 }
 
 1;
