@@ -242,24 +242,47 @@ BEGIN
 END
 $comments$;
 
+CREATE FUNCTION crmlife._model_case(model crmlife.lifecycle_model) RETURNS text
+AS 'MODULE_PATHNAME', 'crm_model_case' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife._model_case(crmlife.lifecycle_model) IS
+  'internal to crmlife.stage_label: the model without its thresholds';
+
 -- The stages of each version of each stage table's model.  Versions of the
 -- same texts, those of segments included, are one: same_as is the first of
--- them.  All models of a version have the same stages.
+-- them.  All models of a version have the same stages.  Order and labels are
+-- those that crmlife.model_label gives a model with the same CASE, whatever its
+-- thresholds.  Anybody may add a model: it counts if its owner and that of the
+-- stage table are members of one another, and an owner's own comes first.
 CREATE VIEW crmlife.stage_label WITH (security_barrier) AS
-SELECT v.stage_table, v.version AS model_version,
-       w.same_as,
-       s.stage_order, s.stage, s.zone,
-       coalesce(s.label_en, s.stage) AS label_en,
-       coalesce(s.label_zh, s.stage) AS label_zh
-FROM (SELECT m.stage_table::oid AS stage_table, m.version,
-             min(m.version) OVER (
-               PARTITION BY m.stage_table::oid,
-                            jsonb_object_agg(m.segment, m.model::text)) AS same_as
-      FROM crmlife.model_version m GROUP BY 1, 2) w
-JOIN crmlife.model_version v
-  ON v.stage_table::oid = w.stage_table AND v.version = w.version AND v.segment = ''
+WITH version AS MATERIALIZED (
+  SELECT v.stage_table, v.version, v.model, c.relowner, w.same_as
+  FROM (SELECT m.stage_table::oid AS stage_table, m.version,
+               min(m.version) OVER (
+                 PARTITION BY m.stage_table::oid,
+                              pg_catalog.jsonb_object_agg(m.segment, m.model::text)) AS same_as
+        FROM crmlife.model_version m
+        WHERE pg_catalog.has_table_privilege(m.stage_table::oid, 'SELECT')
+        GROUP BY 1, 2) w
+  JOIN crmlife.model_version v
+    ON v.stage_table::oid = w.stage_table AND v.version = w.version AND v.segment = ''
+  JOIN pg_catalog.pg_class c ON c.oid = w.stage_table),
+own AS (
+  SELECT DISTINCT ON (v.stage_table, v.version) v.stage_table, v.version, m.name
+  FROM version v
+  JOIN crmlife.model m ON crmlife._model_case(m.model) = crmlife._model_case(v.model)
+  JOIN pg_catalog.pg_roles r ON r.rolname = m.owner
+  WHERE pg_catalog.pg_has_role(v.relowner, r.oid, 'MEMBER'::text)
+     OR pg_catalog.pg_has_role(r.oid, v.relowner, 'MEMBER'::text)
+  ORDER BY v.stage_table, v.version, r.oid <> v.relowner, m.name)
+SELECT v.stage_table, v.version AS model_version, v.same_as,
+       coalesce(l.position, s.stage_order) AS stage_order, s.stage,
+       coalesce(l.zone, s.zone) AS zone,
+       coalesce(l.label_en, s.label_en, s.stage) AS label_en,
+       coalesce(l.label_zh, s.label_zh, s.stage) AS label_zh
+FROM version v
 CROSS JOIN LATERAL crmlife.model_stages(v.model) s
-WHERE pg_catalog.has_table_privilege(v.stage_table::oid, 'SELECT');
+LEFT JOIN own o ON o.stage_table::oid = v.stage_table::oid AND o.version = v.version
+LEFT JOIN crmlife.model_label l ON l.model = o.name AND l.stage = s.stage;
 COMMENT ON VIEW crmlife.stage_label IS
   'order and labels of the stages of each model that a stage table you may read has had';
 COMMENT ON COLUMN crmlife.stage_label.stage_table IS 'the stage table';
@@ -267,9 +290,9 @@ COMMENT ON COLUMN crmlife.stage_label.model_version IS 'version of its model, th
 COMMENT ON COLUMN crmlife.stage_label.same_as IS 'the first version with the same model and thresholds';
 COMMENT ON COLUMN crmlife.stage_label.stage_order IS 'order of the stage in reports';
 COMMENT ON COLUMN crmlife.stage_label.stage IS 'code of the stage';
-COMMENT ON COLUMN crmlife.stage_label.zone IS 'acquire, grow or retain; NULL for stages of your own';
-COMMENT ON COLUMN crmlife.stage_label.label_en IS 'English label; the code for stages of your own';
-COMMENT ON COLUMN crmlife.stage_label.label_zh IS 'Chinese label; the code for stages of your own';
+COMMENT ON COLUMN crmlife.stage_label.zone IS 'acquire, grow or retain; NULL where neither is said';
+COMMENT ON COLUMN crmlife.stage_label.label_en IS 'English label, of your own models that of crmlife.model_label; the code without one';
+COMMENT ON COLUMN crmlife.stage_label.label_zh IS 'Chinese label, of your own models that of crmlife.model_label; the code without one';
 
 CREATE VIEW crmlife.snapshots WITH (security_barrier) AS
 WITH label AS MATERIALIZED (SELECT * FROM crmlife.stage_label),

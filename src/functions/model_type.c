@@ -30,6 +30,7 @@ PG_FUNCTION_INFO_V1(crm_model_send);
 PG_FUNCTION_INFO_V1(crm_with_threshold);
 PG_FUNCTION_INFO_V1(crm_model_thresholds);
 PG_FUNCTION_INFO_V1(crm_model_stages);
+PG_FUNCTION_INFO_V1(crm_model_case);
 PG_FUNCTION_INFO_V1(crm_shipped_model_list);
 
 /* ---- input and output ---- */
@@ -191,6 +192,17 @@ crm_model_require(const CrmModel *model, unsigned supplied, const char *door,
 					 errmsg("the stage model reads %s, which %s can't supply",
 							crm_fact_name((CrmFact) fact), door),
 					 hint ? errhint("%s", hint) : 0));
+}
+
+/* what is the same in models that differ in thresholds alone */
+Datum
+crm_model_case(PG_FUNCTION_ARGS)
+{
+	CrmModelText *parts =
+		crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
+
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(
+		parts->text + parts->case_start, parts->case_end - parts->case_start));
 }
 
 /* ---- thresholds ---- */
