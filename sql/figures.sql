@@ -294,37 +294,42 @@ COMMENT ON COLUMN crmlife.stage_label.zone IS 'acquire, grow or retain; NULL whe
 COMMENT ON COLUMN crmlife.stage_label.label_en IS 'English label, of your own models that of crmlife.model_label; the code without one';
 COMMENT ON COLUMN crmlife.stage_label.label_zh IS 'Chinese label, of your own models that of crmlife.model_label; the code without one';
 
+-- What was seven days before stands in a window over the days, not in a join
+-- with the same rows: it takes no longer than the days themselves, whatever the
+-- planner thinks of them.
 CREATE VIEW crmlife.snapshots WITH (security_barrier) AS
 WITH label AS MATERIALIZED (SELECT * FROM crmlife.stage_label),
+version AS MATERIALIZED (SELECT DISTINCT l.stage_table::oid AS stage_table, l.model_version, l.same_as FROM label l),
 day AS (
   SELECT s.stage_table::oid AS stage_table, s.day, min(s.model_version) AS model_version,
-         sum(s.customers)::bigint AS total
+         sum(s.customers)::bigint AS total, pg_catalog.jsonb_object_agg(s.stage, s.customers) AS counts
   FROM crmlife.stage_snapshot s
   WHERE crmlife._reads_all(s.stage_table::oid)
   GROUP BY 1, 2),
-counted AS (
-  SELECT d.stage_table, d.day, l.stage_order, l.stage, l.label_en, l.label_zh,
-         coalesce(s.customers, 0) AS customers, d.total, d.model_version, l.same_as
+paired AS (
+  SELECT d.*, first_value(d.total) OVER week AS total_before, first_value(d.counts) OVER week AS counts_before,
+         first_value(d.model_version) OVER week AS version_before
   FROM day d
-  JOIN label l ON l.stage_table::oid = d.stage_table AND l.model_version = d.model_version
-  LEFT JOIN crmlife.stage_snapshot s
-    ON s.stage_table::oid = d.stage_table AND s.day = d.day AND s.stage = l.stage
-  -- a stage nobody can write down, unless somebody is in it
-  WHERE l.stage <> 'unclassified' OR s.customers > 0)
-SELECT c.stage_table::regclass AS stage_table, c.day, c.stage_order, c.stage,
-       c.label_en, c.label_zh, c.customers, c.total,
-       c.customers::float8 / nullif(c.total, 0)::float8 AS share,
-       coalesce(b.customers, CASE WHEN w.total IS NOT NULL THEN 0::bigint END) AS week_before,
-       (c.customers - b.customers)::float8 / nullif(b.customers, 0)::float8 AS change,
-       CASE WHEN w.total IS NOT NULL THEN coalesce(
-         c.same_as = (SELECT min(l.same_as) FROM label l
-                      WHERE l.stage_table::oid = c.stage_table
-                        AND l.model_version = w.model_version), false) END AS comparable,
-       c.model_version
-FROM counted c
-LEFT JOIN day w ON w.stage_table = c.stage_table AND w.day = c.day - 7
-LEFT JOIN crmlife.stage_snapshot b
-  ON b.stage_table::oid = c.stage_table AND b.day = c.day - 7 AND b.stage = c.stage;
+  WINDOW week AS (PARTITION BY d.stage_table ORDER BY d.day
+                  RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING)),
+compared AS (
+  SELECT p.*, CASE WHEN p.total_before IS NOT NULL THEN coalesce(
+           (SELECT v.same_as FROM version v WHERE v.stage_table = p.stage_table AND v.model_version = p.version_before)
+           = (SELECT v.same_as FROM version v WHERE v.stage_table = p.stage_table AND v.model_version = p.model_version),
+           false) END AS comparable
+  FROM paired p)
+SELECT c.stage_table::regclass AS stage_table, c.day, l.stage_order, l.stage,
+       l.label_en, l.label_zh, n.customers, c.total,
+       n.customers::float8 / nullif(c.total, 0)::float8 AS share,
+       coalesce(n.before, CASE WHEN c.total_before IS NOT NULL THEN 0::bigint END) AS week_before,
+       (n.customers - n.before)::float8 / nullif(n.before, 0)::float8 AS change,
+       c.comparable, c.model_version
+FROM compared c
+JOIN label l ON l.stage_table::oid = c.stage_table AND l.model_version = c.model_version
+CROSS JOIN LATERAL (SELECT coalesce((c.counts ->> l.stage)::bigint, 0::bigint) AS customers,
+                           (c.counts_before ->> l.stage)::bigint AS before) n
+-- a stage nobody can write down, unless somebody is in it
+WHERE l.stage <> 'unclassified' OR n.customers > 0;
 COMMENT ON VIEW crmlife.snapshots IS
   'customers by stage at the end of each local day, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.snapshots.stage_table IS 'the stage table';
@@ -364,19 +369,21 @@ part AS (
 rated AS (
   SELECT p.*, p.numerator::float8 / nullif(p.denominator, 0)::float8 AS rate,
          p.revenue / nullif(p.orders, 0)::numeric AS average_order
-  FROM part p)
+  FROM part p),
+paired AS (
+  SELECT r.*, first_value(r.rate) OVER week AS rate_before,
+         first_value(r.average_order) OVER week AS average_order_before
+  FROM rated r
+  WINDOW week AS (PARTITION BY r.stage_table, r.measure_order, r.band, r.loyalty ORDER BY r.week
+                  RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING))
 SELECT r.stage_table::regclass AS stage_table, r.week, r.measure_order, r.measure,
        r.label_en AS measure_en, r.label_zh AS measure_zh,
        r.band AS band_order, b.code AS band, b.label_en AS band_en, b.label_zh AS band_zh,
        r.loyalty, r.numerator, r.denominator, r.rate,
        r.orders, r.revenue, r.average_order,
-       l.rate AS rate_before, r.rate - l.rate AS rate_change,
-       l.average_order AS average_order_before
-FROM rated r
-JOIN band b ON b.band = r.band
-LEFT JOIN rated l
-  ON l.stage_table = r.stage_table AND l.week = r.week - 7 AND l.measure_order = r.measure_order
- AND l.band = r.band AND l.loyalty IS NOT DISTINCT FROM r.loyalty;
+       r.rate_before, r.rate - r.rate_before AS rate_change, r.average_order_before
+FROM paired r
+JOIN band b ON b.band = r.band;
 COMMENT ON VIEW crmlife.weekly_kpi IS
   'weekly figures by days since the last order and loyalty, both as they were when the week began, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.weekly_kpi.stage_table IS 'the stage table';
@@ -402,28 +409,31 @@ COMMENT ON COLUMN crmlife.weekly_kpi.average_order_before IS 'average_order of t
 
 CREATE VIEW crmlife.weekly_stage_kpi WITH (security_barrier) AS
 WITH label AS MATERIALIZED (SELECT * FROM crmlife.stage_label),
+version AS MATERIALIZED (SELECT DISTINCT l.stage_table::oid AS stage_table, l.model_version, l.same_as FROM label l),
 rated AS (
   SELECT w.stage_table::oid AS stage_table, w.week, w.stage, w.loyalty, w.members, w.buyers,
          w.orders, w.revenue, w.model_version,
          w.buyers::float8 / nullif(w.members, 0)::float8 AS rate,
          w.revenue / nullif(w.orders, 0)::numeric AS average_order
   FROM crmlife.weekly_stage w
-  WHERE crmlife._reads_all(w.stage_table::oid))
+  WHERE crmlife._reads_all(w.stage_table::oid)),
+paired AS (
+  SELECT r.*, first_value(r.rate) OVER week AS rate_before,
+         first_value(r.average_order) OVER week AS average_order_before,
+         first_value(r.model_version) OVER week AS version_before
+  FROM rated r
+  WINDOW week AS (PARTITION BY r.stage_table, r.stage, r.loyalty ORDER BY r.week
+                  RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING))
 SELECT r.stage_table::regclass AS stage_table, r.week, l.stage_order, r.stage,
        l.label_en, l.label_zh, r.loyalty, r.members, r.buyers, r.rate,
        r.orders, r.revenue, r.average_order,
-       b.rate AS rate_before, r.rate - b.rate AS rate_change,
-       b.average_order AS average_order_before,
-       (SELECT min(k.same_as) FROM label k WHERE k.stage_table::oid = b.stage_table
-          AND k.model_version = b.model_version)
-         = (SELECT min(k.same_as) FROM label k WHERE k.stage_table::oid = r.stage_table
-          AND k.model_version = r.model_version) AS comparable,
+       r.rate_before, r.rate - r.rate_before AS rate_change, r.average_order_before,
+       (SELECT v.same_as FROM version v WHERE v.stage_table = r.stage_table AND v.model_version = r.version_before)
+         = (SELECT v.same_as FROM version v WHERE v.stage_table = r.stage_table AND v.model_version = r.model_version) AS comparable,
        r.model_version
-FROM rated r
+FROM paired r
 LEFT JOIN label l ON l.stage_table::oid = r.stage_table
-  AND l.model_version = r.model_version AND l.stage = r.stage
-LEFT JOIN rated b ON b.stage_table = r.stage_table AND b.week = r.week - 7
-  AND b.stage IS NOT DISTINCT FROM r.stage AND b.loyalty IS NOT DISTINCT FROM r.loyalty;
+  AND l.model_version = r.model_version AND l.stage = r.stage;
 COMMENT ON VIEW crmlife.weekly_stage_kpi IS
   'weekly figures by stage and loyalty, both as they were when the week began, of the stage tables you may read';
 COMMENT ON COLUMN crmlife.weekly_stage_kpi.stage_table IS 'the stage table';
@@ -488,9 +498,11 @@ rated AS (
          coalesce(c.churned, 0)::float8 / nullif(c.customers, 0)::float8 AS churn_rate
   FROM counted c)
 SELECT r.stage_table::regclass AS stage_table, r.week, r.loyalty, r.churned, r.customers,
-       r.churn_rate, b.churn_rate AS churn_rate_before, r.churn_rate - b.churn_rate AS change
-FROM rated r
-LEFT JOIN rated b ON b.stage_table = r.stage_table AND b.week = r.week - 7 AND b.loyalty = r.loyalty;
+       r.churn_rate, r.churn_rate_before, r.churn_rate - r.churn_rate_before AS change
+FROM (SELECT p.*, first_value(p.churn_rate) OVER week AS churn_rate_before
+      FROM rated p
+      WINDOW week AS (PARTITION BY p.stage_table, p.loyalty ORDER BY p.week
+                      RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING)) r;
 COMMENT ON VIEW crmlife.churn_rate IS
   'of the customers with an order who were not churned when a week began, those who were at its end, of the stage tables you may read; stages called churned, churn, lost and cant_lose count as churned';
 COMMENT ON COLUMN crmlife.churn_rate.stage_table IS 'the stage table';
