@@ -183,17 +183,22 @@ CREATE TABLE crmlife.stage_state (
 COMMENT ON TABLE crmlife.stage_state IS
   'where each stage table stands; read it through the view crmlife.status';
 
--- Customers whose rows changed since the last refresh.  A NULL customer
--- means all of them.  due_on: a customer none of whose rows is visible yet
--- and the local day on which the first will be.  No index: a writer pays for
--- the row alone.
+-- What changed since the last refresh, many customers or rows to an entry:
+-- customers whose rows must be read again, or new rows, packed.  Neither:
+-- every customer.  due_on: a customer none of whose rows is visible yet and
+-- the local day on which the first will be.  No index: a writer pays for the
+-- entry alone.
 CREATE TABLE crmlife.queue (
   stage_table oid NOT NULL,
-  customer text,
-  due_on date
-);
+  customers text[],
+  due_on date,
+  new_rows bytea
+) WITH (toast_tuple_target = 8160);
+-- in line up to the size of a page, and as it is
+ALTER TABLE crmlife.queue ALTER COLUMN customers SET STORAGE EXTERNAL,
+  ALTER COLUMN new_rows SET STORAGE EXTERNAL;
 COMMENT ON TABLE crmlife.queue IS
-  'customers waiting for the next refresh of a stage table; filled by the capture triggers';
+  'what waits for the next refresh of a stage table; filled by the capture triggers';
 
 -- The relations that carry capture triggers for a stage table: its sources
 -- and their partitions.
@@ -202,6 +207,7 @@ CREATE TABLE crmlife.capture_source (
   stage_table oid NOT NULL,
   customer name NOT NULL,
   seen text NOT NULL,          -- its triggers and storage at the last look
+  new_rows int2vector,         -- kind of event and columns that new rows are kept by; NULL: read again
   PRIMARY KEY (source, stage_table, customer)
 );
 COMMENT ON TABLE crmlife.capture_source IS
@@ -522,6 +528,13 @@ COMMENT ON COLUMN crmlife.threshold_changes.model_version IS
 COMMENT ON COLUMN crmlife.threshold_changes.moved IS
   'customers whose stage changed in that step, in which several thresholds may have changed';
 
+CREATE FUNCTION crmlife.waiting(
+  stage_table regclass,
+  OUT waiting bigint, OUT not_visible_yet bigint, OUT everybody boolean)
+AS 'MODULE_PATHNAME', 'crm_waiting' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION crmlife.waiting(regclass) IS
+  'customers in the queue of a stage table that you may read; NULL for others. Shown by crmlife.status';
+
 CREATE VIEW crmlife.status WITH (security_barrier) AS
 SELECT t.stage_table,
        pg_catalog.pg_get_userbyid(c.relowner) AS owner,
@@ -566,14 +579,7 @@ FROM crmlife.stage_table t
 JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.stage_table::oid
 LEFT JOIN crmlife.stage_state s
   ON s.stage_table OPERATOR(pg_catalog.=) t.stage_table::oid
-CROSS JOIN LATERAL (
-  SELECT pg_catalog.count(DISTINCT q.customer)
-           FILTER (WHERE q.due_on IS NULL) AS waiting,
-         pg_catalog.count(*)
-           FILTER (WHERE q.due_on IS NOT NULL) AS not_visible_yet,
-         coalesce(pg_catalog.bool_or(q.customer IS NULL), false) AS everybody
-  FROM crmlife.queue q
-  WHERE q.stage_table OPERATOR(pg_catalog.=) t.stage_table::oid) q
+CROSS JOIN LATERAL crmlife.waiting(t.stage_table) q
 WHERE pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT');
 GRANT SELECT ON crmlife.status TO PUBLIC;
 COMMENT ON VIEW crmlife.status IS

@@ -16,6 +16,7 @@
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
+#include "stage/queue.h"
 #include "stage/worker.h"
 
 PG_MODULE_MAGIC;
@@ -79,6 +80,13 @@ define_settings(void)
 		"Time after which the worker gives up a run of one stage table.",
 		"Zero turns this off.", &crm_worker_statement_timeout, 0, 0, INT_MAX,
 		PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"crmlife.queue_limit",
+		"Size from which the queue of changed customers does not grow on.",
+		"Transactions that change sources when it is full leave word that "
+		"everybody has to be looked at.",
+		&crm_queue_limit, 64 * 1024, 64, INT_MAX, PGC_SUSET, GUC_UNIT_KB, NULL,
+		NULL, NULL);
 	MarkGUCPrefixReserved("crmlife");
 }
 

@@ -96,7 +96,7 @@ sample_all(const CrmStageDefinition *definition, CrmDay day, Samples *samples)
 	MemoryContext into = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife calibrate", ALLOCSET_DEFAULT_SIZES);
-	CrmScan *scan = crm_scan_begin(definition, (Datum) 0, false);
+	CrmScan *scan = crm_scan_begin(definition, (Datum) 0, NULL);
 	CrmPair	 pair;
 
 	while (crm_scan_next(scan, &pair))

@@ -5,13 +5,11 @@
  *
  * Every source, and every partition of it, carries four statement triggers
  * that call crmlife.capture().  It looks up which stage tables the relation
- * feeds and adds the distinct keys of the transition tables to the queue:
+ * feeds and hands the transition tables to the queue:
  *
- *		INSERT, COPY   new rows        UPDATE   old and new rows
- *		DELETE         old rows        TRUNCATE the NULL key: everybody
- *
- * The queue is written directly, by the trigger itself: no query, no plan, no
- * user code, and no right on the queue needed by whoever writes the source.
+ *		INSERT, COPY   the new rows, to be merged into stored histories
+ *		UPDATE         the customers of old and new rows, to be read again
+ *		DELETE         those of old rows      TRUNCATE   everybody
  *
  * What no trigger tells is told by the catalogs: a partition that came or
  * went, a trigger that was missing or disabled for a while, a table that was
@@ -29,16 +27,13 @@
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "common/hashfn.h"
 #include "executor/spi.h"
-#include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "parser/parse_func.h"
@@ -50,202 +45,58 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/tuplestore.h"
 
 #include "compat.h"
 #include "stage/capture.h"
 #include "stage/definition.h"
+#include "stage/newrows.h"
+#include "stage/queue.h"
 #include "stage/source.h"
 
-/* ----- the set of keys of one statement ----- */
-
-typedef struct KeyEntry
-{
-	char *key;
-	char  status;
-} KeyEntry;
-
-#define SH_PREFIX keyset
-#define SH_ELEMENT_TYPE KeyEntry
-#define SH_KEY_TYPE char *
-#define SH_KEY key
-#define SH_HASH_KEY(table, key) \
-	DatumGetUInt32(hash_any((const unsigned char *) (key), strlen(key)))
-#define SH_EQUAL(table, a, b) (strcmp((a), (b)) == 0)
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-/* a key as text, the way the refresh casts it; palloc'd */
-static char *
-key_as_text(Datum value, Oid type, FmgrInfo *output)
-{
-	char *text = OutputFunctionCall(output, value);
-
-	if (type == BPCHAROID)
-	{
-		size_t size = strlen(text);
-
-		while (size > 0 && text[size - 1] == ' ')
-			text[--size] = '\0';
-	}
-	return text;
-}
-
-/* so many keys are held at once; more come to stand in the queue repeatedly */
-#define CRM_KEYS_HELD 100000
-
-typedef struct QueueWriter
-{
-	Relation		queue;
-	TupleTableSlot *slot;
-	Oid				stage_table;
-	keyset_hash	   *keys;
-	MemoryContext	context; /* of the keys */
-} QueueWriter;
-
-static void put_in_queue(QueueWriter *writer, const char *key);
-
-static void
-flush_keys(QueueWriter *writer)
-{
-	keyset_iterator iterator;
-	KeyEntry	   *entry;
-
-	keyset_start_iterate(writer->keys, &iterator);
-	while ((entry = keyset_iterate(writer->keys, &iterator)) != NULL)
-		put_in_queue(writer, entry->key);
-	MemoryContextReset(writer->context);
-	writer->keys = keyset_create(writer->context, 16, NULL);
-}
-
-static void
-collect_keys(QueueWriter *writer, Tuplestorestate *rows, TupleDesc descriptor,
-			 AttrNumber number)
-{
-	MemoryContext	old;
-	Oid				type;
-	Oid				output_function;
-	bool			varlena;
-	FmgrInfo		output;
-	TupleTableSlot *slot;
-
-	if (rows == NULL)
-		return;
-	type = getBaseType(TupleDescAttr(descriptor, number - 1)->atttypid);
-	getTypeOutputInfo(type, &output_function, &varlena);
-	fmgr_info(output_function, &output);
-	slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsMinimalTuple);
-	tuplestore_rescan(rows);
-	while (tuplestore_gettupleslot(rows, true, false, slot))
-	{
-		bool  isnull;
-		bool  found;
-		Datum value = slot_getattr(slot, number, &isnull);
-		char *text;
-
-		CHECK_FOR_INTERRUPTS();
-		if (isnull)
-			continue;
-		old = MemoryContextSwitchTo(writer->context);
-		text = key_as_text(value, type, &output);
-		(void) keyset_insert(writer->keys, text, &found);
-		if (found)
-			pfree(text);
-		MemoryContextSwitchTo(old);
-		if (writer->keys->members >= CRM_KEYS_HELD)
-			flush_keys(writer);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* ----- writing the queue ----- */
-
-#define QUEUE_COLUMNS 3
-
-static void
-put_in_queue(QueueWriter *writer, const char *key)
-{
-	TupleTableSlot *slot = writer->slot;
-	Datum			customer = key ? CStringGetTextDatum(key) : (Datum) 0;
-
-	ExecClearTuple(slot);
-	slot->tts_values[0] = ObjectIdGetDatum(writer->stage_table);
-	slot->tts_isnull[0] = false;
-	slot->tts_isnull[1] = key == NULL;
-	slot->tts_values[1] = customer;
-	slot->tts_isnull[2] = true;
-	slot->tts_values[2] = (Datum) 0;
-	ExecStoreVirtualTuple(slot);
-	simple_table_tuple_insert(writer->queue, slot);
-	if (key)
-		pfree(DatumGetPointer(customer));
-}
-
-static Relation
-open_own_table(const char *name, LOCKMODE lock)
-{
-	Oid namespace = get_namespace_oid("crmlife", false);
-	Oid table = get_relname_relid(name, namespace);
-
-	if (!OidIsValid(table))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("table crmlife.%s does not exist", name),
-						errhint("ALTER EXTENSION crmlife UPDATE;")));
-	return table_open(table, lock);
-}
-
-static void
-open_queue(QueueWriter *writer, Oid stage_table)
-{
-	writer->queue = open_own_table("queue", RowExclusiveLock);
-	Assert(RelationGetDescr(writer->queue)->natts == QUEUE_COLUMNS);
-	writer->slot = MakeSingleTupleTableSlot(RelationGetDescr(writer->queue),
-											&TTSOpsVirtual);
-	writer->stage_table = stage_table;
-	writer->context = AllocSetContextCreate(
-		CurrentMemoryContext, "crmlife keys", ALLOCSET_DEFAULT_SIZES);
-	writer->keys = keyset_create(writer->context, 16, NULL);
-}
-
-static void
-close_queue(QueueWriter *writer)
-{
-	ExecDropSingleTupleTableSlot(writer->slot);
-	MemoryContextDelete(writer->context);
-	table_close(writer->queue, RowExclusiveLock);
-}
-
-static void
-queue_statement(TriggerData *trigger, Oid stage_table, const char *column)
-{
-	Relation	source = trigger->tg_relation;
-	TupleDesc	descriptor = RelationGetDescr(source);
-	AttrNumber	number = get_attnum(RelationGetRelid(source), column);
-	QueueWriter writer;
-
-	open_queue(&writer, stage_table);
-	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ||
-		number == InvalidAttrNumber)
-		put_in_queue(&writer, NULL);
-	else
-	{
-		collect_keys(&writer, trigger->tg_oldtable, descriptor, number);
-		collect_keys(&writer, trigger->tg_newtable, descriptor, number);
-		flush_keys(&writer);
-	}
-	close_queue(&writer);
-}
+/* the last transaction of this session in which a refresh read the sources */
+static FullTransactionId read_in = {0};
 
 void
-crm_queue_everybody(Oid stage_table)
+crm_capture_reading(void)
 {
-	QueueWriter writer;
+	read_in = GetTopFullTransactionId();
+}
 
-	open_queue(&writer, stage_table);
-	put_in_queue(&writer, NULL);
-	close_queue(&writer);
+/* ----- a statement ----- */
+
+/*
+ * May its new rows be merged?  Not where a refresh has run in this transaction:
+ * called by the statement itself, or a trigger before this one, it has seen
+ * rows that are not in the queue yet.
+ */
+static bool
+may_merge(const TriggerData *trigger)
+{
+	return TRIGGER_FIRED_BY_INSERT(trigger->tg_event) &&
+		   !(FullTransactionIdIsValid(read_in) &&
+			 FullTransactionIdEquals(read_in, GetTopFullTransactionIdIfAny()));
+}
+
+static void
+queue_statement(TriggerData *trigger, Oid stage_table, const char *column,
+				const CrmNewRowsForm *form)
+{
+	Relation		source = trigger->tg_relation;
+	TupleDesc		descriptor = RelationGetDescr(source);
+	AttrNumber		number = get_attnum(RelationGetRelid(source), column);
+	CrmQueueWriter *writer = crm_queue_open(stage_table);
+
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ||
+		number == InvalidAttrNumber)
+		crm_queue_all(writer);
+	else if (form && form->numbers[0] == number && may_merge(trigger))
+		crm_queue_new_rows(writer, trigger->tg_newtable, source, form);
+	else
+	{
+		crm_queue_customers(writer, trigger->tg_oldtable, descriptor, number);
+		crm_queue_customers(writer, trigger->tg_newtable, descriptor, number);
+	}
+	crm_queue_close(writer);
 }
 
 /* ----- the trigger ----- */
@@ -271,6 +122,47 @@ check_trigger_call(FunctionCallInfo fcinfo)
 								"triggers the right way.")));
 }
 
+static Relation
+open_targets(void)
+{
+	Oid namespace = get_namespace_oid("crmlife", false);
+	Oid table = get_relname_relid("capture_source", namespace);
+
+	if (!OidIsValid(table))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+						errmsg("table crmlife.capture_source does not exist"),
+						errhint("ALTER EXTENSION crmlife UPDATE;")));
+	return table_open(table, AccessShareLock);
+}
+
+/* false: new rows of it are read again */
+static bool
+read_form(Datum value, CrmNewRowsForm *form)
+{
+	int2vector *numbers = (int2vector *) DatumGetPointer(value);
+
+	form->kind = numbers->values[0];
+	form->count = numbers->dim1 - 1;
+	if (form->count < 1 || form->count > CRM_NEW_ROWS_COLUMNS)
+		return false;
+	memcpy(form->numbers, numbers->values + 1, sizeof(int16) * form->count);
+	return true;
+}
+
+static void
+queue_for_target(TriggerData *trigger, HeapTuple target, TupleDesc descriptor)
+{
+	bool		   isnull;
+	Datum		   stage_table = heap_getattr(target, 2, descriptor, &isnull);
+	Datum		   column = heap_getattr(target, 3, descriptor, &isnull);
+	Datum		   numbers = heap_getattr(target, 5, descriptor, &isnull);
+	CrmNewRowsForm form;
+	bool		   known = !isnull && read_form(numbers, &form);
+
+	queue_statement(trigger, DatumGetObjectId(stage_table),
+					NameStr(*DatumGetName(column)), known ? &form : NULL);
+}
+
 PG_FUNCTION_INFO_V1(crm_capture);
 
 Datum
@@ -283,23 +175,14 @@ crm_capture(PG_FUNCTION_ARGS)
 	HeapTuple	 tuple;
 
 	check_trigger_call(fcinfo);
-	targets = open_own_table("capture_source", AccessShareLock);
+	targets = open_targets();
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(RelationGetRelid(trigger->tg_relation)));
 	/* the newest definitions count, whatever this transaction's snapshot */
 	scan = systable_beginscan(targets, crm_primary_key_index(targets), true,
 							  NULL, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		bool  isnull;
-		Datum stage_table =
-			heap_getattr(tuple, 2, RelationGetDescr(targets), &isnull);
-		Datum column =
-			heap_getattr(tuple, 3, RelationGetDescr(targets), &isnull);
-
-		queue_statement(trigger, DatumGetObjectId(stage_table),
-						NameStr(*DatumGetName(column)));
-	}
+		queue_for_target(trigger, tuple, RelationGetDescr(targets));
 	systable_endscan(scan);
 	table_close(targets, AccessShareLock);
 	return PointerGetDatum(NULL);
@@ -455,8 +338,31 @@ typedef struct Feeds
 	int	   space;
 	Datum *relations;
 	Datum *columns; /* name */
+	Datum *forms;	/* int2vector: the kind, then the columns of new rows */
+	bool  *formless;
 	Datum  stage_table;
 } Feeds;
+
+static void
+more_feeds(Feeds *feeds)
+{
+	Size values;
+
+	feeds->space = Max(feeds->space * 2, 64);
+	values = sizeof(Datum) * feeds->space;
+	if (feeds->count == 0)
+	{
+		feeds->relations = palloc(values);
+		feeds->columns = palloc(values);
+		feeds->forms = palloc(values);
+		feeds->formless = palloc(sizeof(bool) * feeds->space);
+		return;
+	}
+	feeds->relations = repalloc(feeds->relations, values);
+	feeds->columns = repalloc(feeds->columns, values);
+	feeds->forms = repalloc(feeds->forms, values);
+	feeds->formless = repalloc(feeds->formless, sizeof(bool) * feeds->space);
+}
 
 static void
 add_source(Feeds *feeds, const CrmSource *source)
@@ -472,15 +378,11 @@ add_source(Feeds *feeds, const CrmSource *source)
 	foreach (cell, crm_lock_tree(source->relation))
 	{
 		if (feeds->count == feeds->space)
-		{
-			feeds->space *= 2;
-			feeds->relations =
-				repalloc(feeds->relations, sizeof(Datum) * feeds->space);
-			feeds->columns =
-				repalloc(feeds->columns, sizeof(Datum) * feeds->space);
-		}
+			more_feeds(feeds);
 		feeds->relations[feeds->count] = ObjectIdGetDatum(lfirst_oid(cell));
-		feeds->columns[feeds->count++] = NameGetDatum(column);
+		feeds->columns[feeds->count] = NameGetDatum(column);
+		feeds->forms[feeds->count] = (Datum) 0;
+		feeds->formless[feeds->count++] = true;
 	}
 }
 
@@ -488,21 +390,63 @@ static void
 list_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 {
 	feeds->count = 0;
-	feeds->space = 64;
-	feeds->relations = palloc(sizeof(Datum) * feeds->space);
-	feeds->columns = palloc(sizeof(Datum) * feeds->space);
+	feeds->space = 0;
 	feeds->stage_table = ObjectIdGetDatum(definition->stage_table);
 	add_source(feeds, &definition->orders);
 	add_source(feeds, &definition->visits);
 	add_source(feeds, &definition->members);
 }
 
+/* does a relation feed the stage table in more than one way? */
+static bool
+feeds_twice(const Feeds *feeds, int number)
+{
+	int times = 0;
+
+	for (int i = 0; i < feeds->count; i++)
+		times += feeds->relations[i] == feeds->relations[number];
+	return times > 1;
+}
+
+/*
+ * Which columns the new rows of a source are kept by: of those whose events are
+ * merged into stored histories.  They follow the order of list_feeds.
+ */
+static void
+add_forms(Feeds *feeds, const CrmSource *source, int kind, int *first)
+{
+	int			   count;
+	CrmNewRowsForm form;
+	CrmNewRowsForm own;
+	int16		   numbers[CRM_NEW_ROWS_COLUMNS + 1];
+
+	if (!OidIsValid(source->relation))
+		return;
+	count = list_length(crm_lock_tree(source->relation));
+	if (crm_new_rows_form(source, kind, &form))
+		for (int i = *first; i < *first + count; i++)
+		{
+			if (feeds_twice(feeds, i) ||
+				!crm_new_rows_form_of(
+					source, &form, DatumGetObjectId(feeds->relations[i]), &own))
+				continue;
+			numbers[0] = (int16) kind;
+			memcpy(numbers + 1, own.numbers, sizeof(int16) * own.count);
+			feeds->forms[i] =
+				PointerGetDatum(buildint2vector(numbers, own.count + 1));
+			feeds->formless[i] = false;
+		}
+	*first += count;
+}
+
 /* run a query on crmlife's own tables; $1 stage table, $2 and $3 the feeds */
 static uint64
 execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 {
-	Oid			types[3] = {OIDOID, OIDARRAYOID, NAMEARRAYOID};
-	Datum		values[3];
+	Oid	  types[4] = {OIDOID, OIDARRAYOID, NAMEARRAYOID, INT2VECTORARRAYOID};
+	Datum values[4];
+	int	  dims[1] = {feeds->count};
+	int	  bounds[1] = {1};
 	CrmIdentity saved;
 	uint64		count;
 
@@ -513,8 +457,11 @@ execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 	values[2] =
 		PointerGetDatum(construct_array(feeds->columns, feeds->count, NAMEOID,
 										NAMEDATALEN, false, TYPALIGN_CHAR));
+	values[3] = PointerGetDatum(
+		construct_md_array(feeds->forms, feeds->formless, 1, dims, bounds,
+						   INT2VECTOROID, -1, false, TYPALIGN_INT));
 	crm_become_catalog_owner(&saved);
-	count = crm_execute(query, 3, types, values, NULL, expected);
+	count = crm_execute(query, 4, types, values, NULL, expected);
 	crm_revert_identity(&saved);
 	return count;
 }
@@ -549,16 +496,23 @@ find_changed(const Feeds *feeds, Oid **relations, bool **known)
 }
 
 static void
-record_feeds(const Feeds *feeds)
+record_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 {
+	int first = 0;
+
+	add_forms(feeds, &definition->orders, CRM_EVENT_ORDER, &first);
+	add_forms(feeds, &definition->visits, CRM_EVENT_VISIT, &first);
 	execute_on_feeds(feeds,
 					 "INSERT INTO crmlife.capture_source AS s "
-					 "(source, stage_table, customer, seen) "
+					 "(source, stage_table, customer, seen, new_rows) "
 					 "SELECT DISTINCT r.source, $1, r.customer, " SEEN_NOW
-					 " FROM unnest($2, $3) AS r(source, customer) "
+					 ", r.new_rows "
+					 "FROM unnest($2, $3, $4) AS r(source, customer, new_rows) "
 					 "ON CONFLICT (source, stage_table, customer) "
-					 "DO UPDATE SET seen = excluded.seen "
-					 "WHERE s.seen IS DISTINCT FROM excluded.seen",
+					 "DO UPDATE SET seen = excluded.seen, "
+					 "new_rows = excluded.new_rows "
+					 "WHERE (s.seen, s.new_rows) IS DISTINCT FROM "
+					 "(excluded.seen, excluded.new_rows)",
 					 SPI_OK_INSERT);
 }
 
@@ -612,7 +566,7 @@ crm_capture_install(const CrmStageDefinition *definition)
 	gone = forget_others(&feeds);
 	if (count == 0 && !gone)
 		return false;
-	record_feeds(&feeds);
+	record_feeds(definition, &feeds);
 	/* where a trigger stays disabled, the next run has to look again */
 	if (!good)
 		execute_on_feeds(&feeds,

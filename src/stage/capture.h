@@ -21,8 +21,11 @@ extern bool crm_capture_install(const CrmStageDefinition *definition);
  */
 extern bool crm_capture_may_have_missed(void);
 
-/* have the next run look at every customer; verify leaves them all out */
-extern void crm_queue_everybody(Oid stage_table);
+/*
+ * A refresh is about to take the snapshot in which it reads the sources: what
+ * this transaction writes from here on is not merged, but read again.
+ */
+extern void crm_capture_reading(void);
 
 /* remove triggers that feed no stage table any more, where that is allowed */
 extern void crm_capture_remove(Oid stage_table);

@@ -38,6 +38,7 @@
 #include "functions/numeric_money.h"
 #include "stage/definition.h"
 #include "stage/in_force.h"
+#include "stage/keys.h"
 #include "stage/row.h"
 #include "stage/source.h"
 #include "stage/stage.h"
@@ -260,14 +261,6 @@ keep(MemoryContext context, const char *string)
 	return string ? MemoryContextStrdup(context, string) : NULL;
 }
 
-static CrmStageKey
-key_from_name(const char *name)
-{
-	if (strcmp(name, "bigint") == 0)
-		return CRM_STAGE_KEY_BIGINT;
-	return strcmp(name, "uuid") == 0 ? CRM_STAGE_KEY_UUID : CRM_STAGE_KEY_TEXT;
-}
-
 static int
 money_array(Datum array, CrmMoney *values, int limit)
 {
@@ -365,7 +358,7 @@ read_definition(const Row *row, CrmStageDefinition *definition,
 	read_sources(row, definition, into);
 	definition->customer_column = keep(into, row_text(row, "customer_column"));
 	definition->changes = row_oid(row, "changes");
-	definition->key = key_from_name(row_text(row, "key_kind"));
+	definition->key = crm_stage_key_from_name(row_text(row, "key_kind"));
 	definition->timezone = keep(into, row_text(row, "timezone"));
 	definition->by_trigger = strcmp(row_text(row, "capture"), "trigger") == 0;
 	definition->model_version =

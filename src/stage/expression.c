@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_proc.h"
@@ -306,4 +307,25 @@ crm_check_expression(Oid relation, const char *argument, const char *text,
 	crm_revert_identity(&saved);
 	table_close(opened, AccessShareLock);
 	return result;
+}
+
+bool
+crm_expression_columns(Relation relation, const char *text, Bitmapset **columns)
+{
+	Bitmapset  *read = NULL;
+	CrmIdentity saved;
+	int			number = -1;
+
+	crm_pin_search_path(&saved);
+	pull_varattnos(transform(relation, "expression", text), 1, &read);
+	crm_revert_identity(&saved);
+	while ((number = bms_next_member(read, number)) >= 0)
+	{
+		int column = number + FirstLowInvalidHeapAttributeNumber;
+
+		if (column <= 0)
+			return false;
+		*columns = bms_add_member(*columns, column);
+	}
+	return true;
 }

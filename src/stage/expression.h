@@ -7,6 +7,8 @@
 #define CRM_EXPRESSION_H
 
 #include "postgres.h"
+#include "nodes/bitmapset.h"
+#include "utils/relcache.h"
 
 typedef enum CrmExpressionKind
 {
@@ -29,5 +31,12 @@ extern char *crm_check_expression(Oid relation, const char *argument,
  */
 extern void crm_recheck_expression(Oid relation, const char *argument,
 								   const char *text, CrmExpressionKind kind);
+
+/*
+ * Add the numbers of the columns that a checked expression reads; false when
+ * it takes the row as a whole, or a system column.
+ */
+extern bool crm_expression_columns(Relation relation, const char *text,
+								   Bitmapset **columns);
 
 #endif /* CRM_EXPRESSION_H */

@@ -3,13 +3,15 @@
  *		Bringing a stage table up to a day: whom to look at, what to write,
  *		what to tell.
  *
- *		queue --taken first--+                        +-- rows that differ
- *		                     +-- keys -- walk pairs --+-- change log
- *		due_on <= day -------+   (or everybody)       +-- not visible yet
+ *		queue: new rows -----+-- by stored histories --+
+ *		due_on <= day -------+        | can't be told  +-- rows that differ
+ *		                              v                +-- change log
+ *		queue: customers -------- sources, by key -----+-- not visible yet
+ *		(or everybody)
  *
- * The queue is emptied before the sources are read.  A writer that commits in
- * between is read already and stays in the queue, which costs one needless
- * look; the other way round its change would be lost.
+ * Queue, sources and stage table are read in one snapshot.  What a writer
+ * commits later is in neither and waits for the next run; so each new row is
+ * merged into a stored history exactly once.
  *
  * What the change log says of a customer follows from what the table showed
  * (stage, since, previous_stage as of the day D0 it was refreshed to) and from
@@ -52,13 +54,15 @@
 #include "stage/outbox.h"
 #include "stage/refresh.h"
 #include "stage/row.h"
+#include "stage/queue.h"
 #include "stage/scan.h"
+#include "stage/shape.h"
+#include "stage/source.h"
 #include "stage/stage.h"
 #include "stage/writer.h"
 
-/* beyond this share of the stored customers a run looks at everybody */
-#define CRM_FULL_SHARE 5
-#define CRM_KEYS_AT_ONCE 10000
+/* the memory of so many customers' rows, all of which are read again */
+#define CRM_KEYS_AT_ONCE 100000
 
 typedef struct Run
 {
@@ -67,151 +71,108 @@ typedef struct Run
 	CrmWriter		   *writer;
 	CrmFigures		   *figures;
 	CrmDay				day;
+	Snapshot			snapshot;
 	bool				remodel;   /* only the model has changed */
-	bool				by_stored; /* and the stored histories tell the rest */
-	bool				everybody; /* and all of it from the sources */
-	CrmScan			   *filling;   /* the table is being created from this */
+	bool				everybody; /* are looked at by the sources */
+	CrmScan			   *filling; /* the table is being created from this */
+	CrmQueued		   *queued;
+	CrmKeys				kept;	 /* looked at by their stored histories */
+	CrmKeys				changed; /* by the sources */
+	MemoryContext		lasting; /* of the keys */
 	/* of the customer at hand */
 	Datum key;
 } Run;
 
 /* ----- the keys to look at ----- */
 
-typedef struct Keys
-{
-	CrmStageKey kind;
-	Datum	   *keys;
-	int			count;
-	int			space;
-	bool		everybody;
-} Keys;
-
-static void
-add_key(Keys *keys, Datum key)
-{
-	if (keys->count == keys->space)
-	{
-		keys->space = Max(keys->space * 2, 64);
-		keys->keys =
-			keys->keys ? repalloc_huge(keys->keys, sizeof(Datum) * keys->space)
-					   : palloc(sizeof(Datum) * keys->space);
-	}
-	keys->keys[keys->count++] = key;
-}
-
-static int
-compare_keys(const void *a, const void *b, void *kind)
-{
-	return crm_stage_key_compare(*(CrmStageKey *) kind, *(const Datum *) a,
-								 *(const Datum *) b);
-}
-
-static void
-sort_unique_keys(Keys *keys)
-{
-	int kept = 0;
-
-	qsort_arg(keys->keys, keys->count, sizeof(Datum), compare_keys,
-			  &keys->kind);
-	for (int i = 0; i < keys->count; i++)
-		if (kept == 0 || crm_stage_key_compare(keys->kind, keys->keys[kept - 1],
-											   keys->keys[i]) != 0)
-			keys->keys[kept++] = keys->keys[i];
-	keys->count = kept;
-}
-
-/* the rows of the queue that concern this run, taken out of it */
-static void
-take_queue(const Run *run, Keys *keys, MemoryContext into)
-{
-	Oid			types[2] = {OIDOID, DATEOID};
-	Datum		values[2] = {ObjectIdGetDatum(run->definition->stage_table),
-							 DateADTGetDatum(run->day)};
-	CrmIdentity saved;
-
-	crm_become_catalog_owner(&saved);
-	crm_execute("DELETE FROM crmlife.queue WHERE stage_table = $1 "
-				"AND (due_on IS NULL OR due_on <= $2) RETURNING customer",
-				2, types, values, NULL, SPI_OK_DELETE_RETURNING);
-	crm_revert_identity(&saved);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char *text =
-			SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-		MemoryContext old;
-
-		CHECK_FOR_INTERRUPTS();
-		if (text == NULL)
-		{
-			keys->everybody = true;
-			continue;
-		}
-		old = MemoryContextSwitchTo(into);
-		add_key(keys, crm_stage_key_from_text(keys->kind, text));
-		MemoryContextSwitchTo(old);
-	}
-	SPI_freetuptable(SPI_tuptable);
-}
-
 /* customers whom time alone changes by this day */
 static void
-take_due(const Run *run, Keys *keys, MemoryContext into)
+take_due(const Run *run, CrmKeys *keys)
 {
 	const CrmStageDefinition *definition = run->definition;
-	Oid						  type = crm_key_type(keys->kind);
+	Oid						  type = crm_key_type(definition->key);
 	Oid						  types[1] = {DATEOID};
 	Datum					  values[1] = {DateADTGetDatum(run->day)};
-	int16					  length;
-	bool					  by_value;
+	MemoryContext			  old;
+	int						  level = NewGUCNestLevel();
 
-	get_typlenbyval(type, &length, &by_value);
-	crm_execute(psprintf("SELECT %s::%s FROM %s WHERE due_on <= $1",
-						 quote_identifier(definition->customer_column),
-						 format_type_be(type), definition->table_name),
-				1, types, values, NULL, SPI_OK_SELECT);
+	crm_force_shape(CRM_SHAPE_INDEX);
+	PushActiveSnapshot(run->snapshot);
+	crm_query(psprintf("SELECT %s::%s FROM %s WHERE due_on <= $1",
+					   quote_identifier(definition->customer_column),
+					   format_type_be(type), definition->table_name),
+			  1, types, values);
+	PopActiveSnapshot();
+	AtEOXact_GUC(true, level);
+	old = MemoryContextSwitchTo(run->lasting);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool  isnull;
 		Datum key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
 								  1, &isnull);
-		MemoryContext old = MemoryContextSwitchTo(into);
 
-		add_key(keys, datumCopy(key, by_value, length));
-		MemoryContextSwitchTo(old);
+		crm_keys_add(keys, crm_stage_key_copy(definition->key, key));
 	}
+	MemoryContextSwitchTo(old);
 	SPI_freetuptable(SPI_tuptable);
 }
 
-static double
-stored_customers(const CrmStageDefinition *definition)
+/*
+ * Is a stored history all that its rows said?  Not where rows of one order lie
+ * on several days: a history has each order as it is known in the end.
+ */
+static bool
+histories_are_whole(const CrmStageDefinition *definition)
 {
-	bool isnull;
-
-	crm_query(psprintf("SELECT reltuples FROM pg_class WHERE oid = %u",
-					   definition->stage_table),
-			  0, NULL, NULL);
-	return DatumGetFloat4(SPI_getbinval(SPI_tuptable->vals[0],
-										SPI_tuptable->tupdesc, 1, &isnull));
+	return definition->keep_history && definition->refreshed &&
+		   definition->orders.order_key == NULL;
 }
 
-/* whom to look at; true: everybody */
+/*
+ * May new rows be added to it?  Not where they may tell the segment, and not
+ * where policies hide rows from the owner, for they have not been seen by them.
+ */
 static bool
-gather_keys(Run *run, Keys *keys, bool full)
+can_merge(const CrmStageDefinition *definition)
+{
+	return histories_are_whole(definition) &&
+		   definition->orders.segment == NULL &&
+		   !crm_has_policies(definition->orders.relation) &&
+		   !crm_has_policies(definition->visits.relation);
+}
+
+static void
+append_keys(Run *run, CrmKeys *to, const CrmKeys *from)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->lasting);
+
+	for (int i = 0; i < from->count; i++)
+		crm_keys_add(to, from->keys[i]);
+	MemoryContextSwitchTo(old);
+}
+
+/* whom to look at, and how; true: everybody */
+static bool
+gather_keys(Run *run, bool full)
 {
 	CrmStageDefinition *definition = run->definition;
-	MemoryContext		into = CurrentMemoryContext;
+	bool				merge = can_merge(definition);
 
-	keys->kind = definition->key;
-	take_queue(run, keys, into);
-	if (full || keys->everybody)
+	run->queued = crm_queue_take(definition, run->day, run->snapshot);
+	run->changed = run->queued->changed;
+	run->kept.kind = definition->key;
+	if (full || run->queued->everybody || !definition->refreshed ||
+		definition->needs_full)
 		return true;
-	if (!definition->refreshed || definition->needs_full)
-		return true;
+	append_keys(run, merge ? &run->kept : &run->changed,
+				&run->queued->appended);
 	if (run->day > definition->refreshed_day)
-		take_due(run, keys, into);
-	sort_unique_keys(keys);
-	return keys->count > CRM_KEYS_AT_ONCE &&
-		   keys->count > stored_customers(definition) * CRM_FULL_SHARE / 100;
+		take_due(run, merge ? &run->kept : &run->changed);
+	crm_keys_settle(&run->changed);
+	crm_keys_settle(&run->kept);
+	crm_keys_subtract(&run->kept, &run->changed);
+	return crm_everybody_costs_less(definition, run->changed.count,
+									run->kept.count);
 }
 
 /* ----- the change log ----- */
@@ -418,13 +379,21 @@ count_rescored(Run *run, const CrmPair *pair, const CrmStageRow *row)
 								row->values[CRM_COLUMN_RFM_SCORE]))]++;
 }
 
-/* a history has the days of visits, not their times */
+/* a history has the days of visits, not their times: the row has the last */
 static void
 keep_last_active(const CrmPair *pair, CrmStageRow *row)
 {
-	row->values[CRM_COLUMN_LAST_ACTIVE_AT] =
-		heap_getattr(pair->stored, 2 + CRM_COLUMN_LAST_ACTIVE_AT,
-					 pair->descriptor, &row->nulls[CRM_COLUMN_LAST_ACTIVE_AT]);
+	bool  isnull;
+	Datum before = heap_getattr(pair->stored, 2 + CRM_COLUMN_LAST_ACTIVE_AT,
+								pair->descriptor, &isnull);
+
+	if (isnull ||
+		(!row->nulls[CRM_COLUMN_LAST_ACTIVE_AT] &&
+		 DatumGetTimestamp(before) <=
+			 DatumGetTimestamp(row->values[CRM_COLUMN_LAST_ACTIVE_AT])))
+		return;
+	row->values[CRM_COLUMN_LAST_ACTIVE_AT] = before;
+	row->nulls[CRM_COLUMN_LAST_ACTIVE_AT] = false;
 }
 
 static void
@@ -443,7 +412,7 @@ refresh_customer(Run *run, CrmPair *pair)
 	log_changes(run, pair);
 	if (known)
 	{
-		if (run->by_stored)
+		if (pair->by_stored)
 			keep_last_active(pair, &row);
 		if (pair->stored && rescored(pair, &row))
 			count_rescored(run, pair, &row);
@@ -465,11 +434,23 @@ refresh_customer(Run *run, CrmPair *pair)
 		crm_writer_defer(run->writer, pair->key, later);
 }
 
+/* the sources tell what the stored history does not */
+static void
+read_again(Run *run, Datum key)
+{
+	MemoryContext old = MemoryContextSwitchTo(run->lasting);
+
+	crm_keys_add(&run->changed, crm_stage_key_copy(run->changed.kind, key));
+	MemoryContextSwitchTo(old);
+}
+
 static void
 walk(Run *run, CrmScan *scan)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife refresh", ALLOCSET_DEFAULT_SIZES);
+	int		settled = run->changed.count;
+	CrmKeys changed = run->changed;
 	CrmPair pair;
 
 	while (crm_scan_next(scan, &pair))
@@ -477,7 +458,16 @@ walk(Run *run, CrmScan *scan)
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
-		refresh_customer(run, &pair);
+		changed.keys = run->changed.keys;
+		changed.count = settled;
+		if (!pair.by_stored)
+			refresh_customer(run, &pair);
+		else if (crm_keys_have(&changed, pair.key))
+			; /* comes by the sources */
+		else if (!pair.unknown)
+			refresh_customer(run, &pair);
+		else if (pair.stored || !run->remodel)
+			read_again(run, pair.key);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
@@ -485,54 +475,41 @@ walk(Run *run, CrmScan *scan)
 	MemoryContextDelete(context);
 }
 
-/* customers who waited for a day that is not theirs any more */
 static void
-drop_deferred(const Run *run, const Keys *keys, int first, int count)
+refresh_changed(Run *run)
 {
-	Oid			types[2] = {OIDOID, TEXTARRAYOID};
-	Datum		values[2];
-	Datum	   *texts = palloc(sizeof(Datum) * Max(count, 1));
-	CrmIdentity saved;
+	CrmKeys *keys = &run->changed;
 
-	for (int i = 0; i < count; i++)
-		texts[i] = CStringGetTextDatum(
-			crm_key_text(keys->kind, keys->keys[first + i]));
-	values[0] = ObjectIdGetDatum(run->definition->stage_table);
-	values[1] = crm_key_array(CRM_STAGE_KEY_TEXT, texts, count);
-	crm_become_catalog_owner(&saved);
-	crm_execute("DELETE FROM crmlife.queue WHERE stage_table = $1 "
-				"AND due_on IS NOT NULL "
-				"AND ($2 IS NULL OR customer = ANY ($2))",
-				2, types, values, keys->everybody ? " n" : NULL, SPI_OK_DELETE);
-	crm_revert_identity(&saved);
-}
-
-static void
-refresh_some(Run *run, Keys *keys)
-{
-	/* by key: never over the whole of a table, whatever statistics say */
-	(void) set_config_option("enable_hashjoin", "off", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("enable_mergejoin", "off", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	crm_keys_settle(keys);
 	for (int first = 0; first < keys->count; first += CRM_KEYS_AT_ONCE)
 	{
 		int count = Min(CRM_KEYS_AT_ONCE, keys->count - first);
 
-		drop_deferred(run, keys, first, count);
-		walk(run,
-			 crm_scan_begin(
-				 run->definition,
-				 crm_key_array(keys->kind, keys->keys + first, count), false));
+		crm_queue_drop_deferred(run->definition->stage_table, keys->kind,
+								keys->keys + first, count);
+		walk(run, crm_scan_begin(
+					  run->definition,
+					  crm_key_array(keys->kind, keys->keys + first, count),
+					  run->snapshot));
 	}
 }
 
-static bool
-is_among(const Keys *keys, Datum key)
+/*
+ * Those of whom nothing but time and new rows has changed.  Who has no row yet,
+ * or whose row does not tell enough, is left for refresh_changed.
+ */
+static void
+refresh_kept(Run *run)
 {
-	return bsearch_arg(&key, keys->keys, keys->count, sizeof(Datum),
-					   compare_keys,
-					   unconstify(CrmStageKey *, &keys->kind)) != NULL;
+	const CrmKeys *keys = &run->kept;
+
+	if (keys->count == 0)
+		return;
+	crm_scan_check_rights(run->definition, run->snapshot);
+	walk(run, crm_scan_begin_stored(
+				  run->definition,
+				  crm_key_array(keys->kind, keys->keys, keys->count),
+				  run->queued->rows, run->day, run->snapshot));
 }
 
 /*
@@ -540,39 +517,25 @@ is_among(const Keys *keys, Datum key)
  * sources are read for them.  Who has no row yet waits as before.
  */
 static void
-refresh_by_stored(Run *run, Keys *keys)
+refresh_by_stored(Run *run)
 {
-	MemoryContext context = AllocSetContextCreate(
-		CurrentMemoryContext, "crmlife refresh", ALLOCSET_DEFAULT_SIZES);
-	CrmScan *scan = crm_scan_begin_stored(run->definition);
-	CrmPair	 pair;
-
-	run->by_stored = true;
-	while (crm_scan_next(scan, &pair))
-	{
-		MemoryContext old = MemoryContextSwitchTo(context);
-
-		CHECK_FOR_INTERRUPTS();
-		if (pair.stored && !is_among(keys, pair.key))
-			refresh_customer(run, &pair);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(context);
-	}
-	crm_scan_end(scan);
-	MemoryContextDelete(context);
-	run->by_stored = false;
-	refresh_some(run, keys);
+	append_keys(run, &run->changed, &run->kept);
+	crm_keys_settle(&run->changed);
+	walk(run, crm_scan_begin_stored(run->definition, (Datum) 0, NULL, run->day,
+									run->snapshot));
+	refresh_changed(run);
 }
 
 static void
-refresh_all(Run *run, Keys *keys)
+refresh_all(Run *run)
 {
-	keys->everybody = true;
-	drop_deferred(run, keys, 0, 0);
+	crm_queue_drop_deferred(run->definition->stage_table, run->changed.kind,
+							NULL, 0);
 	if (run->filling)
 		crm_scan_rewind(run->filling);
-	walk(run, run->filling ? run->filling
-						   : crm_scan_begin(run->definition, (Datum) 0, false));
+	walk(run, run->filling
+				  ? run->filling
+				  : crm_scan_begin(run->definition, (Datum) 0, run->snapshot));
 }
 
 /* ----- a run ----- */
@@ -628,19 +591,29 @@ record_success(const Run *run, TimestampTz started)
 	crm_revert_identity(&saved);
 }
 
-/*
- * Can every row be worked out for another model from the history beside it?
- * Not where rows of one order lie on several days: a history has each order as
- * it is known in the end.
- */
+/* can every row be worked out for another model from the history beside it? */
 static bool
 histories_tell(const CrmStageDefinition *definition)
 {
-	return definition->keep_history && definition->refreshed &&
-		   definition->orders.order_key == NULL &&
+	return histories_are_whole(definition) &&
 		   crm_query(psprintf("SELECT FROM %s WHERE history IS NULL LIMIT 1",
 							  definition->table_name),
 					 0, NULL, NULL) == 0;
+}
+
+/* one for all that is read, taken when everything is locked that needs it */
+static Snapshot
+take_snapshot(void)
+{
+	Snapshot snapshot;
+
+	crm_capture_reading();
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	UpdateActiveSnapshotCommandId();
+	snapshot = RegisterSnapshot(GetActiveSnapshot());
+	PopActiveSnapshot();
+	return snapshot;
 }
 
 /* day: CRM_NO_DAY to take as_of's, in the stage table's zone */
@@ -648,7 +621,6 @@ static void
 run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 {
 	TimestampTz started = GetCurrentTimestamp();
-	Keys		keys = {0};
 	bool		by_stored;
 	CrmIdentity saved;
 
@@ -664,7 +636,9 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		full = true;
 	if (run->remodel && !by_stored)
 		full = true;
-	run->result->full = gather_keys(run, &keys, full);
+	run->snapshot = take_snapshot();
+	run->lasting = CurrentMemoryContext;
+	run->result->full = gather_keys(run, full);
 	run->result->day = run->day;
 	if (!run->filling)
 		crm_outbox_begin(run->definition);
@@ -680,15 +654,19 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	/* a column that is gone is told at once, not with the next order */
 	crm_scan_check(run->definition);
 	if (run->result->full)
-		refresh_all(run, &keys);
+		refresh_all(run);
 	else if (by_stored)
 	{
-		refresh_by_stored(run, &keys);
+		refresh_by_stored(run);
 		run->result->full = true;
 	}
 	else
-		refresh_some(run, &keys);
+	{
+		refresh_kept(run);
+		refresh_changed(run);
+	}
 	crm_writer_end(run->writer);
+	UnregisterSnapshot(run->snapshot);
 	run->result->rows = crm_writer_rows(run->writer);
 	run->result->changes = crm_writer_changes(run->writer);
 	crm_outbox_end(run->definition, run->result->changes);

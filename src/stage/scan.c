@@ -27,11 +27,12 @@
 #include "nodes/params.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/queryenvironment.h"
 #include "utils/snapmgr.h"
-#include "utils/uuid.h"
 
 #include "compat.h"
 #include "engine/purchase_history.h"
@@ -39,6 +40,7 @@
 #include "functions/history.h"
 #include "stage/row.h"
 #include "stage/scan.h"
+#include "stage/shape.h"
 #include "stage/source.h"
 
 /* columns of a source's query */
@@ -69,7 +71,8 @@ struct CrmScan
 	CrmGather				 *gather;
 	bool					  times;	  /* orders have */
 	bool					  by_stored;  /* histories are the stored ones */
-	bool					  pushed;	  /* a snapshot of our own */
+	bool					  merging;	  /* and new rows come to them */
+	CrmDay					  day;		  /* for which that is done */
 	TupleDesc				  descriptor; /* of stored rows */
 	HeapTupleData			  stored;
 	MemoryContext			  customer; /* what lives until the next customer */
@@ -77,98 +80,6 @@ struct CrmScan
 	bool					  started;
 	CrmDay					  first_day; /* of all so far */
 };
-
-/* ----- keys ----- */
-
-Oid
-crm_key_type(CrmStageKey key)
-{
-	switch (key)
-	{
-		case CRM_STAGE_KEY_BIGINT:
-			return INT8OID;
-		case CRM_STAGE_KEY_UUID:
-			return UUIDOID;
-		case CRM_STAGE_KEY_TEXT:
-			break;
-	}
-	return TEXTOID;
-}
-
-Oid
-crm_key_array_type(CrmStageKey key)
-{
-	switch (key)
-	{
-		case CRM_STAGE_KEY_BIGINT:
-			return INT8ARRAYOID;
-		case CRM_STAGE_KEY_UUID:
-			return UUIDARRAYOID;
-		case CRM_STAGE_KEY_TEXT:
-			break;
-	}
-	return TEXTARRAYOID;
-}
-
-int
-crm_stage_key_compare(CrmStageKey key, Datum a, Datum b)
-{
-	if (key == CRM_STAGE_KEY_BIGINT)
-	{
-		int64 left = DatumGetInt64(a);
-		int64 right = DatumGetInt64(b);
-
-		return left < right ? -1 : left > right;
-	}
-	else if (key == CRM_STAGE_KEY_UUID)
-		return memcmp(DatumGetUUIDP(a), DatumGetUUIDP(b), UUID_LEN);
-	else
-	{
-		text *left = DatumGetTextPP(a);
-		text *right = DatumGetTextPP(b);
-		int	  left_size = VARSIZE_ANY_EXHDR(left);
-		int	  right_size = VARSIZE_ANY_EXHDR(right);
-		int	  result = memcmp(VARDATA_ANY(left), VARDATA_ANY(right),
-							  Min(left_size, right_size));
-
-		if (result != 0)
-			return result;
-		return left_size < right_size ? -1 : left_size > right_size;
-	}
-}
-
-char *
-crm_key_text(CrmStageKey key, Datum value)
-{
-	Oid	 output;
-	bool varlena;
-
-	getTypeOutputInfo(crm_key_type(key), &output, &varlena);
-	return OidOutputFunctionCall(output, value);
-}
-
-Datum
-crm_stage_key_from_text(CrmStageKey key, const char *text)
-{
-	Oid input;
-	Oid parameter;
-
-	getTypeInputInfo(crm_key_type(key), &input, &parameter);
-	return OidInputFunctionCall(input, unconstify(char *, text), parameter, -1);
-}
-
-Datum
-crm_key_array(CrmStageKey key, Datum *keys, int count)
-{
-	Oid	  type = crm_key_type(key);
-	int16 length;
-	bool  by_value;
-	char  align;
-
-	get_typlenbyvalalign(type, &length, &by_value, &align);
-	return PointerGetDatum(
-		construct_array(keys, count, type, length, by_value, align));
-}
 
 /* ----- the queries ----- */
 
@@ -228,7 +139,7 @@ append_key_filter(StringInfo sql, Oid relation, const char *column)
  */
 static char *
 source_query(const CrmStageDefinition *definition, const CrmSource *source,
-			 bool some)
+			 const char *from, bool some)
 {
 	StringInfoData sql;
 	const char	  *link = " WHERE ";
@@ -248,7 +159,7 @@ source_query(const CrmStageDefinition *definition, const CrmSource *source,
 		appendStringInfo(&sql, ", (%s)::text", source->order_key);
 	if (source->segment)
 		appendStringInfo(&sql, ", (%s)::text", source->segment);
-	appendStringInfo(&sql, " FROM %s", crm_quote_relation(source->relation));
+	appendStringInfo(&sql, " FROM %s", from);
 	if (source->filter)
 	{
 		appendStringInfo(&sql, "%s(%s)", link, source->filter);
@@ -306,11 +217,21 @@ result_of(SPIPlanPtr plan)
 	return source->resultDesc;
 }
 
-/* the query's rows, into the gather */
+static int
+key_count(Datum keys)
+{
+	ArrayType *array = DatumGetArrayTypeP(keys);
+
+	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+}
+
+/* the query's rows, into the gather; keys: those of a relation's column */
 static void
-run(CrmScan *scan, SPIPlanPtr plan, Datum keys, const CrmFeedColumns *columns)
+run(CrmScan *scan, SPIPlanPtr plan, Datum keys, Oid relation,
+	const char *column, const CrmFeedColumns *columns)
 {
 	SPIExecuteOptions options = {.read_only = true};
+	int				  level = NewGUCNestLevel();
 	int				  result;
 
 	if (keys)
@@ -320,6 +241,8 @@ run(CrmScan *scan, SPIPlanPtr plan, Datum keys, const CrmFeedColumns *columns)
 			.value = keys,
 			.pflags = PARAM_FLAG_CONST,
 			.ptype = crm_key_array_type(scan->definition->key)};
+		crm_force_shape(
+			crm_shape(scan->definition, relation, column, key_count(keys)));
 	}
 	options.dest = crm_feed_create(scan->gather, columns);
 	result = SPI_execute_plan_extended(plan, &options);
@@ -328,6 +251,7 @@ run(CrmScan *scan, SPIPlanPtr plan, Datum keys, const CrmFeedColumns *columns)
 			 SPI_result_code_string(result));
 	options.dest->rDestroy(options.dest);
 	SPI_freeplan(plan);
+	AtEOXact_GUC(true, level);
 }
 
 static bool
@@ -336,9 +260,10 @@ has_times(TupleDesc row)
 	return getBaseType(TupleDescAttr(row, SOURCE_AT - 1)->atttypid) != DATEOID;
 }
 
+/* the source's rows, or some that are given instead */
 static void
-read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
-			Datum keys)
+read_rows(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
+		  const char *from, Datum keys)
 {
 	SPIPlanPtr	   plan;
 	int			   last = SOURCE_AT;
@@ -350,11 +275,9 @@ read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 		.undated = kind == CRM_EVENT_REGISTRATION,
 		.hint = "Correct the row, or leave such rows out with a filter."};
 
-	if (!OidIsValid(source->relation))
-		return;
-	plan =
-		prepare(scan->definition,
-				source_query(scan->definition, source, keys != 0), keys != 0);
+	plan = prepare(scan->definition,
+				   source_query(scan->definition, source, from, keys != 0),
+				   keys != 0);
 	if (kind == CRM_EVENT_ORDER)
 		scan->times = has_times(result_of(plan));
 	if (source->amount)
@@ -363,7 +286,37 @@ read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 		columns.extra = ++last;
 	if (source->segment)
 		columns.label = ++last;
-	run(scan, plan, keys, &columns);
+	run(scan, plan, keys, source->relation, source->customer, &columns);
+}
+
+static void
+read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
+			Datum keys)
+{
+	if (OidIsValid(source->relation))
+		read_rows(scan, source, kind, crm_quote_relation(source->relation),
+				  keys);
+}
+
+/* by the same query as the source's rows, so that they mean the same */
+static void
+read_new(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
+		 CrmNewRows *rows)
+{
+	EphemeralNamedRelationData relation = {
+		.md = {.name = "crmlife_new_rows",
+			   .reliddesc = InvalidOid,
+			   .tupdesc = rows->descriptor,
+			   .enrtype = ENR_NAMED_TUPLESTORE,
+			   .enrtuples = (double) rows->count},
+		.reldata = rows->rows};
+
+	if (!OidIsValid(source->relation) || rows->descriptor == NULL)
+		return;
+	if (SPI_register_relation(&relation) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "SPI could not register new rows");
+	read_rows(scan, source, kind, relation.md.name, (Datum) 0);
+	SPI_unregister_relation(relation.md.name);
 }
 
 static void
@@ -376,7 +329,8 @@ read_stored(CrmScan *scan, Datum keys)
 
 	crm_check_stage_columns(scan->definition, result_of(plan), 1);
 	scan->descriptor = CreateTupleDescCopy(result_of(plan));
-	run(scan, plan, keys, &columns);
+	run(scan, plan, keys, scan->definition->stage_table,
+		scan->definition->customer_column, &columns);
 }
 
 /* a walk over everybody may take the memory that builds may */
@@ -389,7 +343,7 @@ memory_limit(bool some)
 }
 
 static CrmScan *
-open_scan(const CrmStageDefinition *definition, bool some, bool read_only)
+open_scan(const CrmStageDefinition *definition, bool some, Snapshot snapshot)
 {
 	static const CrmKeyKind kinds[] = {[CRM_STAGE_KEY_BIGINT] = CRM_KEY_BIGINT,
 									   [CRM_STAGE_KEY_UUID] = CRM_KEY_UUID,
@@ -404,20 +358,22 @@ open_scan(const CrmStageDefinition *definition, bool some, bool read_only)
 		CurrentMemoryContext, "crmlife customer", ALLOCSET_DEFAULT_SIZES);
 	scan->arrays = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife history", ALLOCSET_DEFAULT_SIZES);
-	if (!read_only)
+	if (snapshot)
+		PushActiveSnapshot(snapshot);
+	else
 	{
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		UpdateActiveSnapshotCommandId();
-		scan->pushed = true;
 	}
 	return scan;
 }
 
 CrmScan *
-crm_scan_begin(const CrmStageDefinition *definition, Datum keys, bool read_only)
+crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
+			   Snapshot snapshot)
 {
-	CrmScan *scan = open_scan(definition, keys != 0, read_only);
+	CrmScan *scan = open_scan(definition, keys != 0, snapshot);
 
 	read_source(scan, &definition->orders, CRM_EVENT_ORDER, keys);
 	read_source(scan, &definition->visits, CRM_EVENT_VISIT, keys);
@@ -428,15 +384,46 @@ crm_scan_begin(const CrmStageDefinition *definition, Datum keys, bool read_only)
 }
 
 CrmScan *
-crm_scan_begin_stored(const CrmStageDefinition *definition)
+crm_scan_begin_stored(const CrmStageDefinition *definition, Datum keys,
+					  CrmNewRows *rows, CrmDay day, Snapshot snapshot)
 {
-	CrmScan *scan = open_scan(definition, false, false);
+	CrmScan *scan = open_scan(definition, keys != 0, snapshot);
 
 	scan->by_stored = true;
-	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, (Datum) 0);
-	read_stored(scan, (Datum) 0);
+	scan->day = day;
+	if (rows)
+	{
+		scan->merging = true;
+		read_new(scan, &definition->orders, CRM_EVENT_ORDER,
+				 &rows[CRM_EVENT_ORDER]);
+		read_new(scan, &definition->visits, CRM_EVENT_VISIT,
+				 &rows[CRM_EVENT_VISIT]);
+	}
+	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, keys);
+	read_stored(scan, keys);
 	crm_gather_rewind(scan->gather);
 	return scan;
+}
+
+/* the executor looks at rights before the first row, which nobody wants */
+void
+crm_scan_check_rights(const CrmStageDefinition *definition, Snapshot snapshot)
+{
+	const CrmSource *sources[] = {&definition->orders, &definition->visits};
+
+	PushActiveSnapshot(snapshot);
+	for (int i = 0; i < lengthof(sources); i++)
+	{
+		char *query;
+
+		if (!OidIsValid(sources[i]->relation))
+			continue;
+		query = source_query(definition, sources[i],
+							 crm_quote_relation(sources[i]->relation), false);
+		(void) crm_query(psprintf("%s LIMIT 0", query), 0, NULL, NULL);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	PopActiveSnapshot();
 }
 
 void
@@ -447,9 +434,11 @@ crm_scan_check(const CrmStageDefinition *definition)
 
 	for (int i = 0; i < lengthof(sources); i++)
 		if (OidIsValid(sources[i]->relation))
-			SPI_freeplan(prepare(definition,
-								 source_query(definition, sources[i], false),
-								 false));
+			SPI_freeplan(prepare(
+				definition,
+				source_query(definition, sources[i],
+							 crm_quote_relation(sources[i]->relation), false),
+				false));
 }
 
 void
@@ -463,8 +452,7 @@ void
 crm_scan_end(CrmScan *scan)
 {
 	crm_gather_end(scan->gather);
-	if (scan->pushed)
-		PopActiveSnapshot();
+	PopActiveSnapshot();
 	MemoryContextDelete(scan->customer);
 	MemoryContextDelete(scan->arrays);
 	pfree(scan);
@@ -535,7 +523,7 @@ set_segment(CrmScan *scan, CrmPair *pair, const CrmGatherRow *first)
 
 	pair->segment = NULL;
 	pair->segment_from = CRM_ALWAYS;
-	if (scan->by_stored && pair->stored)
+	if (scan->by_stored && !scan->merging && pair->stored)
 		/* the rows have not changed since */
 		pair->segment = SPI_getvalue(pair->stored, pair->descriptor,
 									 2 + CRM_COLUMN_SEGMENT);
@@ -619,8 +607,18 @@ add_rows(CrmScan *scan, CrmPair *pair, const CrmGathered *customer)
 	set_segment(scan, pair, &segment);
 }
 
+/*
+ * A history has the days of visits, not their times.  Of those that are visible
+ * since a later day than the one the row shows, the last time is not known.
+ */
+static bool
+shows_visits(const CrmScan *scan, CrmDay visit)
+{
+	return visit <= scan->definition->refreshed_day || visit > scan->day;
+}
+
 static void
-add_stored_history(CrmPair *pair)
+add_stored_history(const CrmScan *scan, CrmPair *pair)
 {
 	CrmPurchaseView view;
 	CrmOrderCursor	orders;
@@ -630,8 +628,12 @@ add_stored_history(CrmPair *pair)
 										 pair->descriptor, &isnull);
 
 	if (isnull)
-		elog(ERROR, "a row of the stage table has no history");
+	{
+		pair->unknown = true;
+		return;
+	}
 	crm_history_open(&view, value);
+	pair->unknown |= scan->merging && view.times != scan->times;
 	pair->times = view.times;
 	crm_orders_start(&orders, &view, true);
 	while (crm_orders_next(&orders))
@@ -639,8 +641,11 @@ add_stored_history(CrmPair *pair)
 							  orders.has_amount ? &orders.amount : NULL, false);
 	crm_visits_start(&visits, &view);
 	while (crm_visits_next(&visits))
+	{
 		crm_history_add_visits(&pair->history, visits.day * CRM_USECS_PER_DAY,
 							   visits.count);
+		pair->unknown |= !shows_visits(scan, visits.day);
+	}
 }
 
 /* the arrays are used again, unless a customer has made them large */
@@ -684,8 +689,10 @@ crm_scan_next(CrmScan *scan, CrmPair *pair)
 	MemoryContextSwitchTo(scan->arrays);
 	empty_history(scan, pair);
 	add_rows(scan, pair, &customer);
+	pair->by_stored = scan->by_stored;
+	pair->unknown = scan->by_stored && pair->stored == NULL;
 	if (scan->by_stored && pair->stored)
-		add_stored_history(pair);
+		add_stored_history(scan, pair);
 	crm_history_finish(&pair->history);
 	MemoryContextSwitchTo(old);
 	note_first_day(scan, &pair->history);

@@ -9,9 +9,12 @@
 #include "postgres.h"
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "utils/snapshot.h"
 
 #include "engine/history.h"
 #include "stage/definition.h"
+#include "stage/keys.h"
+#include "stage/queue.h"
 
 typedef struct CrmScan CrmScan;
 
@@ -24,6 +27,8 @@ typedef struct CrmPair
 	Datum	   key;		   /* int8, uuid or text */
 	CrmHistory history;	   /* empty when the sources have no row */
 	bool	   times;	   /* its orders have times, not only days */
+	bool	   by_stored;  /* the history is the stored one, and new rows */
+	bool	   unknown;	   /* though that does not tell all */
 	HeapTuple  stored;	   /* NULL: not in the stage table */
 	TupleDesc  descriptor; /* of stored: key, then crm_stage_columns */
 
@@ -39,18 +44,24 @@ crm_pair_segment(const CrmPair *pair, CrmDay day)
 }
 
 /*
- * keys: an array of int8, uuid or text, or 0 for every customer.  With
- * read_only the walk sees the active snapshot, else one of its own.  The
- * caller is connected to SPI, as the stage table's owner.  The customers come
- * in no order that means anything.
+ * keys: an array of int8, uuid or text, or 0 for every customer; read by index
+ * as long as that costs less than a pass over the relation.  snapshot: NULL for
+ * one of the walk's own.  The caller is connected to SPI, as the stage table's
+ * owner.  The customers come in no order that means anything.
  */
 extern CrmScan *crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
-							   bool read_only);
+							   Snapshot snapshot);
 /*
- * The same for everybody in the stage table, by the histories stored there:
- * of the sources only the members are read.
+ * The same by the histories stored in the stage table: of the sources only the
+ * members are read, and the new rows, by kind, that no history has yet.  A pair
+ * whose row on a day can't be known in this way is marked.
  */
-extern CrmScan *crm_scan_begin_stored(const CrmStageDefinition *definition);
+extern CrmScan *
+crm_scan_begin_stored(const CrmStageDefinition *definition, Datum keys,
+					  CrmNewRows *rows, CrmDay day, Snapshot snapshot);
+/* an error where the owner may not read the sources any more */
+extern void
+crm_scan_check_rights(const CrmStageDefinition *definition, Snapshot snapshot);
 /* an error where the sources have lost what the definition names */
 extern void crm_scan_check(const CrmStageDefinition *definition);
 extern bool crm_scan_next(CrmScan *scan, CrmPair *pair);
@@ -59,13 +70,5 @@ extern CrmDay crm_scan_first_day(const CrmScan *scan);
 /* from the first customer on once more */
 extern void crm_scan_rewind(CrmScan *scan);
 extern void crm_scan_end(CrmScan *scan);
-
-extern Oid crm_key_type(CrmStageKey key);
-extern Oid crm_key_array_type(CrmStageKey key);
-extern int crm_stage_key_compare(CrmStageKey key, Datum a, Datum b);
-/* as text, the way the queue holds it */
-extern char *crm_key_text(CrmStageKey key, Datum value);
-extern Datum crm_stage_key_from_text(CrmStageKey key, const char *text);
-extern Datum crm_key_array(CrmStageKey key, Datum *keys, int count);
 
 #endif /* CRM_SCAN_H */

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -17,6 +18,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "stage/expression.h"
@@ -295,4 +297,17 @@ crm_recheck_expressions(const CrmStageDefinition *definition,
 			source->filter, CRM_EXPRESSION_FILTER);
 	recheck(definition, source, "order_key", source->order_key,
 			CRM_EXPRESSION_ANY);
+}
+
+bool
+crm_has_policies(Oid relation)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	bool	  has;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	has = ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+	ReleaseSysCache(tuple);
+	return has;
 }

@@ -25,6 +25,9 @@ extern const char *crm_kind_of_key(Oid type);
 /* a relation and its partitions and children, all locked against DDL */
 extern List *crm_lock_tree(Oid relation);
 
+/* is row security on? InvalidOid: no */
+extern bool crm_has_policies(Oid relation);
+
 /* an error when a source or its customer column is not what it was */
 extern void crm_recheck_sources(const CrmStageDefinition *definition);
 /* the same of the expressions over a source, as the stage table's owner */

@@ -23,6 +23,7 @@
 
 #include "functions/localday.h"
 #include "stage/definition.h"
+#include "stage/queue.h"
 #include "stage/row.h"
 #include "stage/scan.h"
 #include "stage/source.h"
@@ -33,8 +34,7 @@ typedef struct Verification
 	CrmStageDefinition *definition;
 	CrmDay				day;
 	ReturnSetInfo	   *result;
-	Datum			   *pending; /* ascending */
-	uint64				pending_count;
+	CrmKeys				pending;
 } Verification;
 
 #define VERIFY_COLUMNS 4
@@ -91,28 +91,6 @@ compare_rows(Verification *verification, const CrmPair *pair,
 	}
 }
 
-static bool
-is_pending(const Verification *verification, Datum key)
-{
-	uint64 low = 0;
-	uint64 high = verification->pending_count;
-
-	while (low < high)
-	{
-		uint64 middle = low + (high - low) / 2;
-		int	   order = crm_stage_key_compare(verification->definition->key,
-											 verification->pending[middle], key);
-
-		if (order == 0)
-			return true;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
-}
-
 static void
 verify_customer(Verification *verification, CrmPair *pair)
 {
@@ -120,7 +98,7 @@ verify_customer(Verification *verification, CrmPair *pair)
 	char	   *customer;
 	bool		known;
 
-	if (is_pending(verification, pair->key))
+	if (crm_keys_have(&verification->pending, pair->key))
 		return;
 	customer = crm_key_text(verification->definition->key, pair->key);
 	known = crm_stage_row(verification->definition, &pair->history,
@@ -138,34 +116,15 @@ verify_customer(Verification *verification, CrmPair *pair)
 static bool
 read_pending(Verification *verification)
 {
-	CrmStageKey kind = verification->definition->key;
-	Oid			types[2] = {OIDOID, DATEOID};
-	Datum values[2] = {ObjectIdGetDatum(verification->definition->stage_table),
-					   DateADTGetDatum(verification->day)};
-	CrmIdentity saved;
-	uint64		count;
+	const CrmStageDefinition *definition = verification->definition;
+	CrmQueued *queued = crm_queue_look(definition->stage_table, definition->key,
+									   verification->day);
 
-	crm_become_catalog_owner(&saved);
-	count = crm_query(
-		psprintf("SELECT DISTINCT q.customer::%s%s, q.customer IS NULL "
-				 "FROM crmlife.queue q WHERE q.stage_table = $1 "
-				 "AND (q.due_on IS NULL OR q.due_on <= $2) ORDER BY 1",
-				 format_type_be(crm_key_type(kind)),
-				 kind == CRM_STAGE_KEY_TEXT ? " COLLATE \"C\"" : ""),
-		2, types, values);
-	crm_revert_identity(&saved);
-	verification->pending = palloc(sizeof(Datum) * Max(count, 1));
-	verification->pending_count = count;
-	for (uint64 i = 0; i < count; i++)
-	{
-		bool isnull;
-
-		verification->pending[i] = SPI_getbinval(
-			SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-		if (isnull)
-			return false;
-	}
-	return true;
+	for (int i = 0; i < queued->appended.count; i++)
+		crm_keys_add(&queued->changed, queued->appended.keys[i]);
+	crm_keys_settle(&queued->changed);
+	verification->pending = queued->changed;
+	return !queued->everybody;
 }
 
 static void
@@ -173,7 +132,8 @@ verify_all(Verification *verification)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife verify", ALLOCSET_DEFAULT_SIZES);
-	CrmScan *scan = crm_scan_begin(verification->definition, (Datum) 0, true);
+	CrmScan *scan = crm_scan_begin(verification->definition, (Datum) 0,
+								   GetActiveSnapshot());
 	CrmPair	 pair;
 
 	while (crm_scan_next(scan, &pair))

@@ -47,6 +47,7 @@
 
 #include "compat.h"
 #include "stage/definition.h"
+#include "stage/queue.h"
 #include "stage/schedule.h"
 #include "stage/stage.h"
 #include "stage/worker.h"
@@ -397,6 +398,8 @@ record_failure(Job *job, int64 first_ms, const char *error)
 	crm_execute("UPDATE crmlife.stage_state SET last_error = $2, failures = $3,"
 				" last_error_at = $4, next_run_at = $5 WHERE stage_table = $1",
 				5, types, values, NULL, SPI_OK_UPDATE);
+	/* nobody takes from the queue what comes in the meantime */
+	crm_queue_fold(job->stage_table);
 	end_catalog_work();
 	return true;
 }

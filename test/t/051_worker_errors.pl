@@ -43,6 +43,11 @@ my $log = slurp_file($node->logfile);
 my @complaints = $log =~ /could not refresh stage table/g;
 is(scalar @complaints, 1, 'the log tells it once');
 
+# what says "everybody" many times comes to say so once
+$node->safe_psql('shop', 'TRUNCATE other') for 1 .. 5;
+my $entries = q(SELECT count(*), count(customers), count(new_rows) FROM crmlife.queue WHERE stage_table = 'bad'::regclass);
+ok(defined wait_for($node, 'shop', $entries, '1|0|0', 20), 'the queue of a table that fails is folded');
+
 # the wait grows
 ok(defined wait_for($node, 'shop', state_of('failures >= 4', 'bad'), 't', 20), 'four failures');
 is($node->safe_psql('shop', state_of(q(next_run_at - last_error_at > '6 seconds'), 'bad')), 't', 'the wait grows');

@@ -1,0 +1,78 @@
+/*
+ * queue.h
+ *		The queue of customers whose rows changed: how the capture triggers
+ *		fill it, and what a refresh finds in it.
+ */
+#ifndef CRM_QUEUE_H
+#define CRM_QUEUE_H
+
+#include "postgres.h"
+#include "access/tupdesc.h"
+#include "utils/date.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
+#include "utils/tuplestore.h"
+
+#include "engine/history.h"
+#include "stage/keys.h"
+#include "stage/newrows.h"
+
+/* kilobytes that the queue may take before single customers are given up */
+extern int crm_queue_limit;
+
+/* ----- writing ----- */
+
+typedef struct CrmQueueWriter CrmQueueWriter;
+
+extern CrmQueueWriter *crm_queue_open(Oid stage_table);
+/* customers whose rows have to be read again; each statement's once */
+extern void crm_queue_customers(CrmQueueWriter *writer, Tuplestorestate *rows,
+								TupleDesc descriptor, AttrNumber customer);
+/* rows that are new, themselves */
+extern void crm_queue_new_rows(CrmQueueWriter *writer, Tuplestorestate *rows,
+							   Relation relation, const CrmNewRowsForm *form);
+/* have the next run look at every customer */
+extern void crm_queue_all(CrmQueueWriter *writer);
+extern void crm_queue_close(CrmQueueWriter *writer);
+
+/* the three in one */
+extern void crm_queue_everybody(Oid stage_table);
+
+/* ----- reading ----- */
+
+/* new rows of a source, as an event is made of them */
+typedef struct CrmNewRows
+{
+	TupleDesc		 descriptor; /* NULL: the source's cannot be merged */
+	Tuplestorestate *rows;
+	int64			 count;
+} CrmNewRows;
+
+typedef struct CrmQueued
+{
+	bool	   everybody;
+	CrmKeys	   changed;	 /* whose rows have to be read again */
+	CrmKeys	   appended; /* who have new rows; some also in changed */
+	CrmNewRows rows[CRM_EVENT_VISIT + 1];
+} CrmQueued;
+
+/*
+ * What in the queue concerns a run up to a day, taken out of it, as a snapshot
+ * shows it.  The caller is connected to SPI.
+ */
+extern CrmQueued *crm_queue_take(const CrmStageDefinition *definition,
+								 CrmDay day, Snapshot snapshot);
+/* for a look at what waits for no day */
+#define CRM_QUEUE_UNDATED DATEVAL_NOBEGIN
+/* the same left where it is, without the rows; as the active snapshot shows */
+extern CrmQueued *crm_queue_look(Oid stage_table, CrmStageKey kind, CrmDay day);
+/* customers who waited for a day that is not theirs any more; NULL: all */
+extern void crm_queue_drop_deferred(Oid stage_table, CrmStageKey kind,
+									const Datum *keys, int count);
+/*
+ * Where it has been given up to tell the customers apart, one entry says so as
+ * well as many.
+ */
+extern void crm_queue_fold(Oid stage_table);
+
+#endif /* CRM_QUEUE_H */
