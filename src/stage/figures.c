@@ -373,29 +373,13 @@ crm_figures_begin(const CrmStageDefinition *definition, CrmDay day,
 	return figures;
 }
 
-/* the stored row, as the columns it has */
-static const CrmStageRow *
-stored_row(const CrmPair *pair, CrmStageRow *row, int columns)
-{
-	if (pair->stored == NULL)
-		return NULL;
-	for (int i = 0; i < columns; i++)
-		row->values[i] =
-			heap_getattr(pair->stored, i + 2, pair->descriptor, &row->nulls[i]);
-	return row;
-}
-
 static void
 tally_customer(CrmFigures *figures, const CrmPair *pair, const CrmStageRow *row)
 {
-	const CrmStageDefinition *definition = figures->definition;
-	CrmStageRow				  before;
-
 	if (!figures->everybody)
-		crm_stage_tally_move(
-			&figures->tally,
-			stored_row(pair, &before, crm_stage_column_count(definition)),
-			definition->refreshed_day, row, figures->day);
+		crm_stage_tally_move(&figures->tally, pair->stored,
+							 figures->definition->refreshed_day, row,
+							 figures->day);
 	else if (row)
 		crm_stage_tally_add(&figures->tally, row, figures->day, 1);
 }

@@ -45,9 +45,9 @@ crm_new_rows_form(const CrmSource *source, int kind, CrmNewRowsForm *form)
 	AttrNumber	customer = get_attnum(source->relation, source->customer);
 	Relation	relation = table_open(source->relation, AccessShareLock);
 	Bitmapset  *columns = NULL;
-	bool		simple = source->order_key == NULL && source->segment == NULL &&
-				   customer > 0;
-	int			number = -1;
+	bool		simple =
+		source->order_key == NULL && source->segment == NULL && customer > 0;
+	int number = -1;
 
 	for (int i = 0; i < lengthof(texts); i++)
 		if (texts[i] && simple)

@@ -29,7 +29,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
@@ -74,7 +73,7 @@ typedef struct Run
 	Snapshot			snapshot;
 	bool				remodel;   /* only the model has changed */
 	bool				everybody; /* are looked at by the sources */
-	CrmScan			   *filling; /* the table is being created from this */
+	CrmScan			   *filling;   /* the table is being created from this */
 	CrmQueued		   *queued;
 	CrmKeys				kept;	 /* looked at by their stored histories */
 	CrmKeys				changed; /* by the sources */
@@ -196,23 +195,20 @@ typedef struct Published
 static Published
 read_published(const CrmStageDefinition *definition, const CrmPair *pair)
 {
-	Published published = {NULL, NULL, NULL};
-	bool	  isnull;
-	Datum	  since;
+	Published		   published = {NULL, NULL, NULL};
+	const CrmStageRow *stored = pair->stored;
 
-	if (pair->stored == NULL)
+	if (stored == NULL)
 		return published;
-	published.stage =
-		SPI_getvalue(pair->stored, pair->descriptor, 2 + CRM_COLUMN_STAGE);
-	published.segment =
-		SPI_getvalue(pair->stored, pair->descriptor, 2 + CRM_COLUMN_SEGMENT);
-	since = heap_getattr(pair->stored, 2 + CRM_COLUMN_SINCE, pair->descriptor,
-						 &isnull);
-	if (isnull || DatumGetDateADT(since) < definition->refreshed_day)
+	published.stage = crm_stage_text(stored, CRM_COLUMN_STAGE);
+	published.segment = crm_stage_text(stored, CRM_COLUMN_SEGMENT);
+	if (stored->nulls[CRM_COLUMN_SINCE] ||
+		DatumGetDateADT(stored->values[CRM_COLUMN_SINCE]) <
+			definition->refreshed_day)
 		published.day_before = published.stage;
 	else
-		published.day_before = SPI_getvalue(pair->stored, pair->descriptor,
-											2 + CRM_COLUMN_PREVIOUS_STAGE);
+		published.day_before =
+			crm_stage_text(stored, CRM_COLUMN_PREVIOUS_STAGE);
 	return published;
 }
 
@@ -367,33 +363,29 @@ rescored(const CrmPair *pair, const CrmStageRow *row)
 static void
 count_rescored(Run *run, const CrmPair *pair, const CrmStageRow *row)
 {
-	bool  isnull;
-	Datum before = heap_getattr(pair->stored, 2 + CRM_COLUMN_RFM_SCORE,
-								pair->descriptor, &isnull);
+	const CrmStageRow *before = pair->stored;
 
 	run->result->rescored++;
-	if (isnull || row->nulls[CRM_COLUMN_RFM_SCORE])
+	if (before->nulls[CRM_COLUMN_RFM_SCORE] || row->nulls[CRM_COLUMN_RFM_SCORE])
 		return;
-	run->result->resegmented[crm_stage_segment(DatumGetInt32(before))]
-							[crm_stage_segment(DatumGetInt32(
-								row->values[CRM_COLUMN_RFM_SCORE]))]++;
+	run->result->resegmented
+		[crm_stage_segment(DatumGetInt32(before->values[CRM_COLUMN_RFM_SCORE]))]
+		[crm_stage_segment(DatumGetInt32(row->values[CRM_COLUMN_RFM_SCORE]))]++;
 }
 
 /* a history has the days of visits, not their times: the row has the last */
 static void
 keep_last_active(const CrmPair *pair, CrmStageRow *row)
 {
-	bool  isnull;
-	Datum before = heap_getattr(pair->stored, 2 + CRM_COLUMN_LAST_ACTIVE_AT,
-								pair->descriptor, &isnull);
+	const CrmStageRow *before = pair->stored;
+	int				   column = CRM_COLUMN_LAST_ACTIVE_AT;
 
-	if (isnull ||
-		(!row->nulls[CRM_COLUMN_LAST_ACTIVE_AT] &&
-		 DatumGetTimestamp(before) <=
-			 DatumGetTimestamp(row->values[CRM_COLUMN_LAST_ACTIVE_AT])))
+	if (before->nulls[column] ||
+		(!row->nulls[column] && DatumGetTimestamp(before->values[column]) <=
+									DatumGetTimestamp(row->values[column])))
 		return;
-	row->values[CRM_COLUMN_LAST_ACTIVE_AT] = before;
-	row->nulls[CRM_COLUMN_LAST_ACTIVE_AT] = false;
+	row->values[column] = before->values[column];
+	row->nulls[column] = false;
 }
 
 static void

@@ -134,17 +134,21 @@ crm_stage_segment(int score)
 }
 
 bool
-crm_same_column(HeapTuple stored, TupleDesc descriptor, const CrmStageRow *row,
-				int column)
+crm_same_column(const CrmStageRow *stored, TupleDesc descriptor,
+				const CrmStageRow *row, int column)
 {
 	Form_pg_attribute attribute = TupleDescAttr(descriptor, column + 1);
-	bool			  isnull;
-	Datum value = heap_getattr(stored, column + 2, descriptor, &isnull);
 
-	if (isnull || row->nulls[column])
-		return isnull && row->nulls[column];
-	return datum_image_eq(value, row->values[column], attribute->attbyval,
-						  attribute->attlen);
+	if (stored->nulls[column] || row->nulls[column])
+		return stored->nulls[column] && row->nulls[column];
+	return datum_image_eq(stored->values[column], row->values[column],
+						  attribute->attbyval, attribute->attlen);
+}
+
+char *
+crm_stage_text(const CrmStageRow *row, CrmStageColumnNumber column)
+{
+	return row->nulls[column] ? NULL : TextDatumGetCString(row->values[column]);
 }
 
 static void

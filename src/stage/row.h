@@ -85,8 +85,12 @@ crm_stage_measures(const CrmStageCuts *cuts, CrmHistory *history, CrmDay day,
 				   int64_t *frequency, CrmMoney *monetary);
 
 /* is a column of a stored row (key first, then these) the same, bit for bit? */
-extern bool crm_same_column(HeapTuple stored, TupleDesc descriptor,
+extern bool crm_same_column(const CrmStageRow *stored, TupleDesc descriptor,
 							const CrmStageRow *row, int column);
+
+/* a text column, palloc'd; NULL for NULL */
+extern char *
+crm_stage_text(const CrmStageRow *row, CrmStageColumnNumber column);
 
 /* name of a stage, NULL for CRM_ABSENT */
 extern const char *crm_stage_name(const CrmModel *model, int stage);

@@ -74,7 +74,7 @@ struct CrmScan
 	bool					  merging;	  /* and new rows come to them */
 	CrmDay					  day;		  /* for which that is done */
 	TupleDesc				  descriptor; /* of stored rows */
-	HeapTupleData			  stored;
+	CrmStageRow				  stored;
 	MemoryContext			  customer; /* what lives until the next customer */
 	MemoryContext			  arrays;	/* of histories, kept between them */
 	bool					  started;
@@ -525,8 +525,7 @@ set_segment(CrmScan *scan, CrmPair *pair, const CrmGatherRow *first)
 	pair->segment_from = CRM_ALWAYS;
 	if (scan->by_stored && !scan->merging && pair->stored)
 		/* the rows have not changed since */
-		pair->segment = SPI_getvalue(pair->stored, pair->descriptor,
-									 2 + CRM_COLUMN_SEGMENT);
+		pair->segment = crm_stage_text(pair->stored, CRM_COLUMN_SEGMENT);
 	else if (first->extra != NULL)
 	{
 		pair->segment = pnstrdup(first->extra, first->extra_length);
@@ -536,17 +535,24 @@ set_segment(CrmScan *scan, CrmPair *pair, const CrmGatherRow *first)
 	MemoryContextSwitchTo(old);
 }
 
-/* the row as it was read, without a copy */
+/* the row as it was read: values are not copied, only found */
 static void
 set_stored(CrmScan *scan, CrmPair *pair, const CrmGatherRow *row)
 {
-	MinimalTuple tuple = (MinimalTuple) unconstify(char *, row->extra);
+	MinimalTuple  tuple = (MinimalTuple) unconstify(char *, row->extra);
+	HeapTupleData whole;
+	Datum		  values[1 + CRM_STAGE_COLUMNS];
+	bool		  nulls[1 + CRM_STAGE_COLUMNS];
 
-	scan->stored.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-	scan->stored.t_data =
-		(HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
-	ItemPointerSetInvalid(&scan->stored.t_self);
-	scan->stored.t_tableOid = InvalidOid;
+	/* a stage table without histories has a column less */
+	nulls[1 + CRM_COLUMN_HISTORY] = true;
+	whole.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+	whole.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
+	ItemPointerSetInvalid(&whole.t_self);
+	whole.t_tableOid = InvalidOid;
+	heap_deform_tuple(&whole, scan->descriptor, values, nulls);
+	memcpy(scan->stored.values, values + 1, sizeof(scan->stored.values));
+	memcpy(scan->stored.nulls, nulls + 1, sizeof(scan->stored.nulls));
 	pair->stored = &scan->stored;
 	pair->descriptor = scan->descriptor;
 }
@@ -623,16 +629,13 @@ add_stored_history(const CrmScan *scan, CrmPair *pair)
 	CrmPurchaseView view;
 	CrmOrderCursor	orders;
 	CrmVisitCursor	visits;
-	bool			isnull;
-	Datum			value = heap_getattr(pair->stored, 2 + CRM_COLUMN_HISTORY,
-										 pair->descriptor, &isnull);
 
-	if (isnull)
+	if (pair->stored->nulls[CRM_COLUMN_HISTORY])
 	{
 		pair->unknown = true;
 		return;
 	}
-	crm_history_open(&view, value);
+	crm_history_open(&view, pair->stored->values[CRM_COLUMN_HISTORY]);
 	pair->unknown |= scan->merging && view.times != scan->times;
 	pair->times = view.times;
 	crm_orders_start(&orders, &view, true);

@@ -7,7 +7,6 @@
 #define CRM_SCAN_H
 
 #include "postgres.h"
-#include "access/htup.h"
 #include "access/tupdesc.h"
 #include "utils/snapshot.h"
 
@@ -15,6 +14,7 @@
 #include "stage/definition.h"
 #include "stage/keys.h"
 #include "stage/queue.h"
+#include "stage/row.h"
 
 typedef struct CrmScan CrmScan;
 
@@ -24,13 +24,13 @@ typedef struct CrmScan CrmScan;
  */
 typedef struct CrmPair
 {
-	Datum	   key;		   /* int8, uuid or text */
-	CrmHistory history;	   /* empty when the sources have no row */
-	bool	   times;	   /* its orders have times, not only days */
-	bool	   by_stored;  /* the history is the stored one, and new rows */
-	bool	   unknown;	   /* though that does not tell all */
-	HeapTuple  stored;	   /* NULL: not in the stage table */
-	TupleDesc  descriptor; /* of stored: key, then crm_stage_columns */
+	Datum	   key;			   /* int8, uuid or text */
+	CrmHistory history;		   /* empty when the sources have no row */
+	bool	   times;		   /* its orders have times, not only days */
+	bool	   by_stored;	   /* the history is the stored one, and new rows */
+	bool	   unknown;		   /* though that does not tell all */
+	const CrmStageRow *stored; /* NULL: not in the stage table */
+	TupleDesc		   descriptor; /* of stored: key, then crm_stage_columns */
 
 	const char *segment;	  /* NULL: belongs to none */
 	CrmDay		segment_from; /* the day from which that is known */

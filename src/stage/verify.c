@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -40,12 +39,14 @@ typedef struct Verification
 #define VERIFY_COLUMNS 4
 
 static void
-report(Verification *verification, const char *customer, const char *column,
+report(Verification *verification, Datum key, const char *column,
 	   const char *stored, const char *expected)
 {
-	const char *texts[VERIFY_COLUMNS] = {customer, column, stored, expected};
-	Datum		values[VERIFY_COLUMNS];
-	bool		nulls[VERIFY_COLUMNS];
+	const char *texts[VERIFY_COLUMNS] = {
+		crm_key_text(verification->definition->key, key), column, stored,
+		expected};
+	Datum values[VERIFY_COLUMNS];
+	bool  nulls[VERIFY_COLUMNS];
 
 	for (int i = 0; i < VERIFY_COLUMNS; i++)
 	{
@@ -70,7 +71,7 @@ as_text(Oid type, Datum value, bool isnull)
 
 static void
 compare_rows(Verification *verification, const CrmPair *pair,
-			 const char *customer, const CrmStageRow *row)
+			 const CrmStageRow *row)
 {
 	int columns = crm_stage_column_count(verification->definition);
 
@@ -78,15 +79,12 @@ compare_rows(Verification *verification, const CrmPair *pair,
 	{
 		const CrmStageColumn *column = &crm_stage_columns[i];
 		Oid					  type;
-		bool				  isnull;
-		Datum				  stored;
 
 		if (crm_same_column(pair->stored, pair->descriptor, row, i))
 			continue;
 		type = crm_stage_column_type(i);
-		stored = heap_getattr(pair->stored, i + 2, pair->descriptor, &isnull);
-		report(verification, customer, column->name,
-			   as_text(type, stored, isnull),
+		report(verification, pair->key, column->name,
+			   as_text(type, pair->stored->values[i], pair->stored->nulls[i]),
 			   as_text(type, row->values[i], row->nulls[i]));
 	}
 }
@@ -95,21 +93,19 @@ static void
 verify_customer(Verification *verification, CrmPair *pair)
 {
 	CrmStageRow row;
-	char	   *customer;
 	bool		known;
 
 	if (crm_keys_have(&verification->pending, pair->key))
 		return;
-	customer = crm_key_text(verification->definition->key, pair->key);
 	known = crm_stage_row(verification->definition, &pair->history,
 						  crm_pair_segment(pair, verification->day),
 						  pair->times, verification->day, &row);
 	if (known && pair->stored)
-		compare_rows(verification, pair, customer, &row);
+		compare_rows(verification, pair, &row);
 	else if (known)
-		report(verification, customer, "(row)", "missing", "present");
+		report(verification, pair->key, "(row)", "missing", "present");
 	else if (pair->stored)
-		report(verification, customer, "(row)", "present", "missing");
+		report(verification, pair->key, "(row)", "present", "missing");
 }
 
 /* false: everybody is pending */
