@@ -33,6 +33,8 @@ CREATE FUNCTION median(what text) RETURNS float8 LANGUAGE sql STABLE AS $$
 $$;
 
 CREATE TABLE shop AS SELECT order_id, customer_id, paid_at, amount FROM bench.orders;
+-- what takes seconds is run less often where it takes many
+SELECT CASE WHEN count(*) > 3000000 THEN 2 ELSE 3 END AS slow FROM shop \gset
 CREATE INDEX shop_plain ON shop (customer_id);
 VACUUM (ANALYZE) shop;
 
@@ -67,13 +69,13 @@ CREATE UNIQUE INDEX ON by_hand (customer_id);
 CREATE INDEX ON by_hand (changes_on);
 
 -- a full build is a creation: cuts from the data, rows, indexes
-CALL measure('by hand', 'REFRESH MATERIALIZED VIEW by_hand', 3);
+CALL measure('by hand', 'REFRESH MATERIALIZED VIEW by_hand', :slow);
 CALL measure('full build', $$SELECT crmlife.create_stage_table('stages{i}', 'shop', 'customer_id', 'paid_at', 'amount', timezone => 'UTC', keep_history => false)$$, 3);
-CALL measure('full build with histories', $$SELECT crmlife.create_stage_table('histories{i}', 'shop', 'customer_id', 'paid_at', 'amount', timezone => 'UTC')$$, 3);
-SELECT count(crmlife.drop_stage_table(t)) FROM unnest('{stages1,stages2,stages3,histories2,histories3}'::regclass[]) t \g /dev/null
+CALL measure('full build with histories', $$SELECT crmlife.create_stage_table('histories{i}', 'shop', 'customer_id', 'paid_at', 'amount', timezone => 'UTC')$$, :slow);
+SELECT count(crmlife.drop_stage_table(t)) FROM (SELECT stage_table FROM crmlife.stage_table WHERE stage_table <> 'histories1'::regclass) s (t) \g /dev/null
 ALTER TABLE histories1 RENAME TO stages;
-CALL measure('emptied and filled', $$TRUNCATE stages; SELECT crmlife.refresh('stages', '2024-01-02', "full" => true)$$, 3);
-CALL measure('everybody looked at', $$SELECT crmlife.refresh('stages', '2024-01-02', "full" => true)$$, 3);
+CALL measure('emptied and filled', $$TRUNCATE stages; SELECT crmlife.refresh('stages', '2024-01-02', "full" => true)$$, :slow);
+CALL measure('everybody looked at', $$SELECT crmlife.refresh('stages', '2024-01-02', "full" => true)$$, :slow);
 VACUUM ANALYZE stages;
 -- since by hand is only the least it can be: a customer who bought again
 -- within a stage has been in it longer.
@@ -112,11 +114,28 @@ BEGIN
   END LOOP;
 END $$;
 CREATE SEQUENCE order_ids START 100000000;
+-- as many orders change: their customers are read again
+CREATE PROCEDURE orders_change(suffix text) LANGUAGE plpgsql AS $$
+DECLARE
+  started timestamptz;
+BEGIN
+  FOR i IN 1 .. 3 LOOP
+    UPDATE shop SET amount = amount + 1 WHERE ctid IN
+      (SELECT ctid FROM shop TABLESAMPLE SYSTEM (0.3) REPEATABLE (4712) LIMIT 10000);
+    COMMIT;
+    started := clock_timestamp();
+    PERFORM crmlife.refresh('stages', '2024-01-02');
+    INSERT INTO measured (what, ms) VALUES ('10,000 changed orders' || suffix, extract(epoch FROM clock_timestamp() - started) * 1000);
+    COMMIT;
+  END LOOP;
+END $$;
 CALL news_come('');
+CALL orders_change('');
 CREATE INDEX shop_covering ON shop (customer_id) INCLUDE (paid_at, amount);
 DROP INDEX shop_plain;
 VACUUM (ANALYZE) shop;
 CALL news_come(', covering index');
+CALL orders_change(', covering index');
 VACUUM ANALYZE stages;
 CALL measure('a day passes', $$SELECT crmlife.refresh('stages', date '2024-01-02' + {i})$$, 5);
 SELECT rows_changed AS changed FROM crmlife.status WHERE stage_table = 'stages'::regclass \gset
@@ -162,6 +181,8 @@ FROM (VALUES
   (1, 'full build', 'by hand', 'by hand', '0.35'),
   (2, '10,000 new orders', 'full build', 'full build', '0.10'),
   (3, '10,000 new orders, covering index', 'full build', 'full build', '0.10'),
+  (3.1, '10,000 changed orders', 'full build', 'full build', NULL),
+  (3.2, '10,000 changed orders, covering index', 'full build', 'full build', NULL),
   (4, 'a quiet day passes', 'full build', 'full build', '0.01 for 0.1 % of customers'),
   (4.5, 'a day passes', 'full build', 'full build', NULL),
   (5, 'nothing to do', 'full build', 'full build', NULL),
