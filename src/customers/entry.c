@@ -23,54 +23,9 @@
 
 #include "miscadmin.h"
 
-#include "customers/table.h"
+#include "customers/entry.h"
 
 #define LOOK_AHEAD_EVERY 256
-
-static inline uint32
-little32(uint32 value)
-{
-#ifdef WORDS_BIGENDIAN
-	return pg_bswap32(value);
-#else
-	return value;
-#endif
-}
-
-static inline uint64
-little64(uint64 value)
-{
-#ifdef WORDS_BIGENDIAN
-	return pg_bswap64(value);
-#else
-	return value;
-#endif
-}
-
-static inline uint32
-load32(const char *from)
-{
-	uint32 value;
-
-	memcpy(&value, from, sizeof(value));
-	return little32(value);
-}
-
-static inline void
-copy_words(char *to, const char *from, int words)
-{
-	memcpy(to, from, words * sizeof(uint32));
-#ifdef WORDS_BIGENDIAN
-	for (int i = 0; i < words; i++)
-	{
-		uint32 word;
-
-		memcpy(&word, to + i * sizeof(uint32), sizeof(word));
-		word = pg_bswap32(word);
-		memcpy(to + i * sizeof(uint32), &word, sizeof(word));
-	}
-#endif
-}
 
 /* ---- write --------------------------------------------------------------- */
 
@@ -123,8 +78,8 @@ crm_entry_write(char *to, const CrmCustomers *customers, const char *slot)
 
 /* ---- read ---------------------------------------------------------------- */
 
-static void
-refuse_damaged(const char *detail)
+void
+crm_refuse_entries(const char *detail)
 {
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 					errmsg("invalid serialized customers"),
@@ -135,44 +90,8 @@ bool
 crm_entry_next(const CrmCustomers *customers, CrmEntries *entries,
 			   CrmEntry *entry)
 {
-	Size		left = entries->end - entries->at;
-	const char *at = entries->at;
-
-	if (left == 0)
-		return false;
-	entry->start = at;
-	entry->size = crm_entry_min_size(customers);
-	if (left < entry->size)
-		refuse_damaged("The last entry is cut off.");
-	entry->key.hash = little64(crm_load64(at));
-	at += sizeof(uint64);
-	if (customers->query->key_kind == CRM_KEY_UUID)
-	{
-		entry->key.rest = little64(crm_load64(at));
-		at += sizeof(uint64);
-	}
-	if (customers->query->key_kind == CRM_KEY_TEXT)
-	{
-		entry->key.length = load32(at);
-		at += sizeof(uint32);
-		if (entry->key.length > left - entry->size)
-			refuse_damaged("A key reaches beyond the end.");
-		entry->key.bytes = at;
-		at += entry->key.length;
-		entry->size += entry->key.length;
-	}
-	entry->state = at;
-	if (load32(at) == 0)
-		refuse_damaged("A customer has an empty state.");
-	entries->at = entry->start + entry->size;
-	return true;
-}
-
-void
-crm_entry_state(uint32 *state, const CrmCustomers *customers,
-				const CrmEntry *entry)
-{
-	copy_words((char *) state, entry->state, crm_state_words(customers));
+	return crm_entry_read(customers->query->key_kind,
+						  crm_entry_min_size(customers), entries, entry);
 }
 
 static void
@@ -181,7 +100,7 @@ merge_entry(CrmCustomers *customers, const CrmEntry *entry)
 	uint32	copy[CRM_STATE_MAX_WORDS];
 	uint32 *state = crm_table_reach(customers, &entry->key);
 
-	crm_entry_state(copy, customers, entry);
+	crm_entry_state(copy, entry, crm_state_words(customers));
 	if (*state == 0)
 		memcpy(state, copy, crm_state_words(customers) * sizeof(uint32));
 	else

@@ -23,7 +23,7 @@
 #include "miscadmin.h"
 
 #include "customers/beside.h"
-#include "customers/table.h"
+#include "customers/entry.h"
 
 /* a smaller one is not worth keeping beside the table */
 #define MIN_BYTES (32 * 1024)
@@ -44,14 +44,6 @@ struct CrmRuns
 	int	 space;
 	Run *run;
 };
-
-static void
-refuse_damaged(const char *detail)
-{
-	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("invalid serialized customers"),
-					errdetail_internal("%s", detail)));
-}
 
 /* ---- keep ---------------------------------------------------------------- */
 
@@ -166,7 +158,8 @@ crm_runs_settle(CrmCustomers *customers)
 		crm_merge_begin(&merge, customers, run->count);
 		crm_merge_entries(&merge, customers, &run->left);
 		if (merge.done != run->count)
-			refuse_damaged("There are not as many entries as the head says.");
+			crm_refuse_entries(
+				"There are not as many entries as the head says.");
 		free_run(customers, run);
 	}
 	forget(runs);
@@ -177,32 +170,33 @@ crm_runs_settle(CrmCustomers *customers)
 typedef struct Heap
 {
 	const CrmCustomers *customers;
-	CrmKeyKind			kind;
+	Size				entry_size; /* of text bytes aside */
+	int					words;
 	int					count;
 	Run				  **run; /* the first one has the least key */
 } Heap;
 
 /* the next entry of a run; false at its end */
-static bool
-advance(const Heap *heap, Run *run)
+static pg_attribute_always_inline bool
+advance(const Heap *heap, CrmKeyKind kind, Run *run)
 {
 	CrmKey last = run->entry.key;
 
-	if (!crm_entry_next(heap->customers, &run->left, &run->entry))
+	if (!crm_entry_read(kind, heap->entry_size, &run->left, &run->entry))
 	{
 		if (run->read != run->count)
-			refuse_damaged("There are not as many entries as the head says.");
+			crm_refuse_entries(
+				"There are not as many entries as the head says.");
 		return false;
 	}
-	if (run->read++ > 0 &&
-		crm_key_compare(heap->kind, &last, &run->entry.key) >= 0)
-		refuse_damaged("The entries are not in order.");
+	if (run->read++ > 0 && crm_key_compare(kind, &last, &run->entry.key) >= 0)
+		crm_refuse_entries("The entries are not in order.");
 	return true;
 }
 
 /* the run at `place` has a greater key than before */
-static void
-sift_down(Heap *heap, int place)
+static pg_attribute_always_inline void
+sift_down(Heap *heap, CrmKeyKind kind, int place)
 {
 	Run *run = heap->run[place];
 
@@ -213,10 +207,10 @@ sift_down(Heap *heap, int place)
 		if (child >= heap->count)
 			break;
 		if (child + 1 < heap->count &&
-			crm_key_compare(heap->kind, &heap->run[child + 1]->entry.key,
+			crm_key_compare(kind, &heap->run[child + 1]->entry.key,
 							&heap->run[child]->entry.key) < 0)
 			child++;
-		if (crm_key_compare(heap->kind, &run->entry.key,
+		if (crm_key_compare(kind, &run->entry.key,
 							&heap->run[child]->entry.key) <= 0)
 			break;
 		heap->run[place] = heap->run[child];
@@ -225,74 +219,93 @@ sift_down(Heap *heap, int place)
 	heap->run[place] = run;
 }
 
-static void
-advance_first(Heap *heap)
+static pg_attribute_always_inline void
+advance_first(Heap *heap, CrmKeyKind kind)
 {
-	if (!advance(heap, heap->run[0]))
+	if (!advance(heap, kind, heap->run[0]))
 	{
 		heap->run[0] = heap->run[--heap->count];
 		if (heap->count == 0)
 			return;
 	}
-	sift_down(heap, 0);
+	sift_down(heap, kind, 0);
 }
 
-static void
-fill_heap(Heap *heap, CrmCustomers *customers)
+static pg_attribute_always_inline void
+fill_heap(Heap *heap, CrmKeyKind kind, CrmCustomers *customers)
 {
 	CrmRuns *runs = customers->runs;
 
 	heap->customers = customers;
-	heap->kind = customers->query->key_kind;
+	heap->entry_size = crm_entry_min_size(customers);
+	heap->words = crm_state_words(customers);
 	heap->count = 0;
 	heap->run = palloc(sizeof(heap->run[0]) * runs->count);
 	for (int i = 0; i < runs->count; i++)
 	{
-		if (advance(heap, &runs->run[i]))
+		if (advance(heap, kind, &runs->run[i]))
 			heap->run[heap->count++] = &runs->run[i];
 	}
 	for (int place = heap->count / 2 - 1; place >= 0; place--)
-		sift_down(heap, place);
+		sift_down(heap, kind, place);
 }
 
 /* the customer in front, whole, and on to the next one */
-static CrmKey
-take_customer(Heap *heap, uint32 *state)
+static pg_attribute_always_inline CrmKey
+take_customer(Heap *heap, CrmKeyKind kind, uint32 *state)
 {
 	const CrmCustomers *customers = heap->customers;
 	CrmKey				key = heap->run[0]->entry.key;
 	uint32				more[CRM_STATE_MAX_WORDS];
 
-	crm_entry_state(state, customers, &heap->run[0]->entry);
-	advance_first(heap);
+	crm_entry_state(state, &heap->run[0]->entry, heap->words);
+	advance_first(heap, kind);
 	while (heap->count > 0 &&
-		   crm_key_compare(heap->kind, &key, &heap->run[0]->entry.key) == 0)
+		   crm_key_compare(kind, &key, &heap->run[0]->entry.key) == 0)
 	{
-		crm_entry_state(more, customers, &heap->run[0]->entry);
+		crm_entry_state(more, &heap->run[0]->entry, heap->words);
 		customers->query->metric->merge(state, more, &customers->params);
-		advance_first(heap);
+		advance_first(heap, kind);
 	}
 	return key;
 }
 
-void
-crm_runs_fold(CrmCustomers *customers, CrmTotals *totals)
+static pg_attribute_always_inline void
+fold_all(CrmCustomers *customers, CrmKeyKind kind, CrmTotals *totals)
 {
-	CrmRuns *runs = customers->runs;
-	uint32	 state[CRM_STATE_MAX_WORDS];
-	uint32	 folded = 0;
-	Heap	 heap;
+	uint32 state[CRM_STATE_MAX_WORDS];
+	uint32 folded = 0;
+	Heap   heap;
 
-	fill_heap(&heap, customers);
+	fill_heap(&heap, kind, customers);
 	while (heap.count > 0)
 	{
-		CrmKey key = take_customer(&heap, state);
+		CrmKey key = take_customer(&heap, kind, state);
 
 		crm_beside_fold(customers, &key, state, totals);
 		if ((++folded & 0xFFF) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
 	pfree(heap.run);
+}
+
+void
+crm_runs_fold(CrmCustomers *customers, CrmTotals *totals)
+{
+	CrmRuns *runs = customers->runs;
+
+	switch (customers->query->key_kind)
+	{
+		case CRM_KEY_BIGINT:
+			fold_all(customers, CRM_KEY_BIGINT, totals);
+			break;
+		case CRM_KEY_UUID:
+			fold_all(customers, CRM_KEY_UUID, totals);
+			break;
+		case CRM_KEY_TEXT:
+			fold_all(customers, CRM_KEY_TEXT, totals);
+			break;
+	}
 	customers->runs = NULL;
 	for (int i = 0; i < runs->count; i++)
 		free_run(customers, &runs->run[i]);

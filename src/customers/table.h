@@ -111,8 +111,6 @@ typedef struct CrmEntries
 /* the next entry; false at the end, an error where it reaches beyond */
 extern bool crm_entry_next(const CrmCustomers *customers, CrmEntries *entries,
 						   CrmEntry *entry);
-extern void crm_entry_state(uint32 *state, const CrmCustomers *customers,
-							const CrmEntry *entry);
 extern Size crm_entry_min_size(const CrmCustomers *customers);
 extern Size crm_entry_size(const CrmCustomers *customers, const char *slot);
 extern void
