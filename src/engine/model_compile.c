@@ -846,6 +846,7 @@ crm_model_compile(CrmNode *root, const char *const *stages, int stage_count)
 	model->facts = facts_read(root);
 	compile_stage(&compiler, root);
 	resolve_labels(&compiler);
+	crm_model_list_flips(model);
 	return model;
 }
 

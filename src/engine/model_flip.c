@@ -91,8 +91,28 @@ sort_days(CrmDays *days)
 
 /* ---- tests of a clock ---- */
 
+static int
+compare_flips(const void *a, const void *b)
+{
+	const CrmClockFlip *x = a;
+	const CrmClockFlip *y = b;
+
+	if (x->clock != y->clock)
+		return x->clock < y->clock ? -1 : 1;
+	return (x->days > y->days) - (x->days < y->days);
+}
+
 static void
-test_flips(Search *search, const CrmInstruction *test, CrmDay start)
+list_flip(CrmModel *model, const CrmInstruction *test, int64_t days)
+{
+	CrmClockFlip *flip = &model->flips[model->flip_count++];
+
+	flip->clock = test->op == OP_TEST_ACTIVE ? -1 : test->a;
+	flip->days = days;
+}
+
+static void
+list_test(CrmModel *model, const CrmInstruction *test)
 {
 	bool less = (test->on & CRM_LESS) != 0;
 	bool equal = (test->on & CRM_EQUAL) != 0;
@@ -102,12 +122,53 @@ test_flips(Search *search, const CrmInstruction *test, CrmDay start)
 					: test->value < INT64_MIN / 2 ? INT64_MIN / 2
 												  : test->value;
 
-	if (start == CRM_NO_DAY)
-		return;
 	if (less != equal)
-		add_day(search, start + value);
+		list_flip(model, test, value);
 	if (equal != greater)
-		add_day(search, start + value + 1);
+		list_flip(model, test, value + 1);
+}
+
+void
+crm_model_list_flips(CrmModel *model)
+{
+	int kept = 0;
+
+	model->flips =
+		crm_alloc(sizeof(CrmClockFlip) * 2 * (size_t) (model->code_count + 1));
+	model->flip_count = 0;
+	for (int i = 0; i < model->code_count; i++)
+		if (model->code[i].op == OP_TEST_CLOCK ||
+			model->code[i].op == OP_TEST_ACTIVE)
+			list_test(model, &model->code[i]);
+	qsort(model->flips, (size_t) model->flip_count, sizeof(CrmClockFlip),
+		  compare_flips);
+	for (int i = 0; i < model->flip_count; i++)
+		if (kept == 0 ||
+			compare_flips(&model->flips[kept - 1], &model->flips[i]) != 0)
+			model->flips[kept++] = model->flips[i];
+	model->flip_count = kept;
+}
+
+/* they ascend, so those of a clock end with the first that comes too late */
+static void
+clock_flips(Search *search, const CrmModel *model)
+{
+	int i = 0;
+
+	while (i < model->flip_count)
+	{
+		int32_t clock = model->flips[i].clock;
+		CrmDay	start = clock < 0 ? crm_facts_last_active(search->facts)
+								  : crm_facts_day_at(search->facts, clock);
+		bool	over = start == CRM_NO_DAY;
+
+		for (; i < model->flip_count && model->flips[i].clock == clock; i++)
+		{
+			over = over || start + model->flips[i].days > search->last;
+			if (!over)
+				add_day(search, start + model->flips[i].days);
+		}
+	}
 }
 
 /* ---- forms: slope * day + level ---- */
@@ -489,15 +550,7 @@ crm_model_flips(const CrmModel *model, const CrmFacts *facts, CrmDay after,
 		.facts = facts, .after = after, .last = last, .days = days};
 
 	init_days(days);
-	for (int i = 0; i < model->code_count; i++)
-	{
-		const CrmInstruction *code = &model->code[i];
-
-		if (code->op == OP_TEST_CLOCK)
-			test_flips(&search, code, crm_facts_day_at(facts, code->a));
-		else if (code->op == OP_TEST_ACTIVE)
-			test_flips(&search, code, crm_facts_last_active(facts));
-	}
+	clock_flips(&search, model);
 	for (int i = 0; i < model->atom_count; i++)
 		if (!is_mixed(model->atoms[i]))
 			atom_flips(&search, model->atoms[i]);

@@ -107,6 +107,13 @@ typedef struct CrmWindow
 	int64_t days;
 } CrmWindow;
 
+/* a test of a clock flips so many days after the clock's start */
+typedef struct CrmClockFlip
+{
+	int32_t clock; /* the day at that byte of the facts; -1: last active */
+	int64_t days;
+} CrmClockFlip;
+
 struct CrmModel
 {
 	int				stage_count;
@@ -118,6 +125,8 @@ struct CrmModel
 	int				ladder_count;
 	CrmSlot		   *slots; /* constants are set, the rest is scratch */
 	int				slot_count;
+	CrmClockFlip   *flips; /* each once, ascending by clock and days */
+	int				flip_count;
 	CrmNode		  **atoms; /* comparisons with a clock that no test holds */
 	int				atom_count;
 	CrmWindow	   *windows; /* each once */
@@ -190,6 +199,9 @@ typedef struct CrmDays
  */
 extern int crm_model_run(const CrmModel *model, const CrmFacts *facts,
 						 CrmDay as_of, const CrmFault **fault);
+
+/* list the flips of the tests in the code, which is complete */
+extern void crm_model_list_flips(CrmModel *model);
 
 /* all days after `after` and up to `last` on which a comparison may flip */
 extern void crm_model_flips(const CrmModel *model, const CrmFacts *facts,

@@ -30,10 +30,13 @@ crm_tally_free(CrmTally *tally)
 	crm_totals_free(&tally->cohorts);
 }
 
-static void
+static inline void
 add_amount(CrmMoney *sum, CrmMoney amount, int sign)
 {
-	crm_money_accumulate(sum, sign < 0 ? crm_money_neg(amount) : amount);
+	if (sign > 0)
+		crm_money_accumulate(sum, amount);
+	else
+		crm_money_accumulate(sum, crm_money_neg(amount));
 }
 
 void

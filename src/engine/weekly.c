@@ -59,6 +59,10 @@ crm_weekly_init(CrmWeekly *weekly, CrmDay first, int weeks,
 	weekly->stages = crm_model_stage_count(model) + 1;
 	weekly->band = new_cells(rows * CRM_BANDS * CRM_LOYALTIES);
 	weekly->stage = new_cells(rows * weekly->stages * CRM_LOYALTIES);
+	weekly->band_members =
+		zeroed(sizeof(int64_t) * (size_t) (rows * CRM_BANDS * CRM_LOYALTIES));
+	weekly->stage_members = zeroed(
+		sizeof(int64_t) * (size_t) (rows * weekly->stages * CRM_LOYALTIES));
 	weekly->recent =
 		zeroed(sizeof(CrmWeekPair) * (size_t) (rows * CRM_LOYALTIES));
 	weekly->matured = zeroed(sizeof(CrmWeekPair) * (size_t) rows);
@@ -72,6 +76,8 @@ crm_weekly_free(CrmWeekly *weekly)
 {
 	crm_free(weekly->band);
 	crm_free(weekly->stage);
+	crm_free(weekly->band_members);
+	crm_free(weekly->stage_members);
 	crm_free(weekly->recent);
 	crm_free(weekly->matured);
 	crm_free(weekly->flow);
@@ -145,11 +151,13 @@ count_members(CrmWeekly *weekly, int64_t from, int64_t to, int band,
 {
 	int low;
 	int high;
+	int cell;
 
 	if (!weeks_between(weekly, from, to, &low, &high))
 		return;
-	crm_weekly_band(weekly, low, band, loyalty)->members++;
-	crm_weekly_band(weekly, high + 1, band, loyalty)->members--;
+	cell = band * CRM_LOYALTIES + loyalty;
+	weekly->band_members[low * CRM_BANDS * CRM_LOYALTIES + cell]++;
+	weekly->band_members[(high + 1) * CRM_BANDS * CRM_LOYALTIES + cell]--;
 }
 
 /* the last order lies on `day`, the next on `next`, so many came up to it */
@@ -295,7 +303,8 @@ walk_orders(CrmWeekly *weekly, const CrmPurchaseView *view)
 
 			activity->orders += !cursor.refund;
 			if (cursor.has_amount)
-				crm_money_accumulate(&activity->revenue, cursor.amount);
+				activity->revenue =
+					crm_money_add(activity->revenue, cursor.amount);
 		}
 		if (cursor.refund)
 			continue;
@@ -345,8 +354,11 @@ count_stage(StageWalk *walk, int stage, CrmLoyalty loyalty, int low, int high)
 			1;
 	if (low <= last)
 	{
-		crm_weekly_stage(weekly, low, stage, loyalty)->members++;
-		crm_weekly_stage(weekly, last + 1, stage, loyalty)->members--;
+		int width = weekly->stages * CRM_LOYALTIES;
+		int cell = stage * CRM_LOYALTIES + loyalty;
+
+		weekly->stage_members[low * width + cell]++;
+		weekly->stage_members[(last + 1) * width + cell]--;
 	}
 	while (walk->next_activity < weekly->activities &&
 		   weekly->activity[walk->next_activity].week <= high)
@@ -442,11 +454,16 @@ crm_weekly_add(CrmWeekly *weekly, const CrmPurchaseView *view,
 					   &walk);
 }
 
+/* from differences to numbers, into the cells */
 static void
-sum_members(CrmWeekCell *cells, int weeks, int width)
+sum_members(CrmWeekCell *cells, int64_t *members, int weeks, int width)
 {
-	for (int i = width; i < weeks * width; i++)
-		cells[i].members += cells[i - width].members;
+	for (int i = 0; i < weeks * width; i++)
+	{
+		if (i >= width)
+			members[i] += members[i - width];
+		cells[i].members = members[i];
+	}
 }
 
 static int64_t
@@ -473,8 +490,10 @@ count_staying(CrmWeekly *weekly)
 void
 crm_weekly_finish(CrmWeekly *weekly)
 {
-	sum_members(weekly->band, weekly->weeks, CRM_BANDS * CRM_LOYALTIES);
-	sum_members(weekly->stage, weekly->weeks, weekly->stages * CRM_LOYALTIES);
+	sum_members(weekly->band, weekly->band_members, weekly->weeks,
+				CRM_BANDS * CRM_LOYALTIES);
+	sum_members(weekly->stage, weekly->stage_members, weekly->weeks,
+				weekly->stages * CRM_LOYALTIES);
 	for (int i = CRM_LOYALTIES; i < weekly->weeks * CRM_LOYALTIES; i++)
 	{
 		weekly->recent[i].customers +=

@@ -71,6 +71,12 @@ typedef struct CrmWeekly
 	CrmWeekCell *band;	/* [weeks + 1][CRM_BANDS][CRM_LOYALTIES] */
 	CrmWeekCell *stage; /* [weeks + 1][stages][CRM_LOYALTIES] */
 	/*
+	 * Members while they are counted, of the same cells: apart, for they are
+	 * what every customer touches, and small enough to stay near.
+	 */
+	int64_t *band_members;
+	int64_t *stage_members;
+	/*
 	 * Customers with an order on the last 45 days of the week, new: their first
 	 * is one of them; and with two orders or more on these days.
 	 */
