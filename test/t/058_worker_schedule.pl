@@ -1,5 +1,5 @@
-# Cuts and thresholds that the worker takes anew at intervals; a step that
-# fails leaves the refresh standing.
+# Cuts and thresholds that the worker takes anew at intervals, and the figures of
+# weeks that are over; a step that fails leaves the refresh standing.
 use strict;
 use warnings;
 use FindBin;
@@ -48,6 +48,19 @@ $node->safe_psql('shop', 'INSERT INTO orders (customer_id, paid_at, amount) VALU
 ok(defined wait_for($node, 'shop', 'SELECT sum(orders) FROM due', '4402'), 'another refresh');
 is($node->safe_psql('shop', value_of('max(learned_at)', 'learned_threshold', 'due')), $at, 'learns once in its interval');
 
+# a week is over: its figures are counted after the refresh, once
+my $monday = "date_trunc('week', current_date)::date";
+my $weeks = "SELECT count(DISTINCT week) FROM crmlife.weekly_flow WHERE stage_table = 'due'::regclass AND week = $monday - 7";
+is($node->safe_psql('shop', $weeks), '1', 'the week that is over has figures');
+$node->safe_psql('shop', <<EOS);
+DELETE FROM crmlife.weekly_flow WHERE stage_table = 'due'::regclass AND week >= $monday - 7;
+UPDATE crmlife.figures_state SET weeks = weeks - 7 WHERE stage_table = 'due'::regclass;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (2, now(), 1);
+EOS
+ok(defined wait_for($node, 'shop', value_of("weeks = $monday", 'figures_state', 'due'), 't'), 'a week that has none is counted');
+is($node->safe_psql('shop', $weeks), '1', '... and has them again');
+is($node->safe_psql('shop', "SELECT count(*) FROM crmlife.verify_figures('due')"), '0', 'all adds up');
+
 # a step that fails: told, tried on the next day, and the refresh stands
 $node->safe_psql('shop', <<EOS);
 ALTER TABLE crmlife.learned_threshold ADD CONSTRAINT no_more CHECK (learned_on IS NULL) NOT VALID;
@@ -56,9 +69,9 @@ INSERT INTO orders (customer_id, paid_at, amount) VALUES (3, now(), 1);
 EOS
 ok(defined wait_for($node, 'shop', value_of(q(schedule_error ~ 'no_more'), 'status', 'due'), 't'), 'what stopped it is in the status');
 is($node->safe_psql('shop', value_of('failures = 0 AND last_error IS NULL', 'status', 'due')), 't', 'the refresh has not failed');
-is($node->safe_psql('shop', 'SELECT sum(orders) FROM due'), '4403', '... and what it brought is there');
+is($node->safe_psql('shop', 'SELECT sum(orders) FROM due'), '4404', '... and what it brought is there');
 $node->safe_psql('shop', 'INSERT INTO orders (customer_id, paid_at, amount) VALUES (4, now(), 1)');
-ok(defined wait_for($node, 'shop', 'SELECT sum(orders) FROM due', '4404'), 'refreshes go on');
+ok(defined wait_for($node, 'shop', 'SELECT sum(orders) FROM due', '4405'), 'refreshes go on');
 my $complaints = () = slurp_file($node->logfile) =~ /could not learn from stage table/g;
 is($complaints, 1, 'it is not tried again on that day');
 $node->safe_psql('shop', <<EOS);
