@@ -171,6 +171,8 @@ DO $$ BEGIN
   END LOOP;
 END $$;
 
+\ir figures.sql
+
 \pset tuples_only off
 \pset format aligned
 \echo
@@ -186,7 +188,7 @@ FROM (VALUES
   (4, 'a quiet day passes', 'full build', 'full build', '0.01 for 0.1 % of customers'),
   (4.5, 'a day passes', 'full build', 'full build', NULL),
   (5, 'nothing to do', 'full build', 'full build', NULL),
-  (1.1, 'full build with histories', 'by hand', 'by hand', NULL),
+  (1.1, 'full build with histories', 'by hand', 'by hand', '0.35'),
   (5.5, 'everybody looked at', 'full build', 'full build', NULL),
   (6, 'emptied and filled', 'full build', 'full build', NULL),
   (6.1, 'another threshold', 'full build', 'full build', NULL),
@@ -203,9 +205,10 @@ FROM stages;
 \pset format unaligned
 \o :values
 SELECT 'stage_table.' || name || ' ' || median(what) / median(base)
-FROM (VALUES ('full_build', 'full build', 'by hand'), ('new_orders', '10,000 new orders', 'full build'),
+FROM (VALUES ('full_build', 'full build', 'by hand'), ('full_build_histories', 'full build with histories', 'by hand'), ('new_orders', '10,000 new orders', 'full build'),
              ('new_orders_covering', '10,000 new orders, covering index', 'full build'), ('due', 'a quiet day passes', 'full build'), ('verify', 'verify', 'full build'),
              ('insert_1', 'captured 1', 'plain 1'), ('insert_10000', 'captured 10000', 'plain 10000')) v (name, what, base);
+SELECT 'stage_table.slowest_view ' || max(median(what)) FROM (SELECT DISTINCT what FROM measured WHERE what LIKE 'view %') v;
 \o
 \endif
 SELECT count(crmlife.drop_stage_table(t)) FROM unnest(ARRAY['stages', 'captured_stages']::regclass[]) t \g /dev/null
