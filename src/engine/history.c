@@ -391,6 +391,40 @@ crm_history_finish(CrmHistory *history)
 		set_timeline(history);
 }
 
+void
+crm_history_sums(const CrmHistory *history, CrmDay day, CrmOrderSums *sums)
+{
+	int64_t end = ((int64_t) day + 1) * CRM_USECS_PER_DAY;
+
+	sums->orders = 0;
+	sums->revenue = crm_money_from_int64(0);
+	sums->amount = crm_money_from_int64(0);
+	for (int i = 0; i < history->event_count; i++)
+	{
+		const CrmEvent *event = &history->events[i];
+
+		if (event->kind != CRM_EVENT_ORDER || event->at >= end)
+			continue;
+		if (event->has_amount)
+			sums->revenue = crm_money_add(sums->revenue, event->amount);
+		if (event->has_amount && crm_money_sign(event->amount) < 0)
+			continue;
+		sums->orders++;
+		sums->amount = event->amount;
+	}
+}
+
+CrmDay
+crm_history_first_day(const CrmHistory *history)
+{
+	int64_t first = INT64_MAX;
+
+	for (int i = 0; i < history->event_count; i++)
+		if (history->events[i].at < first)
+			first = history->events[i].at;
+	return first == INT64_MAX ? CRM_NO_DAY : crm_day_of_local(first);
+}
+
 /* index of the step in force on a day, -1 before the first */
 static int
 step_index(const CrmHistory *history, CrmDay day)

@@ -117,6 +117,22 @@ extern void crm_history_add_registration(CrmHistory *history, int64_t at);
 /* the history stays where it is from here on */
 extern void crm_history_finish(CrmHistory *history);
 
+/*
+ * What the orders up to a day come to, of a history that is not finished and
+ * whose rows are an order each: for who needs nothing else of it.
+ */
+typedef struct CrmOrderSums
+{
+	int64_t	 orders;
+	CrmMoney revenue;
+	CrmMoney amount; /* of the order, while it is the only one */
+} CrmOrderSums;
+
+extern void
+crm_history_sums(const CrmHistory *history, CrmDay day, CrmOrderSums *sums);
+/* the day of the first event, finished or not; CRM_NO_DAY: there is none */
+extern CrmDay crm_history_first_day(const CrmHistory *history);
+
 /* what is known at the end of a day; NULL: the customer is not */
 extern const CrmStep *crm_history_step(const CrmHistory *history, CrmDay day);
 /* first day after `day` on which something happens; CRM_NO_DAY: none */

@@ -66,26 +66,58 @@ kept(CrmMoney money)
 		NumericGetDatum(crm_numeric_from_money(money)));
 }
 
+/* are sums over the rows all that is asked for? Then nothing is folded */
+static bool
+takes_sums(const CrmStageDefinition *definition)
+{
+	return definition->orders.order_key == NULL &&
+		   definition->cuts.window == NULL;
+}
+
+static bool
+sum_orders(const CrmStageDefinition *definition, CrmPair *pair, CrmDay day,
+		   CrmOrderSums *sums)
+{
+	const CrmStep *step;
+
+	if (takes_sums(definition))
+		crm_history_sums(&pair->history, day, sums);
+	else
+	{
+		step = crm_history_step(&pair->history, day);
+		if (step == NULL)
+			return false;
+		sums->orders = step->facts.orders;
+		sums->revenue = step->facts.revenue;
+		sums->amount = step->first_amount;
+	}
+	return sums->orders > 0;
+}
+
 static void
 sample_customer(const CrmStageDefinition *definition, CrmPair *pair, CrmDay day,
 				Samples *samples, MemoryContext into)
 {
-	const CrmStep *step = crm_history_step(&pair->history, day);
-	int64_t		   frequency;
-	CrmMoney	   monetary;
-	MemoryContext  old;
+	CrmOrderSums  sums;
+	int64_t		  frequency;
+	CrmMoney	  monetary;
+	MemoryContext old;
 
-	if (step == NULL || step->facts.orders == 0)
+	if (!sum_orders(definition, pair, day, &sums))
 		return;
-	crm_stage_measures(&definition->cuts, &pair->history, day, &frequency,
-					   &monetary);
+	frequency = sums.orders;
+	monetary = sums.revenue;
+	if (definition->cuts.window)
+		crm_stage_measures(&definition->cuts, &pair->history, day, &frequency,
+						   &monetary);
+	else if (definition->cuts.mean)
+		monetary = crm_money_div(monetary, crm_money_from_int64(frequency));
 	old = MemoryContextSwitchTo(into);
 	crm_rfm_sample_add(&samples->monetary, 0, frequency, kept(monetary));
-	if (step->facts.orders == 1)
-		crm_rfm_sample_add(&samples->first_orders, 0, 1,
-						   kept(step->first_amount));
+	if (sums.orders == 1)
+		crm_rfm_sample_add(&samples->first_orders, 0, 1, kept(sums.amount));
 	else
-		crm_rfm_sample_add(&samples->revenues, 0, 1, kept(step->facts.revenue));
+		crm_rfm_sample_add(&samples->revenues, 0, 1, kept(sums.revenue));
 	MemoryContextSwitchTo(old);
 }
 
@@ -99,6 +131,7 @@ sample_all(const CrmStageDefinition *definition, CrmDay day, Samples *samples)
 	CrmScan *scan = crm_scan_begin(definition, (Datum) 0, NULL);
 	CrmPair	 pair;
 
+	crm_scan_leave_unfinished(scan, takes_sums(definition));
 	while (crm_scan_next(scan, &pair))
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
@@ -108,6 +141,7 @@ sample_all(const CrmStageDefinition *definition, CrmDay day, Samples *samples)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
+	crm_scan_leave_unfinished(scan, false);
 	MemoryContextDelete(context);
 	return scan;
 }

@@ -78,7 +78,8 @@ struct CrmScan
 	MemoryContext			  customer; /* what lives until the next customer */
 	MemoryContext			  arrays;	/* of histories, kept between them */
 	bool					  started;
-	CrmDay					  first_day; /* of all so far */
+	bool					  unfinished; /* histories are left so */
+	CrmDay					  first_day;  /* of all so far */
 };
 
 /* ----- the queries ----- */
@@ -670,10 +671,20 @@ empty_history(CrmScan *scan, CrmPair *pair)
 static void
 note_first_day(CrmScan *scan, const CrmHistory *history)
 {
-	if (!history->always && history->step_count > 0 &&
-		(scan->first_day == CRM_NO_DAY ||
-		 history->steps[0].facts.known_on < scan->first_day))
-		scan->first_day = history->steps[0].facts.known_on;
+	CrmDay day;
+
+	if (history->always)
+		return;
+	day = crm_history_first_day(history);
+	if (scan->first_day == CRM_NO_DAY ||
+		(day != CRM_NO_DAY && day < scan->first_day))
+		scan->first_day = day;
+}
+
+void
+crm_scan_leave_unfinished(CrmScan *scan, bool unfinished)
+{
+	scan->unfinished = unfinished;
 }
 
 bool
@@ -696,7 +707,8 @@ crm_scan_next(CrmScan *scan, CrmPair *pair)
 	pair->unknown = scan->by_stored && pair->stored == NULL;
 	if (scan->by_stored && pair->stored)
 		add_stored_history(scan, pair);
-	crm_history_finish(&pair->history);
+	if (!scan->unfinished)
+		crm_history_finish(&pair->history);
 	MemoryContextSwitchTo(old);
 	note_first_day(scan, &pair->history);
 	return true;

@@ -65,6 +65,8 @@ crm_scan_check_rights(const CrmStageDefinition *definition, Snapshot snapshot);
 /* an error where the sources have lost what the definition names */
 extern void crm_scan_check(const CrmStageDefinition *definition);
 extern bool crm_scan_next(CrmScan *scan, CrmPair *pair);
+/* the histories are not to be finished: see crm_history_sums */
+extern void crm_scan_leave_unfinished(CrmScan *scan, bool unfinished);
 /* the first day on which one of those walked through is known; or CRM_NO_DAY */
 extern CrmDay crm_scan_first_day(const CrmScan *scan);
 /* from the first customer on once more */
