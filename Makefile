@@ -19,7 +19,7 @@ HEADER_FILES = $(wildcard src/*.h src/*/*.h)
 # The install script, in the order in which its parts need each other.
 SQL_PARTS = sql/base.sql sql/model.sql sql/rfm.sql sql/results.sql \
 	sql/aggregates.sql sql/history.sql sql/history_calls.sql sql/histories.sql \
-	sql/stage.sql sql/outbox.sql sql/stage_past.sql sql/figures.sql \
+	sql/stage.sql sql/progress.sql sql/outbox.sql sql/stage_past.sql sql/figures.sql \
 	sql/check_source.sql sql/worker.sql
 DATA = $(wildcard sql/crmlife--*--*.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql

@@ -183,6 +183,24 @@ CREATE TABLE crmlife.stage_state (
 COMMENT ON TABLE crmlife.stage_state IS
   'where each stage table stands; read it through the view crmlife.status';
 
+-- The last runs of each stage table; how many is for crmlife.run_log_size.
+CREATE TABLE crmlife.run_log (
+  stage_table oid NOT NULL,
+  run bigint NOT NULL,
+  step text NOT NULL,
+  started_at timestamptz NOT NULL,
+  duration interval NOT NULL,
+  succeeded boolean NOT NULL,
+  was_full boolean,
+  customers bigint,
+  rows_changed bigint,
+  changes_logged bigint,
+  error text,
+  PRIMARY KEY (stage_table, run)
+);
+COMMENT ON TABLE crmlife.run_log IS
+  'the last runs of each stage table; read it through the view crmlife.runs';
+
 -- What changed since the last refresh, many customers or rows to an entry:
 -- customers whose rows must be read again, or new rows, packed.  Neither:
 -- every customer.  due_on: a customer none of whose rows is visible yet and
@@ -216,7 +234,7 @@ COMMENT ON TABLE crmlife.capture_source IS
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
   crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version,
-  crmlife.consumer, crmlife.stage_state,
+  crmlife.consumer, crmlife.stage_state, crmlife.run_log,
   crmlife.queue, crmlife.capture_source FROM PUBLIC;
 -- without a superuser's rights too, who owns a database can dump it
 GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
@@ -535,6 +553,11 @@ AS 'MODULE_PATHNAME', 'crm_waiting' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION crmlife.waiting(regclass) IS
   'customers in the queue of a stage table that you may read; NULL for others. Shown by crmlife.status';
 
+CREATE FUNCTION crmlife._due_rows(stage_table oid, day date) RETURNS bigint
+AS 'MODULE_PATHNAME', 'crm_due_rows' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION crmlife._due_rows(oid, date) IS
+  'internal to crmlife''s views: how many rows of a stage table are due by a day';
+
 CREATE VIEW crmlife.status WITH (security_barrier) AS
 SELECT t.stage_table,
        pg_catalog.pg_get_userbyid(c.relowner) AS owner,
@@ -574,12 +597,28 @@ SELECT t.stage_table,
             THEN s.last_error END AS last_error,
        s.last_error_at, t.calibrate_every, t.learn_every,
        CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
-            THEN s.schedule_error END AS schedule_error
+            THEN s.schedule_error END AS schedule_error,
+       CASE WHEN s.refreshed_at IS NULL THEN NULL
+            WHEN w.everybody OR q.waiting OPERATOR(pg_catalog.>) 0::bigint
+                 OR w.new_day
+            THEN extract(epoch FROM pg_catalog.clock_timestamp()
+                         OPERATOR(pg_catalog.-) s.refreshed_at)::float8
+            ELSE 0 END AS lag_seconds,
+       CASE WHEN w.everybody
+            THEN nullif(c.reltuples, '-1'::float4)::bigint
+            WHEN w.new_day
+            THEN q.waiting OPERATOR(pg_catalog.+) crmlife._due_rows(t.stage_table::oid, w.today)
+            ELSE q.waiting END AS lag_rows
 FROM crmlife.stage_table t
 JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.stage_table::oid
 LEFT JOIN crmlife.stage_state s
   ON s.stage_table OPERATOR(pg_catalog.=) t.stage_table::oid
 CROSS JOIN LATERAL crmlife.waiting(t.stage_table) q
+CROSS JOIN LATERAL (
+  SELECT coalesce(s.needs_full, true) OR q.everybody
+         OR t.capture OPERATOR(pg_catalog.=) 'full' AS everybody,
+         s.refreshed_day OPERATOR(pg_catalog.<) d.today AS new_day, d.today
+  FROM (SELECT pg_catalog.timezone(t.timezone, pg_catalog.clock_timestamp())::date AS today) d) w
 WHERE pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT');
 GRANT SELECT ON crmlife.status TO PUBLIC;
 COMMENT ON VIEW crmlife.status IS
@@ -623,6 +662,10 @@ COMMENT ON COLUMN crmlife.status.learn_every IS
   'how often the worker learns the thresholds anew; NULL: only when asked';
 COMMENT ON COLUMN crmlife.status.last_error IS
   'what stopped the last run; shown to the owner''s role alone, for it may quote rows of the sources';
+COMMENT ON COLUMN crmlife.status.lag_seconds IS
+  'age of what the table shows: time since its last refresh began, while something waits for the next; 0: nothing does';
+COMMENT ON COLUMN crmlife.status.lag_rows IS
+  'customers whose rows may be old: those that wait, and on a new day those that are due; all of them, estimated, if the next refresh looks at everybody';
 COMMENT ON COLUMN crmlife.status.schedule_error IS
   'what stopped a step of the schedule, shown as last_error; it is tried again on the next day';
 

@@ -16,6 +16,7 @@
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
+#include "stage/progress.h"
 #include "stage/queue.h"
 #include "stage/worker.h"
 
@@ -27,6 +28,8 @@ int	  crm_max_workers = 3;
 char *crm_databases = NULL;
 int	  crm_worker_lock_timeout = 30000;
 int	  crm_worker_statement_timeout = 0;
+int	  crm_run_log_size = 1000;
+int	  crm_log_min_duration = -1;
 
 static shmem_request_hook_type previous_shmem_request_hook = NULL;
 
@@ -87,6 +90,16 @@ define_settings(void)
 		"everybody has to be looked at.",
 		&crm_queue_limit, 64 * 1024, 64, INT_MAX, PGC_SUSET, GUC_UNIT_KB, NULL,
 		NULL, NULL);
+	DefineCustomIntVariable(
+		"crmlife.run_log_size",
+		"Number of runs that crmlife.runs keeps of each stage table.",
+		"Zero keeps none.", &crm_run_log_size, 1000, 0, 1000000, PGC_SIGHUP, 0,
+		NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"crmlife.log_min_duration",
+		"Time a refresh has to take to be told in the server log.",
+		"Zero logs each of them, -1 none.", &crm_log_min_duration, -1, -1,
+		INT_MAX, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("crmlife");
 }
 
@@ -95,7 +108,7 @@ request_shared_memory(void)
 {
 	if (previous_shmem_request_hook)
 		previous_shmem_request_hook();
-	RequestAddinShmemSpace(crm_shared_size());
+	RequestAddinShmemSpace(add_size(crm_shared_size(), crm_progress_size()));
 }
 
 void

@@ -130,15 +130,13 @@ crm_rfm_counts(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* would counting a change log run nothing but PostgreSQL's own code? */
+/* a table the reader may count, and no policy of its owner's own in the way */
 static bool
-log_can_be_counted(Oid log)
+runs_nothing_else(Oid table)
 {
-	return reads_all(log) && get_rel_relkind(log) == RELKIND_RELATION &&
-		   check_enable_rls(log, crm_relation_owner(log), true) !=
-			   RLS_ENABLED &&
-		   has_column(log, "seq", INT8OID) &&
-		   has_column(log, "recorded_at", TIMESTAMPTZOID);
+	return reads_all(table) && get_rel_relkind(table) == RELKIND_RELATION &&
+		   check_enable_rls(table, crm_relation_owner(table), true) !=
+			   RLS_ENABLED;
 }
 
 /*
@@ -160,7 +158,8 @@ crm_changes_after(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	LockRelationOid(log, AccessShareLock);
-	if (log_can_be_counted(log))
+	if (runs_nothing_else(log) && has_column(log, "seq", INT8OID) &&
+		has_column(log, "recorded_at", TIMESTAMPTZOID))
 	{
 		const char *name = crm_quote_relation(log);
 
@@ -179,4 +178,32 @@ crm_changes_after(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_DATUM(
 		HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
+}
+
+PG_FUNCTION_INFO_V1(crm_due_rows);
+
+/* (stage table, day): how many of its rows are due by that day; NULL as above */
+Datum
+crm_due_rows(PG_FUNCTION_ARGS)
+{
+	Oid			table = PG_GETARG_OID(0);
+	Oid			types[1] = {DATEOID};
+	Datum		arguments[1] = {PG_GETARG_DATUM(1)};
+	Datum		count;
+	bool		isnull;
+	CrmIdentity saved;
+
+	LockRelationOid(table, AccessShareLock);
+	if (!runs_nothing_else(table) || !has_column(table, "due_on", DATEOID))
+		PG_RETURN_NULL();
+	SPI_connect();
+	crm_become_owner_of(table, &saved);
+	(void) crm_query(psprintf("SELECT count(*) FROM %s WHERE due_on <= $1",
+							  crm_quote_relation(table)),
+					 1, types, arguments);
+	crm_revert_identity(&saved);
+	count =
+		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	SPI_finish();
+	PG_RETURN_DATUM(count);
 }

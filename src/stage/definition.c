@@ -138,6 +138,8 @@ crm_revert_identity(const CrmIdentity *saved)
 /*
  * A lock on the stage table as an object of crmlife.stage_table: unlike an
  * advisory lock, nobody can take it from SQL and so keep refreshes waiting.
+ * Of the advisory locks' method all the same: what a session holds of the
+ * other goes when a transaction of it fails.
  */
 static void
 stage_lock_tag(LOCKTAG *tag, Oid stage_table)
@@ -147,6 +149,7 @@ stage_lock_tag(LOCKTAG *tag, Oid stage_table)
 	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId,
 					   get_relname_relid("stage_table", namespace), stage_table,
 					   0);
+	tag->locktag_lockmethodid = USER_LOCKMETHOD;
 }
 
 void
@@ -174,7 +177,9 @@ crm_stage_unlock_session(Oid stage_table)
 	LOCKTAG tag;
 
 	stage_lock_tag(&tag, stage_table);
-	(void) LockRelease(&tag, ExclusiveLock, true);
+	/* somebody's trigger may have called pg_advisory_unlock_all() */
+	if (crm_lock_held_by_me(&tag, ExclusiveLock))
+		(void) LockRelease(&tag, ExclusiveLock, true);
 }
 
 /* ----- SPI ----- */

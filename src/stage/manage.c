@@ -43,6 +43,7 @@
 #include "stage/expression.h"
 #include "stage/in_force.h"
 #include "stage/learn.h"
+#include "stage/progress.h"
 #include "stage/refresh.h"
 #include "stage/row.h"
 #include "stage/source.h"
@@ -590,12 +591,13 @@ PG_FUNCTION_INFO_V1(crm_create_stage_table);
 Datum
 crm_create_stage_table(PG_FUNCTION_ARGS)
 {
-	StagePlan	plan = {0};
-	Oid			schema;
-	Oid			stage_table;
-	Oid			changes;
-	bool		by_trigger;
-	CrmIdentity saved;
+	StagePlan	 plan = {0};
+	Oid			 schema;
+	Oid			 stage_table;
+	Oid			 changes;
+	bool		 by_trigger;
+	CrmProgress *outer;
+	CrmIdentity	 saved;
 
 	crm_refuse_on_standby();
 	plan.capture = capture_argument(fcinfo);
@@ -620,8 +622,18 @@ crm_create_stage_table(PG_FUNCTION_ARGS)
 	crm_link_changes(stage_table, changes);
 	store_definition(&plan, stage_table, changes,
 					 get_fn_expr_argtype(fcinfo->flinfo, ARG_MODEL));
-	fill(stage_table, by_trigger);
-	index_table(&plan);
+	outer = crm_progress_begin(stage_table);
+	PG_TRY();
+	{
+		fill(stage_table, by_trigger);
+		crm_progress_phase(CRM_PHASE_INDEXING, CRM_NOT_KNOWN);
+		index_table(&plan);
+	}
+	PG_FINALLY();
+	{
+		crm_progress_end(outer);
+	}
+	PG_END_TRY();
 	crm_revert_identity(&saved);
 	SPI_finish();
 	PG_RETURN_OID(stage_table);
@@ -648,29 +660,21 @@ crm_link_changes(Oid stage_table, Oid changes)
 static void
 forget(Oid stage_table)
 {
-	static const char *const tables[] = {"threshold_override",
-										 "learned_threshold",
-										 "threshold_change",
-										 "stage_cuts",
-										 "model_version",
-										 "figures_state",
-										 "overview_log",
-										 "stage_snapshot",
-										 "weekly_band",
-										 "weekly_stage",
-										 "weekly_flow",
-										 "tally",
-										 "tally_stage",
-										 "tally_orders",
-										 "tally_day",
-										 "tally_cohort",
-										 "consumer",
-										 "stage_state",
-										 "queue",
-										 "stage_table"};
-	Oid						 types[1] = {OIDOID};
-	Datum					 values[1] = {ObjectIdGetDatum(stage_table)};
-	CrmIdentity				 saved;
+	static const char *const tables[] = {
+		"threshold_override", "learned_threshold",
+		"threshold_change",	  "stage_cuts",
+		"model_version",	  "figures_state",
+		"overview_log",		  "stage_snapshot",
+		"weekly_band",		  "weekly_stage",
+		"weekly_flow",		  "tally",
+		"tally_stage",		  "tally_orders",
+		"tally_day",		  "tally_cohort",
+		"consumer",			  "run_log",
+		"stage_state",		  "queue",
+		"stage_table"};
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity saved;
 
 	crm_become_catalog_owner(&saved);
 	for (int i = 0; i < lengthof(tables); i++)

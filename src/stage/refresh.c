@@ -51,6 +51,7 @@
 #include "stage/definition.h"
 #include "stage/figures.h"
 #include "stage/outbox.h"
+#include "stage/progress.h"
 #include "stage/refresh.h"
 #include "stage/row.h"
 #include "stage/queue.h"
@@ -397,6 +398,7 @@ refresh_customer(Run *run, CrmPair *pair)
 	CrmDay		later;
 
 	run->result->customers++;
+	crm_progress_customer();
 	run->key = pair->key;
 	known = crm_stage_row(run->definition, &pair->history,
 						  crm_pair_segment(pair, run->day), pair->times,
@@ -608,12 +610,28 @@ take_snapshot(void)
 	return snapshot;
 }
 
+/* an estimate where everybody is looked at */
+static int64
+customers_expected(const Run *run, bool everybody)
+{
+	int64 stored;
+
+	if (!everybody)
+		return run->kept.count + run->changed.count;
+	stored = crm_progress_rows_of(run->definition->stage_table);
+	return stored > 0 ? stored : CRM_NOT_KNOWN;
+}
+
 /* day: CRM_NO_DAY to take as_of's, in the stage table's zone */
 static void
 run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 {
 	TimestampTz started = GetCurrentTimestamp();
 	bool		by_stored;
+	const char *step = run->filling		   ? "create"
+					   : run->remodel	   ? "model"
+					   : day != CRM_NO_DAY ? "rebuild"
+										   : "refresh";
 	CrmIdentity saved;
 
 	crm_refuse_on_standby();
@@ -632,6 +650,8 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	run->lasting = CurrentMemoryContext;
 	run->result->full = gather_keys(run, full);
 	run->result->day = run->day;
+	crm_progress_customers_expected(
+		customers_expected(run, run->result->full || by_stored));
 	if (!run->filling)
 		crm_outbox_begin(run->definition);
 	run->writer = crm_writer_begin(run->definition, run->filling != NULL);
@@ -657,6 +677,7 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		refresh_kept(run);
 		refresh_changed(run);
 	}
+	crm_progress_phase(CRM_PHASE_INDEXING, CRM_NOT_KNOWN);
 	crm_writer_end(run->writer);
 	UnregisterSnapshot(run->snapshot);
 	run->result->rows = crm_writer_rows(run->writer);
@@ -666,7 +687,10 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		crm_queue_everybody(run->definition->stage_table);
 	crm_revert_identity(&saved);
 	record_success(run, started);
+	crm_progress_phase(CRM_PHASE_FIGURES, CRM_NOT_KNOWN);
 	crm_figures_end(run->figures);
+	crm_run_log(run->definition->stage_table, step, started, run->result, NULL);
+	crm_run_report(run->definition, started, run->result);
 	SPI_finish();
 }
 
@@ -678,8 +702,9 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 static void
 run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
 {
-	static Oid running[8];
-	static int depth = 0;
+	static Oid	 running[8];
+	static int	 depth = 0;
+	CrmProgress *outer;
 
 	for (int i = 0; i < depth; i++)
 		if (running[i] == run->definition->stage_table)
@@ -693,12 +718,14 @@ run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		ereport(ERROR, (errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
 						errmsg("refreshes within refreshes go too deep")));
 	running[depth++] = run->definition->stage_table;
+	outer = crm_progress_begin(run->definition->stage_table);
 	PG_TRY();
 	{
 		run_once(run, as_of, day, full);
 	}
 	PG_FINALLY();
 	{
+		crm_progress_end(outer);
 		depth--;
 	}
 	PG_END_TRY();

@@ -38,6 +38,7 @@
 #include "engine/purchase_history.h"
 #include "functions/feed.h"
 #include "functions/history.h"
+#include "stage/progress.h"
 #include "stage/row.h"
 #include "stage/scan.h"
 #include "stage/shape.h"
@@ -245,7 +246,8 @@ run(CrmScan *scan, SPIPlanPtr plan, Datum keys, Oid relation,
 		crm_force_shape(
 			crm_shape(scan->definition, relation, column, key_count(keys)));
 	}
-	options.dest = crm_feed_create(scan->gather, columns);
+	options.dest =
+		crm_progress_receiver(crm_feed_create(scan->gather, columns));
 	result = SPI_execute_plan_extended(plan, &options);
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "SPI returned %s for customers' rows",
@@ -370,17 +372,46 @@ open_scan(const CrmStageDefinition *definition, bool some, Snapshot snapshot)
 	return scan;
 }
 
+static void
+begin_reading(const CrmStageDefinition *definition, bool all, bool by_stored)
+{
+	Oid	  relations[] = {definition->stage_table, definition->members.relation,
+						 by_stored ? InvalidOid : definition->orders.relation,
+						 by_stored ? InvalidOid : definition->visits.relation};
+	int64 sum = 0;
+
+	for (int i = 0; all && i < lengthof(relations); i++)
+	{
+		int64 rows = crm_progress_rows_of(relations[i]);
+
+		/* before its first rows the stage table itself is not analyzed */
+		if (rows == CRM_NOT_KNOWN && i > 0)
+			all = false;
+		sum += Max(rows, 0);
+	}
+	crm_progress_phase(CRM_PHASE_READING, all ? sum : CRM_NOT_KNOWN);
+}
+
+static void
+end_reading(CrmScan *scan)
+{
+	crm_gather_rewind(scan->gather);
+	crm_progress_phase(CRM_PHASE_WORKING,
+					   (int64) crm_gather_count(scan->gather));
+}
+
 CrmScan *
 crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
 			   Snapshot snapshot)
 {
 	CrmScan *scan = open_scan(definition, keys != 0, snapshot);
 
+	begin_reading(definition, keys == 0, false);
 	read_source(scan, &definition->orders, CRM_EVENT_ORDER, keys);
 	read_source(scan, &definition->visits, CRM_EVENT_VISIT, keys);
 	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, keys);
 	read_stored(scan, keys);
-	crm_gather_rewind(scan->gather);
+	end_reading(scan);
 	return scan;
 }
 
@@ -392,6 +423,7 @@ crm_scan_begin_stored(const CrmStageDefinition *definition, Datum keys,
 
 	scan->by_stored = true;
 	scan->day = day;
+	begin_reading(definition, keys == 0, true);
 	if (rows)
 	{
 		scan->merging = true;
@@ -402,7 +434,7 @@ crm_scan_begin_stored(const CrmStageDefinition *definition, Datum keys,
 	}
 	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, keys);
 	read_stored(scan, keys);
-	crm_gather_rewind(scan->gather);
+	end_reading(scan);
 	return scan;
 }
 
@@ -445,7 +477,7 @@ crm_scan_check(const CrmStageDefinition *definition)
 void
 crm_scan_rewind(CrmScan *scan)
 {
-	crm_gather_rewind(scan->gather);
+	end_reading(scan);
 	scan->started = false;
 }
 
@@ -695,6 +727,7 @@ crm_scan_next(CrmScan *scan, CrmPair *pair)
 
 	if (!crm_gather_next(scan->gather, &customer))
 		return false;
+	crm_progress_rows((int64) customer.count);
 	MemoryContextReset(scan->customer);
 	old = MemoryContextSwitchTo(scan->customer);
 	pair->key = crm_feed_customer(scan->kind, &customer.key);

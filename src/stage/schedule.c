@@ -90,6 +90,12 @@ crm_schedule_run(Oid stage_table, CrmScheduleStep step)
 	SPI_finish();
 }
 
+const char *
+crm_schedule_step_name(CrmScheduleStep step)
+{
+	return step == CRM_SCHEDULE_CALIBRATE ? "calibrate" : "learn";
+}
+
 void
 crm_schedule_failed(Oid stage_table, const char *error)
 {

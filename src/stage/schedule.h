@@ -25,4 +25,7 @@ extern void crm_schedule_run(Oid stage_table, CrmScheduleStep step);
 /* keep why it failed: it is tried again on the next day; connected as above */
 extern void crm_schedule_failed(Oid stage_table, const char *error);
 
+/* as crmlife.runs calls it */
+extern const char *crm_schedule_step_name(CrmScheduleStep step);
+
 #endif /* CRM_SCHEDULE_H */

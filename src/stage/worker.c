@@ -47,6 +47,7 @@
 
 #include "compat.h"
 #include "stage/definition.h"
+#include "stage/progress.h"
 #include "stage/queue.h"
 #include "stage/schedule.h"
 #include "stage/stage.h"
@@ -82,9 +83,10 @@ typedef struct Job
 	TimestampTz		failed_at;
 	TimestampTz		next_run_at;
 	int				failures;
-	bool			ahead;	 /* shows a later day than today */
-	TimestampTz		look_at; /* when the worker has to look at it again */
-	CrmScheduleStep step;	 /* of the schedule, being done */
+	bool			ahead;	  /* shows a later day than today */
+	TimestampTz		look_at;  /* when the worker has to look at it again */
+	TimestampTz		begun_at; /* the run at hand */
+	CrmScheduleStep step;	  /* of the schedule, being done */
 } Job;
 
 static CrmDatabaseRow *my_row = NULL;
@@ -121,7 +123,8 @@ end_catalog_work(void)
 static bool
 begin_catalog_work(void)
 {
-	static const char *const tables[] = {"stage_table", "stage_state", "queue"};
+	static const char *const tables[] = {"stage_table", "stage_state", "queue",
+										 "consumer", "run_log"};
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -388,6 +391,7 @@ record_failure(Job *job, int64 first_ms, const char *error)
 
 	if (!begin_catalog_work())
 		return false;
+	crm_run_log(job->stage_table, "refresh", job->begun_at, NULL, error);
 	job->failures++;
 	job->look_at = later(now, back_off(first_ms, job->failures));
 	values[0] = ObjectIdGetDatum(job->stage_table);
@@ -409,11 +413,12 @@ static bool
 record_start(Job *job)
 {
 	Oid	  types[] = {OIDOID, TIMESTAMPTZOID};
-	Datum values[] = {ObjectIdGetDatum(job->stage_table),
-					  TimestampTzGetDatum(GetCurrentTimestamp())};
+	Datum values[] = {ObjectIdGetDatum(job->stage_table), 0};
 
 	if (!begin_catalog_work())
 		return false;
+	job->begun_at = GetCurrentTimestamp();
+	values[1] = TimestampTzGetDatum(job->begun_at);
 	crm_execute("INSERT INTO crmlife.stage_state AS s (stage_table, started_at)"
 				" VALUES ($1, $2) ON CONFLICT (stage_table)"
 				" DO UPDATE SET started_at = excluded.started_at",
@@ -449,6 +454,8 @@ refresh_and_record(Job *job)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (crm_worker_statement_timeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, crm_worker_statement_timeout);
+	/* what the session holds of it could be let go by code of users */
+	crm_stage_lock(job->stage_table);
 	crm_stage_refresh(job->stage_table, GetCurrentTransactionStartTimestamp(),
 					  job->ahead, &result);
 	disable_timeout(STATEMENT_TIMEOUT, false);
@@ -593,8 +600,13 @@ run_step(Job *job)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (crm_worker_statement_timeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, crm_worker_statement_timeout);
+	crm_stage_lock(job->stage_table);
 	crm_schedule_run(job->stage_table, job->step);
 	disable_timeout(STATEMENT_TIMEOUT, false);
+	SPI_connect();
+	crm_run_log(job->stage_table, crm_schedule_step_name(job->step),
+				job->begun_at, NULL, NULL);
+	SPI_finish();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(pass_context);
@@ -616,6 +628,7 @@ run_schedule(Job *job)
 		ErrorData *error;
 
 		job->step = (CrmScheduleStep) step;
+		job->begun_at = GetCurrentTimestamp();
 		if (!step_due(job, job->step))
 			continue;
 		error = guarded(run_step, job);
@@ -627,6 +640,8 @@ run_schedule(Job *job)
 			 errmsg("could not %s stage table %s: %s", verbs[step], job->name,
 					error->message ? error->message : "unknown error")));
 		crm_schedule_failed(job->stage_table, describe_error(error));
+		crm_run_log(job->stage_table, crm_schedule_step_name(job->step),
+					job->begun_at, NULL, describe_error(error));
 		end_catalog_work();
 	}
 }
@@ -668,6 +683,7 @@ run_job(Job *job)
 			"the last run did not finish: the server or the worker stopped";
 
 		log_interruption(job, job->failures > 0);
+		job->begun_at = job->started_at;
 		if (job->failures > 0)
 			going = record_failure(job, CRASH_BACK_OFF_MS, text);
 		else

@@ -298,7 +298,7 @@ ALTER TABLE shop.tenants ENABLE ROW LEVEL SECURITY;
 CREATE POLICY few ON shop.tenants FOR SELECT TO crmlife_reader USING (customer < 3);
 SET ROLE crmlife_reader;
 SELECT is((SELECT count(*) FROM shop.tenants), 3::bigint, 'limited to some rows');
-SELECT is(views_with('shop.tenants'), 'stage_label status threshold', 'the reader sees no figures of all rows');
+SELECT is(views_with('shop.tenants'), 'runs stage_label status threshold', 'the reader sees no figures of all rows');
 SELECT is((SELECT count(*) FROM crmlife.stages_on('shop.tenants', '2025-06-30')), 3::bigint, 'what reads the rows for the reader shows these');
 SET ROLE crmlife_alice;
 SELECT ok(string_to_array(views_with('shop.tenants'), ' ') @> ARRAY['overview', 'snapshots'], 'the owner sees all');
