@@ -30,7 +30,7 @@ REGRESS_OPTS = --inputdir=test --load-extension=pgtap --load-extension=crmlife
 ISOLATION := $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=crmlife
 
-PG_CPPFLAGS = -I$(srcdir)/src
+PG_CPPFLAGS = -I$(srcdir)/src -DCRM_VERSION='"$(EXTVERSION)"'
 # No -O3, -march or fast-math: the same figures on every machine.
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
 	-Wno-missing-field-initializers -Wno-sign-compare
@@ -99,7 +99,7 @@ sql/aggregates.sql: sql/aggregates.list sql/aggregates.awk
 sql/history_calls.sql: sql/history.list sql/history.awk
 	awk -f sql/history.awk sql/history.list > $@.new && mv $@.new $@
 
-$(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES)
+$(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES) crmlife.control
 
 # TAP tests, each on servers of its own, against the installed extension.
 .PHONY: prove_installcheck

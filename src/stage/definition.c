@@ -14,11 +14,15 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
@@ -28,6 +32,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -458,6 +463,48 @@ crm_require_stage_table(Oid relation)
 	crm_revert_identity(&saved);
 }
 
+/* ----- two versions ----- */
+
+char *
+crm_catalog_version(void)
+{
+	Relation	extensions = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	char	   *version = NULL;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum("crmlife"));
+	scan = systable_beginscan(extensions, ExtensionNameIndexId, true, NULL, 1,
+							  &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool  isnull;
+		Datum value = heap_getattr(tuple, Anum_pg_extension_extversion,
+								   RelationGetDescr(extensions), &isnull);
+
+		version = TextDatumGetCString(value);
+	}
+	systable_endscan(scan);
+	table_close(extensions, AccessShareLock);
+	return version;
+}
+
+static void
+require_same_version(void)
+{
+	char *version = crm_catalog_version();
+
+	if (version == NULL || strcmp(version, CRM_VERSION) == 0)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					errmsg(CRM_VERSION_MESSAGE, get_database_name(MyDatabaseId),
+						   version, CRM_VERSION),
+					errhint(CRM_VERSION_HINT)));
+}
+
 static CrmStageDefinition *
 load_definition(Oid stage_table, bool with_model)
 {
@@ -468,6 +515,7 @@ load_definition(Oid stage_table, bool with_model)
 	Datum				values[1] = {ObjectIdGetDatum(stage_table)};
 	Row					row;
 
+	require_same_version();
 	crm_become_catalog_owner(&saved);
 	SPI_connect();
 	if (crm_query("SELECT t.*, s.refreshed_day, s.needs_full, "
@@ -536,6 +584,7 @@ crm_refuse_on_standby(void)
 				 errhint("Refresh it on the primary: the result arrives here "
 						 "by replication.")));
 	PreventCommandIfReadOnly("a change of a stage table");
+	require_same_version();
 }
 
 void

@@ -132,6 +132,19 @@ extern bool crm_has_segments(const CrmStageDefinition *definition);
 extern const CrmModel *
 crm_segment_model(const CrmStageDefinition *definition, const char *segment);
 extern void crm_refuse_on_standby(void);
+
+/*
+ * The version of the extension in this database, NULL without it.  Its catalog
+ * may be of another version than this library: between the installation of a
+ * package and ALTER EXTENSION UPDATE, and from then to a restart of the server.
+ * Stage tables are left alone meanwhile, and only the capture triggers work.
+ */
+extern char *crm_catalog_version(void);
+#define CRM_VERSION_MESSAGE \
+	"crmlife in database \"%s\" is of version %s, its library of version %s"
+#define CRM_VERSION_HINT                                                    \
+	"ALTER EXTENSION crmlife UPDATE; or, where that was done, restart the " \
+	"server: it runs the library it was started with."
 /* the change log's name, qualified and quoted; an error when it is gone */
 extern char *crm_changes_name(const CrmStageDefinition *definition);
 /* refuse a model that reads what the sources do not have, or lacks a value */

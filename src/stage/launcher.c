@@ -750,7 +750,13 @@ serving_launcher(void)
 	char *name = get_database_name(MyDatabaseId);
 	pid_t pid;
 
-	crm_shared_attach();
+	if (!crm_shared_try_attach())
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("there is no shared memory left for the worker of "
+						"crmlife"),
+				 errhint("Add crmlife to \"shared_preload_libraries\" and "
+						 "restart the server.")));
 	LWLockAcquire(&crm_shared->lock, LW_SHARED);
 	pid = launcher_of(MyDatabaseId);
 	if (pid == 0 && name != NULL && crm_database_listed(name))

@@ -50,6 +50,33 @@ crm_shared_attach(void)
 }
 
 /*
+ * The same where it may be that the server, not preloaded and with its reserve
+ * used up, has no room: then there is no worker either.
+ */
+bool
+crm_shared_try_attach(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		crm_shared_attach();
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_OUT_OF_MEMORY)
+			PG_RE_THROW();
+		/* an error lets interrupts in again, the lock's release does too */
+		HOLD_INTERRUPTS();
+		LWLockRelease(AddinShmemInitLock);
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return crm_shared != NULL;
+}
+
+/*
  * The row of a database, or NULL when it has none and none is wanted or
  * free.  The caller holds the lock, exclusively when create is set.
  */
@@ -126,7 +153,8 @@ crm_wake_worker(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("crmlife.wake_worker() is a trigger function")));
 
-	crm_shared_attach();
+	if (!crm_shared_try_attach())
+		PG_RETURN_POINTER(NULL);
 	if (!registered)
 	{
 		RegisterXactCallback(wake_callback, NULL);

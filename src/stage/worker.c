@@ -22,7 +22,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
+#include "commands/dbcommands.h"
 #include "common/pg_prng.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -115,10 +115,36 @@ end_catalog_work(void)
 	pgstat_report_stat(true);
 }
 
+/* the extension is there, but of another version: it is left alone */
+static bool waits_for_update = false;
+
+/* Is the extension there, and of our version?  Where it is not, say so once. */
+static bool
+is_our_version(void)
+{
+	char *version = crm_catalog_version();
+	bool  told;
+
+	waits_for_update = version != NULL && strcmp(version, CRM_VERSION) != 0;
+	LWLockAcquire(&crm_shared->lock, LW_EXCLUSIVE);
+	told = my_row->told;
+	my_row->told = waits_for_update;
+	LWLockRelease(&crm_shared->lock);
+	if (waits_for_update && !told)
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg(CRM_VERSION_MESSAGE, get_database_name(MyDatabaseId),
+						version, CRM_VERSION),
+				 errdetail("Its stage tables are not refreshed until both "
+						   "agree. What changes meanwhile is noted."),
+				 errhint(CRM_VERSION_HINT)));
+	return version != NULL && !waits_for_update;
+}
+
 /*
  * Begin a transaction in which crmlife's own tables are used, as their owner.
  * Returns false, with no transaction open, when the extension is not there or
- * comes from a version without these tables.
+ * is of another version, or is being created or dropped.
  */
 static bool
 begin_catalog_work(void)
@@ -128,7 +154,7 @@ begin_catalog_work(void)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	if (!OidIsValid(get_extension_oid("crmlife", true)))
+	if (!is_our_version())
 	{
 		CommitTransactionCommand();
 		return false;
@@ -770,7 +796,10 @@ make_pass(bool *installed)
 	*installed = begin_catalog_work();
 	next = later(GetCurrentTimestamp(), (int64) crm_worker_interval * 1000);
 	if (!*installed)
+	{
+		*installed = waits_for_update;
 		return next;
+	}
 	pgstat_report_activity(STATE_RUNNING, "crmlife: looking for work");
 	jobs = read_jobs();
 	due = find_due_jobs(jobs);

@@ -45,6 +45,7 @@ typedef struct CrmDatabaseRow
 	bool		woken;	   /* something changed since the worker last looked */
 	bool		looked;	   /* a worker has looked whether ... */
 	bool		installed; /* ... the extension is there */
+	bool		told;	   /* that it is of another version than we are */
 	TimestampTz due;	   /* when a worker is wanted next */
 } CrmDatabaseRow;
 
@@ -70,6 +71,7 @@ extern int	 crm_worker_statement_timeout; /* milliseconds */
 /* shared.c */
 extern Size			   crm_shared_size(void);
 extern void			   crm_shared_attach(void);
+extern bool			   crm_shared_try_attach(void);
 extern CrmDatabaseRow *crm_database_row(Oid database, bool create);
 extern void			   crm_wake_launchers(void);
 

@@ -67,10 +67,12 @@ like($before, qr/"order_value".*"override".*"recent"/s, '... of what was learned
 
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/shop.dump';
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'shop' ], 'pg_dump');
+$node->command_ok([ 'pg_dump', '-Fd', '-j2', '-f', "$dump.d", 'shop' ], 'pg_dump into a directory, in two');
+$node->command_ok([ 'pg_dump', '-f', "$dump.sql", 'shop' ], 'pg_dump as a script');
 # changes after the dump are not in it; those at the restore are made there
 $node->safe_psql('shop', "INSERT INTO lines VALUES ('late', current_date, 1, 'x')");
 
-for my $way ('at once', 'data apart', 'in four')
+for my $way ('at once', 'data apart', 'in four', 'a directory', 'a script')
 {
 	(my $database = "restored_$way") =~ s/ /_/g;
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
@@ -78,7 +80,17 @@ for my $way ('at once', 'data apart', 'in four')
 	if ($way eq 'data apart')
 	{
 		$node->command_ok([ @pg_restore, '--schema-only', $dump ], "$way: the schema");
+		is($node->safe_psql($database, 'SELECT count(*) FROM crmlife.stage_table'), '0', "$way: the schema alone has no definitions");
+		is($node->psql($database, q(BEGIN; INSERT INTO lines VALUES ('c1', current_date, 1, 'x'); ROLLBACK)), 0, '... and disturbs no writer');
 		$node->command_ok([ @pg_restore, '--data-only', '--disable-triggers', $dump ], "$way: the data");
+	}
+	elsif ($way eq 'a directory')
+	{
+		$node->command_ok([ @pg_restore, '-j2', "$dump.d" ], "$way: restored");
+	}
+	elsif ($way eq 'a script')
+	{
+		$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $database, '-f', "$dump.sql" ], "$way: restored");
 	}
 	else
 	{

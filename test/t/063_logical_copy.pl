@@ -1,0 +1,64 @@
+# Logical replication: a stage table kept on a subscriber over orders that
+# arrive there, and a stage table that is itself published.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+use PostgreSQL::Test::Utils;
+use Shop;
+use Test::More;
+
+my $publisher = new_server('publisher', 0, allows_streaming => 'logical');
+my $subscriber = new_server('subscriber', 1, allows_streaming => 'logical');
+open_shop($publisher, 'shop', 'stages');
+$publisher->safe_psql('shop', 'CREATE PUBLICATION all_of_it FOR TABLE orders, stages');
+my $definition = 'CREATE TABLE orders (id serial PRIMARY KEY, customer_id int, paid_at timestamptz, amount numeric, bonus numeric)';
+$subscriber->safe_psql('postgres', 'CREATE DATABASE shop');
+$subscriber->safe_psql('shop', "CREATE EXTENSION crmlife; $definition");
+
+# the published stage table, as a plain table there
+$publisher->command_ok([ 'pg_dump', '-s', '-t', 'stages', '-f', $publisher->basedir . '/stages.sql', 'shop' ], 'pg_dump of the stage table alone');
+$subscriber->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', 'shop', '-f', $publisher->basedir . '/stages.sql' ], 'its copy is a plain table');
+$subscriber->safe_psql('shop', "CREATE SUBSCRIPTION s CONNECTION \$\$" . $publisher->connstr('shop') . "\$\$ PUBLICATION all_of_it");
+$subscriber->wait_for_subscription_sync($publisher, 's');
+
+sub arrived
+{
+	$publisher->safe_psql('shop', "SELECT crmlife.refresh('stages')");
+	$publisher->wait_for_catchup('s');
+}
+my $rows = q(SELECT md5(string_agg(s::text, E'\n' ORDER BY customer_id)) FROM stages s);
+arrived();
+is($subscriber->safe_psql('shop', $rows), $publisher->safe_psql('shop', $rows), 'the copy has what the stage table has');
+$publisher->safe_psql('shop', <<EOS);
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (1001, now(), 5), (2, now(), 5);
+DELETE FROM orders WHERE customer_id = 3;
+UPDATE orders SET amount = amount + 1 WHERE customer_id = 4;
+EOS
+arrived();
+is($subscriber->safe_psql('shop', $rows), $publisher->safe_psql('shop', $rows), '... and what refreshes make of it');
+is($subscriber->safe_psql('shop', q(SELECT count(*) FROM stages WHERE customer_id IN (3, 1001))), '1', '... one came and one went');
+is($subscriber->safe_psql('shop', "SELECT lifecycle_stage(history, current_date) FROM stages WHERE customer_id = 1001"), 'aftersale', '... histories can be asked there');
+
+# a stage table of the subscriber's own, over the orders that arrive
+$subscriber->safe_psql('shop', <<EOS);
+SELECT crmlife.create_stage_table('own', 'orders', 'customer_id', 'paid_at', 'amount', refresh_every => '1 second', capture => 'full');
+EOS
+is(verified($subscriber, 'shop', 'own'), 0, 'a stage table over a subscribed source');
+$publisher->safe_psql('shop', <<EOS);
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (1002, now(), 5);
+DELETE FROM orders WHERE customer_id = 5;
+EOS
+$publisher->wait_for_catchup('s');
+ok(defined wait_for($subscriber, 'shop', 'SELECT string_agg(customer_id::text, $$,$$) FROM own WHERE customer_id IN (5, 1002)', '1002', 60), '... follows what arrives');
+is(verified($subscriber, 'shop', 'own'), 0, '... verify');
+is($subscriber->safe_psql('shop', "SELECT capture FROM crmlife.status WHERE stage_table = 'own'::regclass"), 'full', '... and the status says how');
+
+# truncated at the publisher
+$publisher->safe_psql('shop', 'TRUNCATE orders');
+$publisher->wait_for_catchup('s');
+ok(defined wait_for($subscriber, 'shop', 'SELECT count(*) FROM own', '0', 60), '... a truncated source too');
+
+$subscriber->stop;
+$publisher->stop;
+done_testing();
