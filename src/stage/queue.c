@@ -152,12 +152,12 @@ give_up_customers(CrmQueueWriter *writer)
 	static Oid				  stage_table = InvalidOid;
 
 	writer->overflown = true;
-	if (transaction == MyProc->lxid &&
+	if (transaction == crm_local_transaction() &&
 		subtransaction == GetCurrentSubTransactionId() &&
 		stage_table == writer->stage_table)
 		return;
 	put_entry(writer, 0, 0);
-	transaction = MyProc->lxid;
+	transaction = crm_local_transaction();
 	subtransaction = GetCurrentSubTransactionId();
 	stage_table = writer->stage_table;
 }
@@ -242,7 +242,10 @@ crm_queue_open(Oid stage_table)
 	CrmQueueWriter *writer = palloc0(sizeof(CrmQueueWriter));
 
 	writer->queue = open_table(RowExclusiveLock);
-	Assert(RelationGetDescr(writer->queue)->natts == QUEUE_COLUMNS);
+	if (RelationGetDescr(writer->queue)->natts != QUEUE_COLUMNS)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("table crmlife.queue is of another version"),
+						errhint("ALTER EXTENSION crmlife UPDATE;")));
 	writer->slot = MakeSingleTupleTableSlot(RelationGetDescr(writer->queue),
 											&TTSOpsVirtual);
 	writer->stage_table = stage_table;
