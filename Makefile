@@ -4,6 +4,7 @@
 #   make demo, make test, make bench        everything on a private server
 #   make extremes                           the aggregates at sizes that take minutes
 #   make fuzz                               an hour of libFuzzer on what reads bytes
+#   make fault                              ten minutes of faults at random moments
 #   make test-pg17, make test-pg18          all tests in a Debian that has that version
 #   make format, make format-check          the C sources' layout
 
@@ -49,9 +50,12 @@ all: sql/$(EXTENSION)--$(EXTVERSION).sql
 
 export ORDERS
 # What needs no pg_config: these find, or install, a PostgreSQL themselves.
-.PHONY: test test-pg17 test-pg18 demo demo-stop bench extremes fuzz format format-check dist
+.PHONY: test test-pg17 test-pg18 fault demo demo-stop bench extremes fuzz format format-check dist
 test:
 	@scripts/test
+
+fault:
+	@scripts/test fault
 
 test-pg17 test-pg18:
 	@scripts/newer $(@:test-pg%=%)
@@ -105,6 +109,7 @@ $(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES) crmlife.control
 .PHONY: prove_installcheck
 prove_installcheck:
 	rm -rf '$(CURDIR)'/tmp_check
-	TESTDIR='$(CURDIR)' PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
+	TESTDIR='$(CURDIR)' TESTDATADIR='$(CURDIR)/tmp_check' TESTLOGDIR='$(CURDIR)/tmp_check/log' \
+	PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
 	PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
 	$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) $(if $(PROVE_TESTS),$(PROVE_TESTS),test/t/*.pl)

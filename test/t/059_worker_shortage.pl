@@ -24,12 +24,10 @@ fsync = off
 autovacuum = off
 shared_preload_libraries = 'crmlife'
 restart_after_crash = on
-min_wal_size = 2MB
-max_wal_size = 6MB
-wal_recycle = off
 work_mem = '64kB'
 maintenance_work_mem = '1MB'
 EOC
+$node->append_conf('postgresql.conf', "min_wal_size = 2MB\nmax_wal_size = 6MB\nwal_recycle = off\n") if $wal;
 $node->start;
 
 # enough customers that a full refresh needs temporary files
