@@ -683,9 +683,9 @@ crm_model_next(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 	return found;
 }
 
-int
-crm_model_until(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
-				CrmDay last, CrmScheduleCallback callback, void *context)
+static int
+until(const CrmModel *model, const CrmFacts *facts, CrmDay as_of, CrmDay last,
+	  CrmScheduleCallback callback, void *context)
 {
 	int		now = crm_model_evaluate(model, facts, as_of);
 	CrmDays flips;
@@ -705,6 +705,45 @@ crm_model_until(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 	}
 	free_days(&flips);
 	return now;
+}
+
+/* the same by the timetable of a clock that runs since `start` */
+static int
+read_timetable(const CrmModel *model, CrmDay start, CrmDay as_of, CrmDay last,
+			   CrmScheduleCallback callback, void *context)
+{
+	const CrmClockFlip *flips = model->flips;
+	int64_t				clock = (int64_t) as_of - start;
+	int					i = 0;
+	int					now;
+
+	while (i < model->flip_count && flips[i].days <= clock)
+		i++;
+	now = model->timetable[i];
+	for (; i < model->flip_count && start + flips[i].days <= last; i++)
+	{
+		int stage = model->timetable[i + 1];
+
+		if (stage == now)
+			continue;
+		callback(context, (CrmDay) (start + flips[i].days), now, stage);
+		now = stage;
+	}
+	return now;
+}
+
+int
+crm_model_until(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
+				CrmDay last, CrmScheduleCallback callback, void *context)
+{
+	if (model->timetable)
+	{
+		CrmDay start = crm_facts_day_at(facts, model->flips[0].clock);
+
+		if (start != CRM_NO_DAY)
+			return read_timetable(model, start, as_of, last, callback, context);
+	}
+	return until(model, facts, as_of, last, callback, context);
 }
 
 void

@@ -128,6 +128,57 @@ list_test(CrmModel *model, const CrmInstruction *test)
 		list_flip(model, test, value + 1);
 }
 
+/* the clock that all of the code is about; false: it is about more */
+static bool
+only_clock(const CrmModel *model, int32_t *clock)
+{
+	bool found = false;
+
+	for (int i = 0; i < model->code_count; i++)
+	{
+		const CrmInstruction *code = &model->code[i];
+
+		if (code->op == OP_STAGE || code->op == OP_JUMP)
+			continue;
+		if (code->op != OP_TEST_CLOCK && code->op != OP_LADDER)
+			return false;
+		if (found && code->a != *clock)
+			return false;
+		*clock = code->a;
+		found = true;
+	}
+	return found;
+}
+
+/* further away than any day from any other */
+#define FAR (1 << 30)
+
+static void
+set_timetable(CrmModel *model)
+{
+	CrmFacts		facts = {0};
+	const CrmFault *fault;
+	int32_t			clock;
+
+	model->timetable = NULL;
+	if (!only_clock(model, &clock) || model->flip_count == 0)
+		return;
+	model->timetable =
+		crm_alloc(sizeof(int) * (size_t) (model->flip_count + 1));
+	for (int i = 0; i <= model->flip_count; i++)
+	{
+		int64_t days =
+			i == 0 ? model->flips[0].days - 1 : model->flips[i - 1].days;
+
+		if (days > FAR)
+			days = FAR;
+		if (days < -FAR)
+			days = -FAR;
+		model->timetable[i] =
+			crm_model_run(model, &facts, (CrmDay) days, &fault);
+	}
+}
+
 void
 crm_model_list_flips(CrmModel *model)
 {
@@ -147,6 +198,7 @@ crm_model_list_flips(CrmModel *model)
 			compare_flips(&model->flips[kept - 1], &model->flips[i]) != 0)
 			model->flips[kept++] = model->flips[i];
 	model->flip_count = kept;
+	set_timetable(model);
 }
 
 /* they ascend, so those of a clock end with the first that comes too late */

@@ -127,10 +127,15 @@ struct CrmModel
 	int				slot_count;
 	CrmClockFlip   *flips; /* each once, ascending by clock and days */
 	int				flip_count;
-	CrmNode		  **atoms; /* comparisons with a clock that no test holds */
-	int				atom_count;
-	CrmWindow	   *windows; /* each once */
-	int				window_count;
+	/*
+	 * Where the stage depends on one clock and nothing else, as in most models:
+	 * the stage before the first flip and from each of them on; else NULL.
+	 */
+	int		  *timetable;
+	CrmNode	 **atoms; /* comparisons with a clock that no test holds */
+	int		   atom_count;
+	CrmWindow *windows; /* each once */
+	int		   window_count;
 };
 
 /* the last day PostgreSQL's date knows: nothing changes after it */

@@ -806,6 +806,83 @@ check_extremes(void)
 	host_free_all();
 }
 
+/* a model of one clock alone, which is read off a timetable */
+static CrmNode *
+clock_model(void)
+{
+	int		  branches = (int) random_between(1, 5);
+	CrmNode **args = crm_alloc(sizeof(CrmNode *) * 12);
+
+	for (int i = 0; i < branches; i++)
+	{
+		CrmNode *clock = crm_node_fact(CRM_FACT_DAYS_SINCE_ORDER);
+		CrmNode *value = crm_node_int(
+			CRM_TYPE_INT8,
+			random_chance(0.1) ? random_magnitude(62) : random_between(-5, 60));
+
+		args[2 * i] =
+			crm_node_compare((int) random_between(1, 7), clock, value);
+		args[2 * i + 1] = crm_node_stage((int) random_between(0, STAGES - 1));
+	}
+	args[2 * branches] = crm_node_stage((int) random_between(0, STAGES - 1));
+	return crm_node_case(NULL, args, 2 * branches + 1, true);
+}
+
+typedef struct Told
+{
+	CrmDay day;
+	int	   stage;
+	int	   count;
+} Told;
+
+/* each change follows the one before it, and the model says the same */
+static void
+check_told(const CrmModel *model, const CrmFacts *facts, Told *told, CrmDay to)
+{
+	for (; told->day < to; told->day++)
+		CHECK(crm_model_try(model, facts, told->day) == told->stage,
+			  "day %d stage %d", told->day, told->stage);
+}
+
+typedef struct Telling
+{
+	const CrmModel *model;
+	const CrmFacts *facts;
+	Told			told;
+} Telling;
+
+static void
+take_change(void *context, CrmDay day, int from_stage, int to_stage)
+{
+	Telling *telling = context;
+
+	CHECK(from_stage == telling->told.stage && to_stage != from_stage,
+		  "a change from %d to %d", from_stage, to_stage);
+	check_told(telling->model, telling->facts, &telling->told, day);
+	telling->told.stage = to_stage;
+	telling->told.count++;
+}
+
+static void
+check_timetable(void)
+{
+	CrmModel *model = compile(clock_model());
+	CrmFacts  facts = random_facts();
+	CrmDay	  last = TODAY + (CrmDay) random_between(0, 90);
+	Telling	  telling = {.model = model, .facts = &facts};
+	int		  stage;
+
+	facts.last_order = random_chance(0.1)
+						   ? CRM_NO_DAY
+						   : TODAY - (CrmDay) random_between(-10, 70);
+	telling.told.day = TODAY;
+	telling.told.stage = crm_model_evaluate(model, &facts, TODAY);
+	stage = crm_model_until(model, &facts, TODAY, last, take_change, &telling);
+	CHECK(stage == telling.told.stage, "the last stage is returned");
+	check_told(model, &facts, &telling.told, last + 1);
+	host_free_all();
+}
+
 static void
 check_names(void)
 {
@@ -850,6 +927,9 @@ main(void)
 	PROPERTY("next and since agree with every day")
 	for (int i = 0; i < 10000; i++)
 		check_changes();
+	PROPERTY("models of one clock change when every day says so")
+	for (int i = 0; i < 10000; i++)
+		check_timetable();
 	PROPERTY("averages are compared to their last digit")
 	for (int i = 0; i < 5000; i++)
 		check_average();
