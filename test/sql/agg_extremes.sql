@@ -12,7 +12,7 @@ SET TimeZone = 'UTC';
 SET DateStyle = ISO;
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
-SELECT plan(51);
+SELECT plan(52);
 
 -- 3,000 customers over 30 years, rows in any order; a third comes again on a
 -- day that is asked for
@@ -101,6 +101,8 @@ SELECT is((SELECT concat_ws(' ', count(*), sum(orders), sum(revenue), sum(custom
           (SELECT concat_ws(' ', count(DISTINCT (at, at = first)), count(*), sum(c), count(DISTINCT (c, at))) FROM (SELECT c, at, min(at) OVER (PARTITION BY c) AS first FROM sparse) x), 'sales by day over 30 years');
 SELECT is((SELECT concat_ws(' ', sum(orders), sum(revenue), count(DISTINCT cohort)) FROM (SELECT revenue_cohorts(c, at, c, 'week', date '2000-12-31') AS g FROM sparse WHERE at < '2000-12-25') x, unnest(g)),
           (SELECT concat_ws(' ', count(*), sum(c), count(DISTINCT date_trunc('week', first))) FROM (SELECT c, at, min(at) OVER (PARTITION BY c) AS first FROM sparse WHERE at < '2000-12-25') x), 'revenue of cohorts by week over ten years');
+-- as many as there are are counted, not as many as there might be
+SELECT is((SELECT cardinality(retention_cohorts(i, date '2022-10-01' + i, 'day', date '2025-06-30')) FROM generate_series(1, 1000) i), (SELECT sum(date '2025-06-30' - (date '2022-10-01' + i) + 1)::int FROM generate_series(1, 1000) i), 'cohorts of a thousand days, half a million cells');
 -- more cells than a value may have
 SELECT matches(problem('SELECT array_length(retention_cohorts(c, at, ''day'', date ''2025-01-01''), 1) FROM sparse'), '^54000 the result would have too many rows', 'cohorts by day over 30 years are refused');
 

@@ -8,7 +8,7 @@ DROP SCHEMA IF EXISTS agg_parallel CASCADE;
 CREATE SCHEMA agg_parallel;
 SET search_path = agg_parallel, public;
 SET TimeZone = 'Australia/Lord_Howe';
-SELECT plan(39);
+SELECT plan(65);
 
 -- 20,000 customers, most of them in the hands of every worker
 SELECT setseed(0.5) \gset
@@ -126,6 +126,23 @@ SET enable_partitionwise_aggregate = on;
 SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN g < 3 THEN 1 ELSE 2 END) FROM parts'), '22023 n must be the same in all rows of a group', 'n differs between partitions');
 SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN g < 3 THEN 1 END) FROM parts'), '22023 parameters must be the same in all rows of a group', 'n is NULL in some partitions');
 SELECT is(problem('SELECT retention_nth_day(c, at, 1, CASE WHEN g < 3 THEN date ''2025-05-01'' ELSE ''2025-05-02'' END) FROM parts'), '22023 as_of must be the same in all rows of a group', 'as_of differs between partitions');
+-- every metric: workers give what one process does, which is held against plain SQL elsewhere
+CREATE TABLE many AS SELECT (i * 7919) % 700 AS c, date '2024-01-01' + (i * 10007) % 400 AS at, ((i * 31) % 97)::numeric - 5 AS amount FROM generate_series(1, 40000) i;
+ANALYZE many;
+CREATE TEMP TABLE serial (call text, plan text, result text);
+SET max_parallel_workers_per_gather = 0;
+CREATE FUNCTION answer(call text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE a text; BEGIN EXECUTE 'SELECT (' || call || ')::text FROM many' INTO a; RETURN a; END $$;
+INSERT INTO serial SELECT call, plan_of('SELECT ' || call || ' FROM many'), answer(call) FROM unnest(ARRAY[
+  'repurchase_stats(c, at)', 'repurchase_periods(c, at, $$month$$, $$2025-06-01$$)', 'retention_nth_day_stats(c, at, 7, $$2025-06-01$$, amount > 0, amount > 20)',
+  'retention_within_days_stats(c, at, 7, $$2025-06-01$$, amount > 0, amount > 20)', 'retention_between_days_stats(c, at, 3, 9, $$2025-06-01$$)',
+  'retention_between_days_stats(c, at, 3, 9, $$2025-06-01$$, amount > 0, amount > 20)', 'retention_from_day_stats(c, at, 30, $$2025-06-01$$)', 'retention_from_day_stats(c, at, 30, $$2025-06-01$$, amount > 0, amount > 20)',
+  'keep_stats(c, at, $$2024-06-01$$, 20)', 'second_purchase_stats(c, at, 5, $$2025-06-01$$)', 'retention_curve(c, at, 90, $$2025-06-01$$)', 'retention_curve(c, at, 90, $$2025-06-01$$, amount > 0, amount > 20)',
+  'return_curve(c, at, 60, $$2025-01-01$$)', 'retention_cohorts(c, at, $$week$$, $$2025-06-01$$)', 'retention_cohorts(c, at, $$week$$, $$2025-06-01$$, amount > 0, amount > 20)', 'repurchase_interval(c, at)',
+  'repurchase_interval_median(c, at)', 'repeat_funnel(c, 20)', 'repeat_funnel(c, at, 9, 12, $$2025-06-01$$)', 'time_to_second_purchase(c, at, $$2025-06-01$$)', 'growth_accounting(c, at, $$week$$, $$2025-06-01$$)',
+  'sales_by_loyalty(c, at, amount, $$month$$)', 'revenue_cohorts(c, at, amount, $$month$$, $$2025-06-01$$)', 'aov_by_order_index(c, at, amount)', 'arpu(c, amount)']) call;
+SET max_parallel_workers_per_gather = 2;
+SELECT ok(bool_and(plan NOT LIKE '%Partial Aggregate%' AND plan_of('SELECT ' || call || ' FROM many') LIKE '%Partial Aggregate%'), 'one plan is serial, the other is parallel') FROM serial;
+SELECT is(md5(answer(call)), md5(result), call) FROM serial;
 -- nothing at all, in workers
 SELECT is((SELECT ROW(repurchase_rate(c), repurchase_stats(c), retention_nth_day(c, at, 1))::text FROM orders WHERE c < 0), '(,"(0,0,,,)",)', 'no row in any worker');
 SELECT is((SELECT ROW(repurchase_rate(c), retention_nth_day(c, at, NULL), retention_within_days_stats(c, at, NULL))::text FROM orders WHERE c IS NULL OR c = 1)::text,

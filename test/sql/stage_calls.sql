@@ -374,6 +374,42 @@ SELECT is_empty($$ SELECT tgrelid::regclass FROM pg_trigger WHERE tgname LIKE 'c
 SELECT is((SELECT count(*) FROM crmlife.queue) + (SELECT count(*) FROM crmlife.capture_source) + (SELECT count(*) FROM crmlife.stage_state)
           + (SELECT count(*) FROM crmlife.rfm_cuts) + (SELECT count(*) FROM crmlife.model_version), 0::bigint, 'and what was known of them');
 
+-- what verify leaves out, and as of which day it looks
+CREATE TABLE asked (customer int, at date, amount numeric);
+INSERT INTO asked SELECT i, date '2025-06-30' - i, i FROM generate_series(1, 20) i;
+SELECT crmlife.create_stage_table('asked_stages', 'asked', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('asked_stages', '2025-06-30', true) \g /dev/null
+SELECT is_empty($$ SELECT * FROM crmlife.verify('asked_stages', '2025-06-30') $$, 'verify as of the day it shows');
+SELECT is((SELECT count(DISTINCT customer) FROM crmlife.verify('asked_stages', '2025-12-30') WHERE column_name = 'stage'), 20::bigint, 'as of a later one everybody is in another stage');
+SELECT throws_ok($$ SELECT * FROM crmlife.verify('asked_stages', 'infinity') $$, '22008', 'as_of must be finite');
+UPDATE asked_stages SET orders = 99 WHERE customer IN (1, 7, 20);
+SELECT is((SELECT string_agg(customer, ' ' ORDER BY customer::int) FROM crmlife.verify('asked_stages') WHERE column_name = 'orders'), '1 7 20', 'verify finds what is wrong');
+INSERT INTO asked VALUES (7, '2025-06-30', 1);
+SELECT is((SELECT string_agg(customer, ' ' ORDER BY customer::int) FROM crmlife.verify('asked_stages') WHERE column_name = 'orders'), '1 20', 'but for whom waits for a refresh');
+INSERT INTO asked VALUES (1, '2025-06-30', 1), (20, '2025-06-30', 1);
+SELECT is_empty($$ SELECT * FROM crmlife.verify('asked_stages') $$, 'the first and the last of those who wait too');
+
+-- cuts that were given stay, until others are given
+SELECT crmlife.refresh('asked_stages', '2025-06-30', true) \g /dev/null
+CREATE FUNCTION cuts_of_asked() RETURNS text LANGUAGE sql AS $$ SELECT method || ' ' || monetary_cuts::text FROM crmlife.rfm_cuts WHERE stage_table = 'asked_stages'::regclass $$;
+SELECT cuts_of_asked() AS before \gset
+INSERT INTO asked SELECT customer, at, 1000 FROM asked WHERE customer > 10;
+SELECT crmlife.refresh('asked_stages', '2025-06-30') \g /dev/null
+SELECT is(cuts_of_asked(), :'before', 'a refresh takes no cuts');
+SELECT crmlife.calibrate('asked_stages') \g /dev/null
+SELECT ok(cuts_of_asked() LIKE 'quantile %' AND cuts_of_asked() <> :'before', 'quantiles are taken anew');
+SELECT crmlife.calibrate('asked_stages', monetary_cuts => '{1,2}') \g /dev/null
+SELECT is(cuts_of_asked(), 'fixed {1,2}');
+SELECT crmlife.calibrate('asked_stages', monetary_cuts => '{3,4,5}') \g /dev/null
+SELECT is(cuts_of_asked(), 'fixed {3,4,5}');
+SELECT crmlife.calibrate('asked_stages', 'mean') \g /dev/null
+SELECT is(cuts_of_asked(), 'fixed {3,4,5}');
+-- how far a schedule goes
+SELECT lives_ok(format($$ SELECT crmlife.set_schedule('asked_stages', %L, %L) $$, i, i), i) FROM unnest(ARRAY['1 day', '1 month', '366000 days', '1000 years']) i;
+SELECT throws_ok(format($$ SELECT crmlife.set_schedule('asked_stages', NULL, %L) $$, i), '22023', 'learn_every must be a number of whole days or months, up to 1000 years', i)
+FROM unnest(ARRAY['0', '-1 day', '1 month -1 day', '366001 days', '1000 years 1 month', '1 day 00:00:01']) i;
+SELECT crmlife.drop_stage_table('asked_stages') \g /dev/null
+
 -- a foreign table: refused for triggers, as a partition too
 SELECT make_source(c) FROM cases c WHERE source = 'foreign' \g /dev/null
 SELECT format('source_%s', n) AS foreign_table, n AS foreign_n FROM cases WHERE source = 'foreign' \gset
