@@ -271,8 +271,10 @@ own AS (
   FROM version v
   JOIN crmlife.model m ON crmlife._model_case(m.model) = crmlife._model_case(v.model)
   JOIN pg_catalog.pg_roles r ON r.rolname = m.owner
-  WHERE pg_catalog.pg_has_role(v.relowner, r.oid, 'MEMBER'::text)
-     OR pg_catalog.pg_has_role(r.oid, v.relowner, 'MEMBER'::text)
+  JOIN pg_catalog.pg_roles o ON o.oid = v.relowner
+  -- a superuser is a member of every role, and need not know of it
+  WHERE pg_catalog.pg_has_role(r.oid, v.relowner, 'MEMBER'::text)
+     OR NOT o.rolsuper AND pg_catalog.pg_has_role(v.relowner, r.oid, 'MEMBER'::text)
   ORDER BY v.stage_table, v.version, r.oid <> v.relowner, m.name)
 SELECT v.stage_table, v.version AS model_version, v.same_as,
        coalesce(l.position, s.stage_order) AS stage_order, s.stage,
@@ -612,7 +614,7 @@ WITH step AS (
   GROUP BY t.stage_table, k.k)
 SELECT s.stage_table::regclass AS stage_table, s.k, s.reached, s.converted,
        s.converted::float8 / nullif(s.reached, 0)::float8 AS rate,
-       s.k = first_value(s.k) OVER (PARTITION BY s.stage_table
+       s.k = pg_catalog.first_value(s.k) OVER (PARTITION BY s.stage_table
                                     ORDER BY s.converted::numeric / s.reached::numeric, s.k) AS is_largest_gap
 FROM step s WHERE s.reached > 0;
 COMMENT ON VIEW crmlife.order_funnel IS

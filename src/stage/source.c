@@ -297,6 +297,7 @@ crm_recheck_expressions(const CrmStageDefinition *definition,
 			source->filter, CRM_EXPRESSION_FILTER);
 	recheck(definition, source, "order_key", source->order_key,
 			CRM_EXPRESSION_ANY);
+	recheck(definition, source, "segment", source->segment, CRM_EXPRESSION_ANY);
 }
 
 bool
