@@ -309,8 +309,8 @@ day AS (
   WHERE crmlife._reads_all(s.stage_table::oid)
   GROUP BY 1, 2),
 paired AS (
-  SELECT d.*, first_value(d.total) OVER week AS total_before, first_value(d.counts) OVER week AS counts_before,
-         first_value(d.model_version) OVER week AS version_before
+  SELECT d.*, pg_catalog.first_value(d.total) OVER week AS total_before, pg_catalog.first_value(d.counts) OVER week AS counts_before,
+         pg_catalog.first_value(d.model_version) OVER week AS version_before
   FROM day d
   WINDOW week AS (PARTITION BY d.stage_table ORDER BY d.day
                   RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING)),
@@ -373,8 +373,8 @@ rated AS (
          p.revenue / nullif(p.orders, 0)::numeric AS average_order
   FROM part p),
 paired AS (
-  SELECT r.*, first_value(r.rate) OVER week AS rate_before,
-         first_value(r.average_order) OVER week AS average_order_before
+  SELECT r.*, pg_catalog.first_value(r.rate) OVER week AS rate_before,
+         pg_catalog.first_value(r.average_order) OVER week AS average_order_before
   FROM rated r
   WINDOW week AS (PARTITION BY r.stage_table, r.measure_order, r.band, r.loyalty ORDER BY r.week
                   RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING))
@@ -420,9 +420,9 @@ rated AS (
   FROM crmlife.weekly_stage w
   WHERE crmlife._reads_all(w.stage_table::oid)),
 paired AS (
-  SELECT r.*, first_value(r.rate) OVER week AS rate_before,
-         first_value(r.average_order) OVER week AS average_order_before,
-         first_value(r.model_version) OVER week AS version_before
+  SELECT r.*, pg_catalog.first_value(r.rate) OVER week AS rate_before,
+         pg_catalog.first_value(r.average_order) OVER week AS average_order_before,
+         pg_catalog.first_value(r.model_version) OVER week AS version_before
   FROM rated r
   WINDOW week AS (PARTITION BY r.stage_table, r.stage, r.loyalty ORDER BY r.week
                   RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING))
@@ -501,7 +501,7 @@ rated AS (
   FROM counted c)
 SELECT r.stage_table::regclass AS stage_table, r.week, r.loyalty, r.churned, r.customers,
        r.churn_rate, r.churn_rate_before, r.churn_rate - r.churn_rate_before AS change
-FROM (SELECT p.*, first_value(p.churn_rate) OVER week AS churn_rate_before
+FROM (SELECT p.*, pg_catalog.first_value(p.churn_rate) OVER week AS churn_rate_before
       FROM rated p
       WINDOW week AS (PARTITION BY p.stage_table, p.loyalty ORDER BY p.week
                       RANGE BETWEEN interval '7 days' PRECEDING AND interval '7 days' PRECEDING)) r;
