@@ -263,10 +263,13 @@ has_times(TupleDesc row)
 	return getBaseType(TupleDescAttr(row, SOURCE_AT - 1)->atttypid) != DATEOID;
 }
 
-/* the source's rows, or some that are given instead */
+/*
+ * The source's rows, or some that are given instead; keys: of these customers,
+ * unless `from` has left out the others.
+ */
 static void
 read_rows(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
-		  const char *from, Datum keys)
+		  const char *from, Datum keys, bool left_out)
 {
 	SPIPlanPtr	   plan;
 	int			   last = SOURCE_AT;
@@ -278,9 +281,10 @@ read_rows(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 		.undated = kind == CRM_EVENT_REGISTRATION,
 		.hint = "Correct the row, or leave such rows out with a filter."};
 
-	plan = prepare(scan->definition,
-				   source_query(scan->definition, source, from, keys != 0),
-				   keys != 0);
+	plan = prepare(
+		scan->definition,
+		source_query(scan->definition, source, from, keys != 0 && !left_out),
+		keys != 0);
 	if (kind == CRM_EVENT_ORDER)
 		scan->times = has_times(result_of(plan));
 	if (source->amount)
@@ -298,14 +302,19 @@ read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 {
 	if (OidIsValid(source->relation))
 		read_rows(scan, source, kind, crm_quote_relation(source->relation),
-				  keys);
+				  keys, false);
 }
 
-/* by the same query as the source's rows, so that they mean the same */
+/*
+ * By the same query as the source's rows, so that they mean the same.  Whose
+ * rows have been changed since comes by the source: a row that no expression
+ * can take, and that has been corrected, is not looked at before that.
+ */
 static void
 read_new(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
-		 CrmNewRows *rows)
+		 CrmNewRows *rows, Datum keys)
 {
+	StringInfoData			   from;
 	EphemeralNamedRelationData relation = {
 		.md = {.name = "crmlife_new_rows",
 			   .reliddesc = InvalidOid,
@@ -318,7 +327,11 @@ read_new(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 		return;
 	if (SPI_register_relation(&relation) != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI could not register new rows");
-	read_rows(scan, source, kind, relation.md.name, (Datum) 0);
+	initStringInfo(&from);
+	appendStringInfo(&from, "(SELECT * FROM %s WHERE ", relation.md.name);
+	append_key_filter(&from, source->relation, source->customer);
+	appendStringInfo(&from, " OFFSET 0) %s", relation.md.name);
+	read_rows(scan, source, kind, from.data, keys, true);
 	SPI_unregister_relation(relation.md.name);
 }
 
@@ -428,9 +441,9 @@ crm_scan_begin_stored(const CrmStageDefinition *definition, Datum keys,
 	{
 		scan->merging = true;
 		read_new(scan, &definition->orders, CRM_EVENT_ORDER,
-				 &rows[CRM_EVENT_ORDER]);
+				 &rows[CRM_EVENT_ORDER], keys);
 		read_new(scan, &definition->visits, CRM_EVENT_VISIT,
-				 &rows[CRM_EVENT_VISIT]);
+				 &rows[CRM_EVENT_VISIT], keys);
 	}
 	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, keys);
 	read_stored(scan, keys);

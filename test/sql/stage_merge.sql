@@ -6,7 +6,7 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET jit = off;
-SELECT plan(97);
+SELECT plan(109);
 
 CREATE SCHEMA merging;
 SET search_path = merging, public;
@@ -321,5 +321,26 @@ RESET crmlife.queue_limit;
 
 SELECT crmlife.drop_stage_table('stages') \g /dev/null
 SELECT is((SELECT count(*) FROM crmlife.queue), 0::bigint, 'nothing is left');
+
+-- new rows that nothing can be made of stop a refresh until they are corrected, and not longer
+CREATE TABLE bad (customer int, at timestamptz, amount numeric, rate int);
+INSERT INTO bad SELECT i, timestamptz '2025-06-01' + i * interval '1 day', i, 1 FROM generate_series(1, 29) i;
+SELECT crmlife.create_stage_table('bad_stages', 'bad', 'customer', 'at', 'amount / rate', order_filter => '100 / (rate + 1) > 0', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('bad_stages', '2025-06-30', true) \g /dev/null
+CREATE FUNCTION state_of(call text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE call; RETURN 'no error'; EXCEPTION WHEN OTHERS THEN RETURN sqlstate; END $$;
+CREATE FUNCTION corrected(what text, wrong text, error text, right_again text, as_of date) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE 'INSERT INTO bad VALUES (30, ''2025-06-30'', 1, 1), ' || wrong;
+  RETURN NEXT is(state_of(format('SELECT crmlife.refresh(''bad_stages'', %L)', as_of)), error, what);
+  EXECUTE right_again;
+  -- another day: others are due, whose rows have not changed
+  RETURN NEXT is(state_of(format('SELECT crmlife.refresh(''bad_stages'', %L)', as_of)), 'no error', what || ', corrected');
+  RETURN NEXT is((SELECT count(*) FROM crmlife.verify('bad_stages')), 0::bigint, what || ', verified');
+END $$;
+SELECT corrected('a time that is infinite', $$(1, 'infinity', 1, 1)$$, '22008', $$DELETE FROM bad WHERE at = 'infinity'$$, '2025-07-08');
+SELECT corrected('an amount that cannot be worked out', $$(2, '2025-07-08', 1, 0)$$, '22012', $$UPDATE bad SET rate = 2 WHERE rate = 0$$, '2025-07-20');
+SELECT corrected('a filter that cannot', $$(3, '2025-07-20', 1, -1)$$, '22012', $$DELETE FROM bad WHERE rate = -1$$, '2025-09-20');
+SELECT corrected('an amount that is no number', $$(4, '2025-09-20', 'NaN', 1)$$, '22003', $$UPDATE bad SET amount = 3 WHERE amount = 'NaN'$$, '2025-10-20');
+SELECT crmlife.drop_stage_table('bad_stages') \g /dev/null
 SELECT finish();
 DROP SCHEMA merging CASCADE;
