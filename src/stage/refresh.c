@@ -35,6 +35,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -738,6 +739,8 @@ crm_stage_refresh(Oid stage_table, TimestampTz as_of, bool full,
 	Run run = {0};
 
 	memset(result, 0, sizeof(*result));
+	/* else it could be dropped or renamed when its definition is known */
+	LockRelationOid(stage_table, RowExclusiveLock);
 	run.definition = crm_load_newest_definition(stage_table);
 	run.result = result;
 	run_refresh(&run, as_of, CRM_NO_DAY, full);
@@ -749,6 +752,8 @@ crm_stage_rebuild(Oid stage_table, bool remodel, CrmRefreshResult *result)
 	Run run = {0};
 
 	memset(result, 0, sizeof(*result));
+	/* else it could be dropped or renamed when its definition is known */
+	LockRelationOid(stage_table, RowExclusiveLock);
 	run.definition = crm_load_newest_definition(stage_table);
 	run.result = result;
 	run.remodel = remodel;

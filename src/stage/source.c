@@ -45,6 +45,12 @@ List *
 crm_lock_tree(Oid relation)
 {
 	LockRelationOid(relation, AccessShareLock);
+	/* whoever held the lock before may have dropped it */
+	if (get_rel_name(relation) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a source of the stage table was dropped meanwhile"),
+				 errdetail("It was the relation with OID %u.", relation)));
 	return find_all_inheritors(relation, AccessShareLock, NULL);
 }
 
