@@ -9,6 +9,7 @@
 
 #include "engine/history.h"
 #include "engine/model_tree.h"
+#include "random_model.h"
 #include "tap.h"
 
 #define MAX_ROWS 40
@@ -439,6 +440,110 @@ check_stages(bool keyed)
 	}
 }
 
+/* ----- what is to come ----- */
+
+#define AHEAD 1100
+
+/* the stage of each day after `day`, -1 where the model raises an error */
+static void
+stages_by_day(const CrmHistory *history, const CrmModel *model, CrmDay day,
+			  int *stages)
+{
+	for (int i = 0; i <= AHEAD; i++)
+	{
+		const CrmStep *step = crm_history_step(history, day + i);
+
+		stages[i] = crm_model_try(model, &step->facts, day + i);
+	}
+}
+
+/*
+ * A stage table looks at a customer again on the day of the next event, or on
+ * that of the next change if nothing happens: till then the stage holds.
+ */
+static void
+check_due(const CrmHistory *history, const CrmModel *model, CrmDay day,
+		  const int *stages)
+{
+	const CrmStep *step = crm_history_step(history, day);
+	CrmDay		   event = crm_history_next_event(history, day);
+	CrmDay		   until = event == CRM_NO_DAY ? day + AHEAD : event - 1;
+	CrmDay		   changes_on;
+	CrmDay		   first = CRM_NO_DAY;
+	int			   next;
+	bool found = crm_model_next(model, &step->facts, day, &changes_on, &next);
+
+	for (CrmDay d = day + 1; d <= until && first == CRM_NO_DAY; d++)
+		if (stages[d - day] >= 0 && stages[d - day] != stages[0])
+			first = d;
+	if (first != CRM_NO_DAY)
+		CHECK(found && changes_on == first && next == stages[first - day],
+			  "due on %d, not %d", changes_on, first);
+	else
+		CHECK(!found || changes_on > until, "due on %d, before %d", changes_on,
+			  until);
+}
+
+typedef struct Replayed
+{
+	const int *stages;
+	CrmDay	   first; /* of stages[0] */
+	CrmDay	   day;
+	int		   stage;
+} Replayed;
+
+static void
+check_replayed(void *context, CrmDay day, int from_stage, int to_stage,
+			   bool by_event)
+{
+	Replayed *replayed = context;
+
+	CHECK(from_stage == replayed->stage, "a change from another stage");
+	for (CrmDay d = replayed->day; d < day; d++)
+		CHECK(replayed->stages[d - replayed->first] == replayed->stage,
+			  "no change on %d", d);
+	CHECK(replayed->stages[day - replayed->first] == to_stage,
+		  "to another one");
+	replayed->day = day;
+	replayed->stage = to_stage;
+}
+
+static void
+check_replay_ahead(const CrmHistory *history, const CrmModel *model, CrmDay day,
+				   const int *stages)
+{
+	Replayed replayed = {stages, day, day, stages[0]};
+
+	for (int i = 0; i <= AHEAD; i++)
+		if (stages[i] < 0)
+			return;
+	crm_history_replay(history, model, day, day + AHEAD, check_replayed,
+					   &replayed);
+	for (CrmDay d = replayed.day; d <= day + AHEAD; d++)
+		CHECK(stages[d - day] == replayed.stage, "no change on %d", d);
+}
+
+static void
+check_random_model(bool keyed)
+{
+	static int stages[AHEAD + 1];
+	CrmModel  *model = random_model_compile(random_model());
+	Customer   customer;
+	CrmHistory history;
+	CrmDay	   day = (CrmDay) random_between(FIRST_DAY + 10, LAST_DAY);
+
+	random_customer(&customer, keyed);
+	fill_history(&history, &customer);
+	if (crm_history_step(&history, day) != NULL)
+	{
+		stages_by_day(&history, model, day, stages);
+		if (stages[0] >= 0)
+			check_due(&history, model, day, stages);
+		check_replay_ahead(&history, model, day, stages);
+	}
+	host_free_all();
+}
+
 int
 main(void)
 {
@@ -450,5 +555,8 @@ main(void)
 	check_stages(false);
 	PROPERTY("stretches and replays, rows netted by order")
 	check_stages(true);
+	PROPERTY("what is to come, for random models and every day of three years")
+	for (int i = 0; i < 10000; i++)
+		check_random_model(i % 2 == 0);
 	return done();
 }

@@ -1,7 +1,7 @@
 /*
  * test_model.c
- *		Compiled models against an interpreter that walks their tree, and next
- *		and since against every single day.
+ *		Compiled models against an interpreter that walks their tree, and next,
+ *		since and schedule against every single day.
  *
  * The interpreter is the definition: it computes every operand, knows nothing
  * of jumps, ladders, bounds or slots, and decides AND, OR and CASE as SQL does.
@@ -11,6 +11,7 @@
  */
 #include "engine/model_tree.h"
 
+#include "random_model.h"
 #include "tap.h"
 
 #define TODAY 8835 /* 2024-03-10 */
@@ -375,9 +376,8 @@ interpret(const World *world, const CrmNode *node)
 	}
 }
 
-#define STAGES 6
 
-/* the stage by the interpreter, STAGES for unclassified, -1 for an error */
+/* the stage by the interpreter, RANDOM_STAGES for unclassified, -1 for an error */
 static int
 interpreted(const CrmNode *root, const CrmFacts *facts, CrmDay day)
 {
@@ -386,191 +386,10 @@ interpreted(const CrmNode *root, const CrmFacts *facts, CrmDay day)
 
 	if (value.failed)
 		return -1;
-	return value.null || value.number < 0 ? STAGES : (int) value.number;
+	return value.null || value.number < 0 ? RANDOM_STAGES : (int) value.number;
 }
 
-/* ---- random models ---- */
-
-static CrmNode *random_condition(int depth);
-
-static CrmNode *
-random_fact(void)
-{
-	static const int64_t days[] = {0, 1, 30, 90, 365, 10000000000};
-	CrmFact				 fact = (CrmFact) random_between(0, CRM_FACT_COUNT - 1);
-
-	if (!crm_fact_is_window(fact))
-		return crm_node_fact(fact);
-	return crm_node_window(fact, random_chance(0.5) ? days[random_between(0, 5)]
-													: random_between(2, 500));
-}
-
-static CrmNode *
-random_leaf(void)
-{
-	static const int64_t numbers[] = {
-		0,		   1,		  -1,		  7,		 30,	   365,
-		INT32_MAX, INT32_MIN, 2000000000, INT64_MAX, INT64_MIN};
-	int64_t value;
-
-	switch (random_between(0, 9))
-	{
-		case 0:
-			value = numbers[random_between(0, 10)];
-			return crm_node_int(value == (int32_t) value ? CRM_TYPE_INT4
-														 : CRM_TYPE_INT8,
-								value);
-		case 1:
-			return crm_node_null(CRM_TYPE_NUMERIC);
-		case 2:
-		case 3:
-			return crm_node_number(crm_money_from_parts(
-				random_between(-5000, 60000), (int) random_between(0, 3)));
-		case 4:
-		case 5:
-			return crm_node_int(CRM_TYPE_INT4, random_between(-20, 400));
-		default:
-			return random_fact();
-	}
-}
-
-/* what may stand beside left */
-static CrmNode *
-beside(CrmNodeKind kind, CrmNode *left, CrmNode *right)
-{
-	if (crm_node_problem(kind, left, right) == NULL)
-		return right;
-	return crm_node_fact(CRM_FACT_ORDERS);
-}
-
-static CrmNode *
-random_number(int depth)
-{
-	CrmNodeKind kind = CRM_NODE_ADD + (int) random_between(0, 3);
-	CrmNode	  **args;
-	CrmNode	   *left;
-
-	if (depth <= 0 || random_chance(0.3))
-		return random_leaf();
-	if (random_chance(0.1))
-		return crm_node_unary(CRM_NODE_NEG, random_number(depth - 1));
-	if (random_chance(0.2))
-	{
-		bool has_else = random_chance(0.6);
-
-		args = crm_alloc(3 * sizeof(CrmNode *));
-		args[0] = random_condition(depth - 1);
-		args[1] = random_number(depth - 1);
-		args[2] = random_number(depth - 1);
-		return crm_node_case(NULL, args, has_else ? 3 : 2, has_else);
-	}
-	left = random_number(depth - 1);
-	return crm_node_binary(kind, left,
-						   beside(kind, left, random_number(depth - 1)));
-}
-
-static CrmNode *
-random_compare(int depth)
-{
-	CrmNode *left = random_number(depth);
-	CrmNode *right = beside(CRM_NODE_COMPARE, left, random_number(depth));
-
-	if (random_chance(0.2))
-		return crm_node_compare((int) random_between(1, 6), right, left);
-	return crm_node_compare((int) random_between(1, 6), left, right);
-}
-
-static CrmNode *
-random_condition(int depth)
-{
-	CrmNode **args;
-	int		  count = (int) random_between(2, 4);
-
-	if (depth <= 0)
-		return random_compare(0);
-	switch (random_between(0, 9))
-	{
-		case 0:
-		case 1:
-		case 2:
-			args = crm_alloc(count * sizeof(CrmNode *));
-			for (int i = 0; i < count; i++)
-				args[i] = random_condition(depth - 1);
-			return crm_node_logic(
-				random_chance(0.5) ? CRM_NODE_AND : CRM_NODE_OR, args, count);
-		case 3:
-			return crm_node_unary(CRM_NODE_NOT, random_condition(depth - 1));
-		case 4:
-			return crm_node_unary(CRM_NODE_IS_NULL, random_number(depth - 1));
-		case 5:
-			return crm_node_compare((int) random_between(1, 6),
-									random_condition(depth - 1),
-									random_condition(depth - 1));
-		default:
-			return random_compare(depth - 1);
-	}
-}
-
-static CrmNode *
-random_stage(void)
-{
-	return crm_node_stage((int) random_between(-1, STAGES - 1));
-}
-
-/* branches on one clock, as most models begin */
-static CrmNode *
-random_step(CrmFact clock)
-{
-	static const int orders[] = {CRM_LESS, CRM_LESS, CRM_LESS | CRM_EQUAL,
-								 CRM_GREATER, CRM_GREATER | CRM_EQUAL};
-	int64_t			 value = random_between(-50, 1000);
-	CrmNode			*bound = random_chance(0.5)
-								 ? crm_node_int(CRM_TYPE_INT4, value)
-								 : crm_node_number(crm_money_from_parts(value * 5, 1));
-
-	if (random_chance(0.1))
-		return crm_node_unary(
-			CRM_NODE_NOT,
-			crm_node_unary(CRM_NODE_IS_NULL, crm_node_fact(clock)));
-	return crm_node_compare(orders[random_between(0, 4)], crm_node_fact(clock),
-							bound);
-}
-
-static CrmNode *
-random_stages(int depth)
-{
-	int		  branches = (int) random_between(1, 5);
-	int		  ladder = random_chance(0.3) ? (int) random_between(0, 20) : 0;
-	CrmFact	  clock = (CrmFact) random_between(CRM_FACT_DAYS_SINCE_ORDER,
-											   CRM_FACT_DAYS_SINCE_REGISTERED);
-	CrmNode **args =
-		crm_alloc((2 * (branches + ladder) + 1) * sizeof(CrmNode *));
-	CrmNode *operand = NULL;
-	int		 count = 0;
-
-	if (ladder == 0 && random_chance(0.15))
-		operand = crm_node_unary(CRM_NODE_OPERAND, random_number(depth - 1));
-	for (int i = 0; i < ladder; i++)
-	{
-		args[count++] = random_step(clock);
-		args[count++] = random_stage();
-	}
-	for (int i = 0; i < branches; i++)
-	{
-		if (operand != NULL)
-			args[count++] = crm_node_compare(
-				CRM_EQUAL, operand,
-				beside(CRM_NODE_COMPARE, operand, random_leaf()));
-		else
-			args[count++] = random_condition(depth);
-		args[count++] = depth > 1 && random_chance(0.2)
-							? random_stages(depth - 1)
-							: random_stage();
-	}
-	if (random_chance(0.5))
-		args[count++] = random_stage();
-	return crm_node_case(operand, args, count, count % 2 == 1);
-}
+/* ---- random facts ---- */
 
 static CrmDay
 random_day(int within)
@@ -599,32 +418,13 @@ random_facts(void)
 	return facts;
 }
 
-static CrmModel *
-compile(CrmNode *root)
-{
-	static const char *const names[STAGES] = {"a", "b", "c", "d", "e", "f"};
-
-	return crm_model_compile(root, names, STAGES);
-}
-
-static CrmNode *
-random_model(void)
-{
-	CrmNode *root;
-
-	do
-		root = random_stages((int) random_between(1, 3));
-	while (root->size > 2000 || root->alternatives > 100);
-	return root;
-}
-
 /* ---- properties ---- */
 
 static void
 check_evaluation(void)
 {
 	CrmNode	 *root = random_model();
-	CrmModel *model = compile(root);
+	CrmModel *model = random_model_compile(root);
 
 	for (int i = 0; i < 8; i++)
 	{
@@ -697,10 +497,58 @@ check_since(const CrmModel *model, const CrmFacts *facts, int now)
 		CHECK(since == floor, "since %d, not the floor", since);
 }
 
+typedef struct Coming
+{
+	const CrmModel *model;
+	const CrmFacts *facts;
+	CrmDay			day; /* up to it the schedule was right */
+	int				stage;
+} Coming;
+
+/* the first day after coming->day on which the stage is another one */
+static CrmDay
+next_by_day(const Coming *coming, int *stage)
+{
+	for (CrmDay day = coming->day + 1; day <= TODAY + AHEAD; day++)
+	{
+		*stage = crm_model_try(coming->model, coming->facts, day);
+		if (*stage >= 0 && *stage != coming->stage)
+			return day;
+	}
+	return CRM_NO_DAY;
+}
+
+static void
+check_coming(void *context, CrmDay day, int from_stage, int to_stage)
+{
+	Coming *coming = context;
+	int		stage;
+	CrmDay	expected;
+
+	if (day > TODAY + AHEAD)
+		return;
+	expected = next_by_day(coming, &stage);
+	CHECK(day == expected && from_stage == coming->stage && to_stage == stage,
+		  "scheduled for %d, not %d", day, expected);
+	coming->day = day;
+	coming->stage = to_stage;
+}
+
+static void
+check_schedule(const CrmModel *model, const CrmFacts *facts, int now)
+{
+	Coming coming = {model, facts, TODAY, now};
+	int	   stage;
+
+	crm_model_schedule(model, facts, TODAY, check_coming, &coming);
+	CHECK(next_by_day(&coming, &stage) == CRM_NO_DAY,
+		  "nothing is scheduled after %d", coming.day);
+}
+
 static void
 check_changes(void)
 {
-	CrmModel *model = compile(random_model());
+	CrmModel *model = random_model_compile(random_model());
 
 	for (int i = 0; i < 2; i++)
 	{
@@ -711,6 +559,7 @@ check_changes(void)
 			continue;
 		check_next(model, &facts, now);
 		check_since(model, &facts, now);
+		check_schedule(model, &facts, now);
 	}
 	host_free_all();
 }
@@ -733,7 +582,7 @@ check_average(void)
 							   crm_node_number(average));
 	args[1] = crm_node_stage(0);
 	root = crm_node_case(NULL, args, 2, false);
-	CHECK(crm_model_try(compile(root), &facts, TODAY) ==
+	CHECK(crm_model_try(random_model_compile(root), &facts, TODAY) ==
 			  interpreted(root, &facts, TODAY),
 		  "average beside itself");
 	host_free_all();
@@ -772,7 +621,7 @@ check_overflow(void)
 		crm_node_int(CRM_TYPE_INT4, random_between(-300, 500)));
 	outer[1] = crm_node_case(NULL, inner, 3, true);
 	outer[2] = crm_node_stage(1);
-	model = compile(crm_node_case(NULL, outer, 3, true));
+	model = random_model_compile(crm_node_case(NULL, outer, 3, true));
 	now = crm_model_try(model, &facts, TODAY);
 	if (now >= 0)
 	{
@@ -787,7 +636,7 @@ static void
 check_extremes(void)
 {
 	static const CrmDay days[] = {-2451545, INT32_MIN + 1, 2145031948, 0, -1};
-	CrmModel		   *model = compile(random_model());
+	CrmModel		   *model = random_model_compile(random_model());
 	CrmFacts			facts = random_facts();
 	CrmDay				day = days[random_between(0, 4)];
 	CrmDay				answer;
@@ -822,9 +671,11 @@ clock_model(void)
 
 		args[2 * i] =
 			crm_node_compare((int) random_between(1, 7), clock, value);
-		args[2 * i + 1] = crm_node_stage((int) random_between(0, STAGES - 1));
+		args[2 * i + 1] =
+			crm_node_stage((int) random_between(0, RANDOM_STAGES - 1));
 	}
-	args[2 * branches] = crm_node_stage((int) random_between(0, STAGES - 1));
+	args[2 * branches] =
+		crm_node_stage((int) random_between(0, RANDOM_STAGES - 1));
 	return crm_node_case(NULL, args, 2 * branches + 1, true);
 }
 
@@ -866,7 +717,7 @@ take_change(void *context, CrmDay day, int from_stage, int to_stage)
 static void
 check_timetable(void)
 {
-	CrmModel *model = compile(clock_model());
+	CrmModel *model = random_model_compile(clock_model());
 	CrmFacts  facts = random_facts();
 	CrmDay	  last = TODAY + (CrmDay) random_between(0, 90);
 	Telling	  telling = {.model = model, .facts = &facts};
@@ -886,11 +737,12 @@ check_timetable(void)
 static void
 check_names(void)
 {
-	CrmModel *model = compile(random_model());
+	CrmModel *model = random_model_compile(random_model());
 	CrmFact	  fact;
 
-	ok(crm_model_stage_count(model) == STAGES + 1 &&
-		   strcmp(crm_model_stage_name(model, STAGES), "unclassified") == 0,
+	ok(crm_model_stage_count(model) == RANDOM_STAGES + 1 &&
+		   strcmp(crm_model_stage_name(model, RANDOM_STAGES), "unclassified") ==
+			   0,
 	   "the last stage is unclassified");
 	ok(crm_fact_from_name("days_since_visit", &fact) &&
 		   fact == CRM_FACT_DAYS_SINCE_VISIT &&
@@ -911,7 +763,7 @@ check_fault(void)
 											   crm_node_int(CRM_TYPE_INT4, 1),
 											   crm_node_fact(CRM_FACT_ORDERS)));
 	args[1] = crm_node_stage(0);
-	model = compile(crm_node_case(NULL, args, 2, false));
+	model = random_model_compile(crm_node_case(NULL, args, 2, false));
 	facts.orders = 0;
 	ok(FAILS_WITH(CRM_ERROR_DIVISION, crm_model_evaluate(model, &facts, TODAY)),
 	   "division by zero is an error of the evaluation");
@@ -924,7 +776,7 @@ main(void)
 	PROPERTY("compiled models mean what their trees mean")
 	for (int i = 0; i < 12000; i++)
 		check_evaluation();
-	PROPERTY("next and since agree with every day")
+	PROPERTY("next, since and schedule agree with every day")
 	for (int i = 0; i < 10000; i++)
 		check_changes();
 	PROPERTY("models of one clock change when every day says so")
