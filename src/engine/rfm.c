@@ -10,6 +10,7 @@
 #include "engine/rfm.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ------------------------------------------------------------------ cuts -- */
 
@@ -104,6 +105,8 @@ crm_rfm_cuts_init(CrmRfmCuts *cuts, const CrmMoney *recency, int recency_count,
 	cuts->frequency_count = frequency_count;
 	cuts->monetary_count = monetary_count;
 	cuts->floors_ready = 0;
+	memset(cuts->recency_digit, -1, sizeof(cuts->recency_digit));
+	memset(cuts->frequency_digit, -1, sizeof(cuts->frequency_digit));
 	for (int i = 0; i < recency_count; i++)
 		cuts->recency[i] = floor_at_scale(recency[i], 0);
 	for (int i = 0; i < frequency_count; i++)
@@ -160,15 +163,51 @@ crm_rfm_recency_score(const CrmRfmCuts *cuts, int64_t recency_days)
 		   cuts_below(cuts->recency, cuts->recency_count, recency_days);
 }
 
+static __attribute__((noinline)) int
+work_out(const CrmRfmCuts *cuts, int64_t recency_days, int64_t frequency)
+{
+	return 100 * crm_rfm_recency_score(cuts, recency_days) +
+		   10 * (1 +
+				 cuts_below(cuts->frequency, cuts->frequency_count, frequency));
+}
+
+/* the hundreds and tens: looked up where the values are small */
+static inline int
+two_digits(CrmRfmCuts *cuts, int64_t recency_days, int64_t frequency)
+{
+	int16_t *r;
+	int16_t *f;
+
+	if ((uint64_t) recency_days >= CRM_RFM_TABLED_DAYS ||
+		(uint64_t) frequency >= CRM_RFM_TABLED_ORDERS)
+		return work_out(cuts, recency_days, frequency);
+	r = &cuts->recency_digit[recency_days];
+	f = &cuts->frequency_digit[frequency];
+	if (*r < 0 || *f < 0)
+	{
+		int both = work_out(cuts, recency_days, frequency);
+
+		*r = (int16_t) (both / 100 * 100);
+		*f = (int16_t) (both % 100);
+	}
+	return *r + *f;
+}
+
 int
 crm_rfm_score(CrmRfmCuts *cuts, int64_t recency_days, int64_t frequency,
 			  CrmMoney monetary)
 {
-	int r = crm_rfm_recency_score(cuts, recency_days);
-	int f = 1 + cuts_below(cuts->frequency, cuts->frequency_count, frequency);
-	int m = 1 + monetary_below(cuts, monetary);
+	return two_digits(cuts, recency_days, frequency) + 1 +
+		   monetary_below(cuts, monetary);
+}
 
-	return r * 100 + f * 10 + m;
+int
+crm_rfm_score_int64(CrmRfmCuts *cuts, int64_t recency_days, int64_t frequency,
+					int64_t mantissa, int scale)
+{
+	return two_digits(cuts, recency_days, frequency) + 1 +
+		   cuts_below(monetary_floors(cuts, scale), cuts->monetary_count,
+					  mantissa);
 }
 
 bool

@@ -31,6 +31,9 @@
 
 /* amounts of a scale up to this compare as 64-bit integers */
 #define CRM_RFM_FAST_SCALE 20
+/* most customers' days and orders lie below these */
+#define CRM_RFM_TABLED_DAYS 1024
+#define CRM_RFM_TABLED_ORDERS 64
 
 typedef struct CrmRfmCuts
 {
@@ -40,6 +43,9 @@ typedef struct CrmRfmCuts
 	int64_t	 recency[CRM_RFM_MAX_CUTS];	  /* floors */
 	int64_t	 frequency[CRM_RFM_MAX_CUTS]; /* floors */
 	CrmMoney monetary[CRM_RFM_MAX_CUTS];
+	/* what small values score, times 100 and 10; -1: not worked out */
+	int16_t recency_digit[CRM_RFM_TABLED_DAYS];
+	int16_t frequency_digit[CRM_RFM_TABLED_ORDERS];
 	/* floors of the monetary cuts by scale, worked out when first wanted */
 	uint32_t floors_ready;
 	int64_t	 floors[CRM_RFM_FAST_SCALE + 1][CRM_RFM_MAX_CUTS];
@@ -58,6 +64,10 @@ crm_rfm_cuts_init(CrmRfmCuts *cuts, const CrmMoney *recency, int recency_count,
 /* r * 100 + f * 10 + m */
 extern int crm_rfm_score(CrmRfmCuts *cuts, int64_t recency_days,
 						 int64_t frequency, CrmMoney monetary);
+
+/* the same for an amount of 64 bits and a scale up to CRM_RFM_FAST_SCALE */
+extern int crm_rfm_score_int64(CrmRfmCuts *cuts, int64_t recency_days,
+							   int64_t frequency, int64_t mantissa, int scale);
 
 /* the R score alone */
 extern int crm_rfm_recency_score(const CrmRfmCuts *cuts, int64_t recency_days);

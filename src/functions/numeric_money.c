@@ -183,31 +183,28 @@ crm_numeric_parts(Datum value, crm_i128 *mantissa, int *scale)
 	return parts_to_i128(&parts, mantissa);
 }
 
-/*
- * The ordinary case, a short numeric of up to 16 digits: all in 64 bits and
- * without a call.  False if the value is anything else.
- */
+/* a short numeric of up to 16 digits: all in 64 bits and without a call */
 static inline bool
-short_to_money(const struct varlena *value, CrmMoney *money)
+read_int64(Datum datum, int64 *mantissa, int *scale)
 {
 	/* 2^24 / 10^excess, rounded up: a multiplication instead of a division */
 	static const uint32 reciprocal[BASE_DIGITS] = {1 << 24, 1677722, 167773,
 												   16778};
 	static const int64	power[2 * BASE_DIGITS] = {
 		 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
-	Parts parts;
-	int64 head = 0;
-	int	  last;
-	int	  shift;
+	const struct varlena *value = (struct varlena *) DatumGetPointer(datum);
+	Parts				  parts;
+	int64				  head = 0;
+	int					  last;
+	int					  shift;
 
 	if (VARATT_IS_EXTENDED(value) && !VARATT_IS_SHORT(value))
 		return false;
 	if ((read_uint16(VARDATA_ANY(value)) & KIND_MASK) != KIND_SHORT)
 		return false;
 	split_numeric(value, &parts);
-	money->scale = parts.scale;
-	money->mantissa = 0;
-	money->wide = NULL;
+	*scale = parts.scale;
+	*mantissa = 0;
 	last = parts.ndigits - 1;
 	if (last < 0)
 		return true;
@@ -222,8 +219,14 @@ short_to_money(const struct varlena *value, CrmMoney *money)
 	else if (__builtin_mul_overflow(head * BASE + read_digit(&parts, last),
 									power[shift], &head))
 		return false;
-	money->mantissa = parts.negative ? -head : head;
+	*mantissa = parts.negative ? -head : head;
 	return true;
+}
+
+bool
+crm_numeric_int64(Datum value, int64 *mantissa, int *scale)
+{
+	return read_int64(value, mantissa, scale);
 }
 
 /* any numeric */
@@ -250,12 +253,12 @@ any_to_money(struct varlena *given)
 CrmMoney
 crm_money_from_numeric_datum(Datum value)
 {
-	struct varlena *given = (struct varlena *) DatumGetPointer(value);
-	CrmMoney		money;
+	int64 mantissa;
+	int	  scale;
 
-	if (likely(short_to_money(given, &money)))
-		return money;
-	return any_to_money(given);
+	if (likely(read_int64(value, &mantissa, &scale)))
+		return (CrmMoney){.mantissa = mantissa, .scale = scale, .wide = NULL};
+	return any_to_money((struct varlena *) DatumGetPointer(value));
 }
 
 int

@@ -210,7 +210,14 @@ Datum
 crm_rfm_score_fixed(PG_FUNCTION_ARGS)
 {
 	CrmRfmCuts *cuts = cached_cuts(fcinfo);
+	int64		mantissa;
+	int			scale;
 
+	/* most amounts are small: no way over 128 bits for them */
+	if (likely(crm_numeric_int64(PG_GETARG_DATUM(2), &mantissa, &scale)) &&
+		scale <= CRM_RFM_FAST_SCALE)
+		PG_RETURN_INT32(crm_rfm_score_int64(
+			cuts, PG_GETARG_INT32(0), PG_GETARG_INT64(1), mantissa, scale));
 	PG_RETURN_INT32(
 		crm_rfm_score(cuts, PG_GETARG_INT32(0), PG_GETARG_INT64(1),
 					  crm_money_from_numeric_datum(PG_GETARG_DATUM(2))));
