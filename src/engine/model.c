@@ -19,6 +19,7 @@
 #include "engine/model_internal.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 /* ---- facts ---- */
@@ -585,18 +586,36 @@ walk(const CrmModel *model, const CrmInstruction *code, const CrmFacts *facts,
 	}
 }
 
+/* one look-up instead of a run; -1: it does not tell */
+static inline int
+look_up(const CrmModel *model, const CrmFacts *facts, CrmDay as_of)
+{
+	CrmDay	start;
+	int64_t clock;
+
+	if (model->tabled_clock < 0)
+		return -1;
+	start = crm_facts_day_at(facts, model->tabled_clock);
+	clock = (int64_t) as_of - start;
+	if (start == CRM_NO_DAY || clock < 0)
+		return -1;
+	return model->tabled[clock < CRM_TABLED_DAYS ? clock : CRM_TABLED_DAYS - 1];
+}
+
+const int8_t *
+crm_model_by_last_order(const CrmModel *model)
+{
+	return model->tabled_clock == offsetof(CrmFacts, last_order) ? model->tabled
+																 : NULL;
+}
+
 int
 crm_model_run(const CrmModel *model, const CrmFacts *facts, CrmDay as_of,
 			  const CrmFault **fault)
 {
-	const CrmInstruction *code = model->code;
+	int stage = look_up(model, facts, as_of);
 
-	/* most models begin so, and many end there */
-	if (code->op == OP_LADDER)
-		code = climb(model, code, facts, as_of);
-	if (code->op == OP_STAGE)
-		return code->a;
-	return walk(model, code, facts, as_of, fault);
+	return stage >= 0 ? stage : walk(model, model->code, facts, as_of, fault);
 }
 
 /* ---- the interface ---- */

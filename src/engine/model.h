@@ -126,6 +126,14 @@ extern int64_t crm_model_window(const CrmModel *model);
 extern int
 crm_model_evaluate(const CrmModel *model, const CrmFacts *facts, CrmDay as_of);
 
+/*
+ * The stages by days since the last order, for CRM_TABLED_DAYS days of which
+ * the last stands for all later ones; -1 where more must be known.  NULL when
+ * the model does not begin so.
+ */
+#define CRM_TABLED_DAYS 512
+extern const int8_t *crm_model_by_last_order(const CrmModel *model);
+
 /* the same, -1 where the evaluation raises an error */
 extern int
 crm_model_try(const CrmModel *model, const CrmFacts *facts, CrmDay as_of);

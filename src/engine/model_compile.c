@@ -823,6 +823,39 @@ resolve_labels(Compiler *compiler)
 	crm_free(compiler->labels);
 }
 
+/* the last of the tabled days stands for all later ones, if they are the same */
+static int
+tabled_stage(const CrmModel *model, const CrmLadder *ladder, int day)
+{
+	const CrmInstruction *target;
+	int					  reached = 0;
+
+	for (int i = 0; i < ladder->count; i++)
+	{
+		reached += day >= ladder->bounds[i];
+		if (day == CRM_TABLED_DAYS - 1 && ladder->bounds[i] > day &&
+			ladder->bounds[i] < INT64_MAX)
+			return -1;
+	}
+	target = &model->code[ladder->targets[reached]];
+	return target->op == OP_STAGE ? target->a : -1;
+}
+
+/* most models begin with branches on one clock, and end there for most days */
+static void
+table_first_days(CrmModel *model)
+{
+	const CrmInstruction *first = model->code;
+
+	model->tabled_clock = -1;
+	if (first->op != OP_LADDER || model->stage_count > INT8_MAX)
+		return;
+	model->tabled_clock = first->a;
+	for (int day = 0; day < CRM_TABLED_DAYS; day++)
+		model->tabled[day] =
+			(int8_t) tabled_stage(model, &model->ladders[first->b], day);
+}
+
 static void
 begin(Compiler *compiler)
 {
@@ -846,6 +879,7 @@ crm_model_compile(CrmNode *root, const char *const *stages, int stage_count)
 	model->facts = facts_read(root);
 	compile_stage(&compiler, root);
 	resolve_labels(&compiler);
+	table_first_days(model);
 	crm_model_list_flips(model);
 	return model;
 }
@@ -874,6 +908,7 @@ crm_condition_evaluate(CrmNode *condition)
 	set_label(&compiler, unknown);
 	emit_stage(&compiler, 2);
 	resolve_labels(&compiler);
+	table_first_days(compiler.model);
 	switch (crm_model_evaluate(compiler.model, &nobody, 0))
 	{
 		case 0:

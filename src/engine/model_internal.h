@@ -136,6 +136,8 @@ struct CrmModel
 	int		   atom_count;
 	CrmWindow *windows; /* each once */
 	int		   window_count;
+	int32_t	   tabled_clock; /* where its day stands in the facts, or -1 */
+	int8_t	   tabled[CRM_TABLED_DAYS]; /* stages; -1: run the code */
 };
 
 /* the last day PostgreSQL's date knows: nothing changes after it */

@@ -209,12 +209,11 @@ crm_local_from_date(DateADT date)
 	return date * USECS_PER_DAY;
 }
 
-CrmDay
-crm_day_from_date(DateADT date)
+void
+crm_refuse_infinite_date(DateADT date)
 {
-	if (unlikely(DATE_NOT_FINITE(date)))
-		refuse_infinite("date", DATE_IS_NOBEGIN(date));
-	return date;
+	refuse_infinite("date", DATE_IS_NOBEGIN(date));
+	pg_unreachable();
 }
 
 CrmDay

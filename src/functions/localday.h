@@ -24,7 +24,17 @@ typedef enum CrmTimeKind
 	CRM_TIME_TIMESTAMPTZ
 } CrmTimeKind;
 
-extern CrmDay crm_day_from_date(DateADT date);
+extern void crm_refuse_infinite_date(DateADT date) pg_attribute_noreturn();
+
+/* inline: functions that are called once per row take several */
+static inline CrmDay
+crm_day_from_date(DateADT date)
+{
+	if (unlikely(DATE_NOT_FINITE(date)))
+		crm_refuse_infinite_date(date);
+	return date;
+}
+
 extern CrmDay crm_day_from_timestamp(Timestamp timestamp);
 extern CrmDay crm_day_from_timestamptz(TimestampTz instant);
 

@@ -114,13 +114,13 @@ compile_model(const text *value)
 {
 	KnownModel *known = palloc0(sizeof(KnownModel));
 	unsigned	reads;
-	text	   *plain = value
-							? cstring_to_text_with_len(VARDATA_ANY(value),
-													   (int) VARSIZE_ANY_EXHDR(value))
-							: cstring_to_text(crm_shipped_model(DEFAULT_MODEL)->text);
 
-	known->model = crm_model_from_datum(PointerGetDatum(plain));
-	known->value = value ? plain : NULL;
+	if (value)
+		known->value = cstring_to_text_with_len(VARDATA_ANY(value),
+												(int) VARSIZE_ANY_EXHDR(value));
+	known->model = crm_model_from_datum(
+		value ? PointerGetDatum(known->value)
+			  : crm_model_datum(crm_shipped_model(DEFAULT_MODEL)->text));
 	crm_model_require(known->model, SUPPLIED, "the aggregate over orders",
 					  "Use lifecycle_stage(orders, revenue, last_order, as_of, "
 					  "model, ...) with last_visit and registered, or a stage "

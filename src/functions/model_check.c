@@ -21,6 +21,7 @@
 #include "engine/model_grid.h"
 #include "functions/model_grid_text.h"
 #include "functions/model_parse.h"
+#include "functions/model_type.h"
 #include "functions/model_walk.h"
 
 PG_FUNCTION_INFO_V1(crm_lifecycle_check);
@@ -357,7 +358,8 @@ crm_lifecycle_check(PG_FUNCTION_ARGS)
 	work =
 		AllocSetContextCreate(old, "stage model check", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(work);
-	check.parts = crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
+	check.parts =
+		crm_model_text_split(crm_model_datum_text(PG_GETARG_DATUM(0)));
 	check.leaves = crm_model_text_leaves(check.parts, false);
 	run(&check);
 	MemoryContextSwitchTo(old);

@@ -25,6 +25,7 @@
 #include "functions/model_call.h"
 #include "functions/model_grid_text.h"
 #include "functions/model_parse.h"
+#include "functions/model_type.h"
 #include "functions/model_walk.h"
 
 PG_FUNCTION_INFO_V1(crm_lifecycle_schedule_date);
@@ -169,7 +170,7 @@ begin_explanation(Explanation *explanation, Datum model, const CrmFacts *facts,
 	CrmGrid	 *grid = &explanation->grid;
 	ListCell *cell;
 
-	explanation->parts = crm_model_text_split(TextDatumGetCString(model));
+	explanation->parts = crm_model_text_split(crm_model_datum_text(model));
 	explanation->leaves = crm_model_text_leaves(explanation->parts, true);
 	explanation->leaf =
 		list_nth(explanation->leaves->leaves,

@@ -45,6 +45,10 @@ enum
 #define READS_VISITS                           \
 	(CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_VISIT) | \
 	 CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_ACTIVE))
+/* where it must be given for who has more than one order */
+#define READS_MORE                                   \
+	(CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_FIRST_ORDER) | \
+	 CRM_FACT_BIT(CRM_FACT_ORDER_DAYS))
 #define READS_REGISTERED CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_REGISTERED)
 
 /* ---- the model of a call ---- */
@@ -65,14 +69,31 @@ keep_stages(CrmModelCall *call, MemoryContext context)
  * A parameter does not count: PL/pgSQL evaluates one expression with one
  * parameter after the other, and keeps fn_extra in between.
  */
-static bool
-is_constant(const FmgrInfo *flinfo, int number)
+static const Const *
+constant_argument(const FmgrInfo *flinfo, int number)
 {
 	const FuncExpr *expression = (const FuncExpr *) flinfo->fn_expr;
+	const Node	   *argument;
 
-	return expression != NULL && IsA(expression, FuncExpr) &&
-		   number < list_length(expression->args) &&
-		   IsA(list_nth(expression->args, number), Const);
+	if (expression == NULL || !IsA(expression, FuncExpr) ||
+		number >= list_length(expression->args))
+		return NULL;
+	argument = list_nth(expression->args, number);
+	return IsA(argument, Const) ? (const Const *) argument : NULL;
+}
+
+/* are all columns after the model left out? */
+static bool
+few_columns(const FmgrInfo *flinfo)
+{
+	for (int i = ARG_FIRST_ORDER; i <= ARG_ORDER_DAYS; i++)
+	{
+		const Const *argument = constant_argument(flinfo, i);
+
+		if (argument == NULL || !argument->constisnull)
+			return false;
+	}
+	return true;
 }
 
 /* the model of this row where it is not fixed, or not known yet */
@@ -93,7 +114,11 @@ take_model(CrmModelCall *call, MemoryContext context, Datum value, bool windows)
 						  "Use lifecycle_stage(at, amount, as_of, model) over "
 						  "the rows, lifecycle_stage(history, as_of, model) or "
 						  "a stage table: they know when each order was.");
+	crm_model_copy_digest(value, call->digest);
 	call->model = model;
+	call->by_order = NULL;
+	if (call->few && (crm_model_facts(model) & READS_MORE) == 0)
+		call->by_order = crm_model_by_last_order(model);
 	/*
 	 * The names of the first one are kept as long as the call site, for a
 	 * caller may still hold one; those of any later one are copied.
@@ -103,17 +128,16 @@ take_model(CrmModelCall *call, MemoryContext context, Datum value, bool windows)
 }
 
 CrmModelCall *
-crm_model_call(FunctionCallInfo fcinfo, int number, bool windows)
+crm_model_call_anew(FunctionCallInfo fcinfo, int number, bool windows)
 {
 	CrmModelCall *call = fcinfo->flinfo->fn_extra;
 	MemoryContext context = fcinfo->flinfo->fn_mcxt;
 
-	if (likely(call != NULL && call->fixed && call->model != NULL))
-		return call;
 	if (call == NULL)
 	{
 		call = MemoryContextAllocZero(context, sizeof(CrmModelCall));
-		call->fixed = is_constant(fcinfo->flinfo, number);
+		call->fixed = constant_argument(fcinfo->flinfo, number) != NULL;
+		call->few = few_columns(fcinfo->flinfo);
 		fcinfo->flinfo->fn_extra = call;
 	}
 	take_model(call, context, PG_GETARG_DATUM(number), windows);
@@ -121,10 +145,8 @@ crm_model_call(FunctionCallInfo fcinfo, int number, bool windows)
 }
 
 Datum
-crm_model_call_stage(const CrmModelCall *call, int stage)
+crm_model_call_copy(const CrmModelCall *call, int stage)
 {
-	if (likely(call->stages != NULL))
-		return PointerGetDatum(call->stages[stage]);
 	return PointerGetDatum(
 		cstring_to_text(crm_model_stage_name(call->model, stage)));
 }
@@ -224,7 +246,7 @@ read_revenue(FunctionCallInfo fcinfo, unsigned reads, CrmFacts *facts)
 			crm_money_from_numeric_datum(PG_GETARG_DATUM(ARG_REVENUE));
 	else
 		/* NaN and infinite are refused all the same */
-		(void) crm_numeric_datum_sign(PG_GETARG_DATUM(ARG_REVENUE));
+		crm_numeric_require_finite(PG_GETARG_DATUM(ARG_REVENUE));
 }
 
 static inline void
@@ -259,9 +281,32 @@ read_facts(FunctionCallInfo fcinfo, const CrmModel *model, CrmTimeKind kind,
 
 /* ---- lifecycle_stage ---- */
 
+/*
+ * The short way: one look-up tells, and what the arguments have to be checked
+ * for is little.  -1: take the long one.
+ */
+static inline int
+stage_by_last_order(FunctionCallInfo fcinfo, const CrmModelCall *call,
+					CrmTimeKind kind)
+{
+	int64 days;
+
+	if (call->by_order == NULL || PG_ARGISNULL(ARG_ORDERS) ||
+		PG_ARGISNULL(ARG_LAST_ORDER) || PG_GETARG_INT64(ARG_ORDERS) <= 0)
+		return -1;
+	days = (int64) day_argument(fcinfo, ARG_AS_OF, kind) -
+		   day_argument(fcinfo, ARG_LAST_ORDER, kind);
+	if (days < 0)
+		return -1;
+	if (!PG_ARGISNULL(ARG_REVENUE))
+		crm_numeric_require_finite(PG_GETARG_DATUM(ARG_REVENUE));
+	return call->by_order[Min(days, CRM_TABLED_DAYS - 1)];
+}
+
 static inline Datum
 lifecycle_stage(FunctionCallInfo fcinfo, CrmTimeKind kind)
 {
+	int			  stage;
 	CrmModelCall *call;
 	CrmFacts	  facts;
 	CrmDay		  as_of;
@@ -269,9 +314,13 @@ lifecycle_stage(FunctionCallInfo fcinfo, CrmTimeKind kind)
 	if (PG_ARGISNULL(ARG_AS_OF) || PG_ARGISNULL(ARG_MODEL))
 		PG_RETURN_NULL();
 	call = crm_model_call(fcinfo, ARG_MODEL, false);
-	read_facts(fcinfo, call->model, kind, &facts, &as_of);
-	return crm_model_call_stage(call,
-								crm_model_evaluate(call->model, &facts, as_of));
+	stage = stage_by_last_order(fcinfo, call, kind);
+	if (unlikely(stage < 0))
+	{
+		read_facts(fcinfo, call->model, kind, &facts, &as_of);
+		stage = crm_model_evaluate(call->model, &facts, as_of);
+	}
+	return crm_model_call_stage(call, stage);
 }
 
 Datum

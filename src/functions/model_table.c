@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "functions/model_parse.h"
+#include "functions/model_type.h"
 #include "functions/model_shipped.h"
 
 PG_FUNCTION_INFO_V1(crm_guard_model);
@@ -126,7 +127,7 @@ require_stage(const TriggerData *trigger, Datum value, const char *model_name,
 			  const char *stage)
 {
 	CrmModel *model = crm_model_text_compile(
-		crm_model_text_split(TextDatumGetCString(value)), false);
+		crm_model_text_split(crm_model_datum_text(value)), false);
 
 	for (int i = 0; i < crm_model_stage_count(model); i++)
 		if (strcmp(crm_model_stage_name(model, i), stage) == 0)

@@ -2,15 +2,21 @@
  * model_type.c
  *		The SQL type lifecycle_model: input, output, binding, caching.
  *
- * A value is the canonical text itself, so it dumps, travels and compares as
- * text and an upgrade never changes it; the name of a shipped model turns into
- * its text when it is read.  It is compiled where it is used, once per value.
+ * A value is the canonical text, so it dumps and travels as text and an upgrade
+ * never changes it; the name of a shipped model turns into its text when it is
+ * read.  It is compiled where it is used, once per value.  To tell in each row
+ * whether the value is one that is compiled already, there is a digest before
+ * the text:
+ *
+ *		varlena header | first 16 bytes of the text's SHA-256 | text
  *
  * Invariant: a stored text parses, compiles and keeps its REQUIRE clause; only
  * unbound thresholds are left for use to refuse.
  */
 #include "postgres.h"
 
+#include "common/cryptohash.h"
+#include "common/sha2.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
@@ -32,6 +38,49 @@ PG_FUNCTION_INFO_V1(crm_model_thresholds);
 PG_FUNCTION_INFO_V1(crm_model_stages);
 PG_FUNCTION_INFO_V1(crm_model_case);
 PG_FUNCTION_INFO_V1(crm_shipped_model_list);
+
+/* ---- the stored form ---- */
+
+Datum
+crm_model_datum(const char *model)
+{
+	int				   size = (int) strlen(model);
+	struct varlena	  *value = palloc(VARHDRSZ + CRM_MODEL_DIGEST + size);
+	uint8			   digest[PG_SHA256_DIGEST_LENGTH];
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+
+	if (pg_cryptohash_init(hash) < 0 ||
+		pg_cryptohash_update(hash, (const uint8 *) model, size) < 0 ||
+		pg_cryptohash_final(hash, digest, sizeof(digest)) < 0)
+		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(hash));
+	pg_cryptohash_free(hash);
+	SET_VARSIZE(value, VARHDRSZ + CRM_MODEL_DIGEST + size);
+	memcpy(VARDATA(value), digest, CRM_MODEL_DIGEST);
+	memcpy(VARDATA(value) + CRM_MODEL_DIGEST, model, size);
+	return PointerGetDatum(value);
+}
+
+char *
+crm_model_datum_text(Datum model)
+{
+	struct varlena *value = PG_DETOAST_DATUM_PACKED(model);
+	char		   *result = pnstrdup(VARDATA_ANY(value) + CRM_MODEL_DIGEST,
+									  VARSIZE_ANY_EXHDR(value) - CRM_MODEL_DIGEST);
+
+	if (PointerGetDatum(value) != model)
+		pfree(value);
+	return result;
+}
+
+void
+crm_model_copy_digest(Datum model, char *digest)
+{
+	struct varlena *value = PG_DETOAST_DATUM_PACKED(model);
+
+	memcpy(digest, VARDATA_ANY(value), CRM_MODEL_DIGEST);
+	if (PointerGetDatum(value) != model)
+		pfree(value);
+}
 
 /* ---- input and output ---- */
 
@@ -90,13 +139,13 @@ read_model(const char *input)
 Datum
 crm_model_in(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(read_model(PG_GETARG_CSTRING(0))));
+	PG_RETURN_DATUM(crm_model_datum(read_model(PG_GETARG_CSTRING(0))));
 }
 
 Datum
 crm_model_out(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_CSTRING(TextDatumGetCString(PG_GETARG_DATUM(0)));
+	PG_RETURN_CSTRING(crm_model_datum_text(PG_GETARG_DATUM(0)));
 }
 
 Datum
@@ -106,17 +155,17 @@ crm_model_recv(PG_FUNCTION_ARGS)
 	int		   size;
 	char *input = pq_getmsgtext(buffer, buffer->len - buffer->cursor, &size);
 
-	PG_RETURN_TEXT_P(cstring_to_text(read_model(input)));
+	PG_RETURN_DATUM(crm_model_datum(read_model(input)));
 }
 
 Datum
 crm_model_send(PG_FUNCTION_ARGS)
 {
-	text		  *model = PG_GETARG_TEXT_PP(0);
+	char		  *model = crm_model_datum_text(PG_GETARG_DATUM(0));
 	StringInfoData buffer;
 
 	pq_begintypsend(&buffer);
-	pq_sendtext(&buffer, VARDATA_ANY(model), (int) VARSIZE_ANY_EXHDR(model));
+	pq_sendtext(&buffer, model, (int) strlen(model));
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
 
@@ -125,7 +174,7 @@ crm_model_send(PG_FUNCTION_ARGS)
 CrmModel *
 crm_model_from_datum(Datum model)
 {
-	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+	CrmModelText *parts = crm_model_text_split(crm_model_datum_text(model));
 
 	return crm_model_text_compile(parts, true);
 }
@@ -133,19 +182,27 @@ crm_model_from_datum(Datum model)
 typedef struct Cached
 {
 	MemoryContext context;
-	text		 *value;
+	char		  digest[CRM_MODEL_DIGEST];
 	CrmModel	 *model;
 } Cached;
 
-static bool
-same_value(const text *a, const text *b)
+/*
+ * Rows may come with several models in turn, as those of segments do.  The
+ * first ones stay; of all others the last one does.
+ */
+#define CACHED_SLOTS 128
+#define CACHED_MODELS 96
+
+typedef struct ModelCache
 {
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		   memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
+	Cached *last;
+	Cached *other;
+	int		count;
+	Cached *slots[CACHED_SLOTS]; /* by digest, the next free one */
+} ModelCache;
 
 static Cached *
-compile_cached(MemoryContext parent, const text *value)
+compile_cached(MemoryContext parent, Datum value, const char *digest)
 {
 	MemoryContext context =
 		AllocSetContextCreate(parent, "stage model", ALLOCSET_SMALL_SIZES);
@@ -153,30 +210,70 @@ compile_cached(MemoryContext parent, const text *value)
 	Cached		 *cached = palloc(sizeof(Cached));
 
 	cached->context = context;
-	cached->value =
-		cstring_to_text_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-	cached->model = crm_model_from_datum(PointerGetDatum(cached->value));
+	memcpy(cached->digest, digest, CRM_MODEL_DIGEST);
+	cached->model = crm_model_from_datum(value);
 	MemoryContextSwitchTo(old);
 	return cached;
 }
 
-const CrmModel *
-crm_model_cached(void **cache, MemoryContext context, Datum model)
+static inline bool
+is_cached(const Cached *cached, const char *digest)
 {
-	Cached *cached = *cache;
-	text   *value = DatumGetTextPP(model);
+	return cached != NULL &&
+		   memcmp(cached->digest, digest, CRM_MODEL_DIGEST) == 0;
+}
 
-	if (cached == NULL || !same_value(cached->value, value))
+/* the slot that has it, or the empty one where it would be */
+static Cached **
+find_slot(ModelCache *cache, const char *digest)
+{
+	uint32 slot;
+
+	memcpy(&slot, digest, sizeof(slot));
+	slot %= CACHED_SLOTS;
+	while (cache->slots[slot] != NULL && !is_cached(cache->slots[slot], digest))
+		slot = (slot + 1) % CACHED_SLOTS;
+	return &cache->slots[slot];
+}
+
+static pg_noinline Cached *
+look_up(ModelCache *cache, MemoryContext context, Datum value,
+		const char *digest)
+{
+	Cached **slot = find_slot(cache, digest);
+	Cached	*before = cache->other;
+
+	if (*slot != NULL)
+		return *slot;
+	if (is_cached(before, digest))
+		return before;
+	if (cache->count < CACHED_MODELS)
 	{
-		Cached *fresh = compile_cached(context, value);
-
-		if (cached != NULL)
-			MemoryContextDelete(cached->context);
-		*cache = cached = fresh;
+		*slot = compile_cached(context, value, digest);
+		cache->count++;
+		return *slot;
 	}
-	if (PointerGetDatum(value) != model)
+	cache->other = compile_cached(context, value, digest);
+	cache->last = NULL;
+	if (before != NULL)
+		MemoryContextDelete(before->context);
+	return cache->other;
+}
+
+const CrmModel *
+crm_model_cached(void **kept, MemoryContext context, Datum model)
+{
+	ModelCache	   *cache = *kept;
+	struct varlena *value = PG_DETOAST_DATUM_PACKED(model);
+	const char	   *digest = VARDATA_ANY(value);
+
+	if (unlikely(cache == NULL))
+		*kept = cache = MemoryContextAllocZero(context, sizeof(ModelCache));
+	if (unlikely(!is_cached(cache->last, digest)))
+		cache->last = look_up(cache, context, PointerGetDatum(value), digest);
+	if (unlikely(PointerGetDatum(value) != model))
 		pfree(value);
-	return cached->model;
+	return cache->last->model;
 }
 
 void
@@ -199,7 +296,7 @@ Datum
 crm_model_case(PG_FUNCTION_ARGS)
 {
 	CrmModelText *parts =
-		crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
+		crm_model_text_split(crm_model_datum_text(PG_GETARG_DATUM(0)));
 
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(
 		parts->text + parts->case_start, parts->case_end - parts->case_start));
@@ -241,14 +338,13 @@ crm_with_threshold(PG_FUNCTION_ARGS)
 {
 	CrmModelText *parts;
 	CrmThreshold *threshold;
-	char		 *result;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	if (PG_ARGISNULL(1))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("name of the threshold must not be NULL")));
-	parts = crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
+	parts = crm_model_text_split(crm_model_datum_text(PG_GETARG_DATUM(0)));
 	threshold = find_threshold(parts, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	threshold->bound = true;
 	threshold->value = NULL;
@@ -258,8 +354,7 @@ crm_with_threshold(PG_FUNCTION_ARGS)
 		check_value(threshold->value);
 	}
 	crm_model_text_require(parts);
-	result = crm_model_text_print(parts);
-	PG_RETURN_TEXT_P(cstring_to_text(result));
+	PG_RETURN_DATUM(crm_model_datum(crm_model_text_print(parts)));
 }
 
 static void
@@ -282,13 +377,13 @@ bool
 crm_model_try_bind(Datum model, const CrmBinding *bindings, int count,
 				   Datum *bound)
 {
-	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+	CrmModelText *parts = crm_model_text_split(crm_model_datum_text(model));
 
 	for (int i = 0; i < count; i++)
 		bind(parts, &bindings[i], true);
 	if (!crm_model_text_holds(parts))
 		return false;
-	*bound = CStringGetTextDatum(crm_model_text_print(parts));
+	*bound = crm_model_datum(crm_model_text_print(parts));
 	return true;
 }
 
@@ -300,17 +395,17 @@ crm_model_bind(Datum model, const CrmBinding *bindings, int count)
 
 	if (crm_model_try_bind(model, bindings, count, &bound))
 		return bound;
-	parts = crm_model_text_split(TextDatumGetCString(model));
+	parts = crm_model_text_split(crm_model_datum_text(model));
 	for (int i = 0; i < count; i++)
 		bind(parts, &bindings[i], !bindings[i].learned);
 	crm_model_text_require(parts);
-	return CStringGetTextDatum(crm_model_text_print(parts));
+	return crm_model_datum(crm_model_text_print(parts));
 }
 
 bool
 crm_model_has_threshold(Datum model, const char *name)
 {
-	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+	CrmModelText *parts = crm_model_text_split(crm_model_datum_text(model));
 
 	for (int i = 0; i < parts->count; i++)
 		if (strcmp(parts->thresholds[i].name, name) == 0)
@@ -321,7 +416,7 @@ crm_model_has_threshold(Datum model, const char *name)
 bool
 crm_model_lacks_value(Datum model)
 {
-	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+	CrmModelText *parts = crm_model_text_split(crm_model_datum_text(model));
 
 	for (int i = 0; i < parts->count; i++)
 		if (!parts->thresholds[i].bound)
@@ -332,7 +427,7 @@ crm_model_lacks_value(Datum model)
 CrmModel *
 crm_model_for_checks(Datum model)
 {
-	CrmModelText *parts = crm_model_text_split(TextDatumGetCString(model));
+	CrmModelText *parts = crm_model_text_split(crm_model_datum_text(model));
 
 	return crm_model_text_compile(parts, false);
 }
@@ -344,7 +439,7 @@ crm_model_thresholds(PG_FUNCTION_ARGS)
 	CrmModelText  *parts;
 
 	InitMaterializedSRF(fcinfo, 0);
-	parts = crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
+	parts = crm_model_text_split(crm_model_datum_text(PG_GETARG_DATUM(0)));
 	for (int i = 0; i < parts->count; i++)
 	{
 		const CrmThreshold *threshold = &parts->thresholds[i];
@@ -427,7 +522,7 @@ crm_model_stages(PG_FUNCTION_ARGS)
 	int					  *order;
 
 	InitMaterializedSRF(fcinfo, 0);
-	parts = crm_model_text_split(TextDatumGetCString(PG_GETARG_DATUM(0)));
+	parts = crm_model_text_split(crm_model_datum_text(PG_GETARG_DATUM(0)));
 	shipped = shipped_like(parts);
 	model = crm_model_text_compile(parts, false);
 	order = shown_order(model, shipped);
@@ -460,7 +555,7 @@ crm_shipped_model_list(PG_FUNCTION_ARGS)
 	{
 		bool  nulls[2] = {false, false};
 		Datum values[2] = {CStringGetTextDatum(model->name),
-						   CStringGetTextDatum(read_model(model->name))};
+						   crm_model_datum(read_model(model->name))};
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}

@@ -11,6 +11,25 @@
 
 #include "engine/model.h"
 
+/* each value begins with a digest of its text: equal ones are equal models */
+#define CRM_MODEL_DIGEST 16
+
+/* false, too, for a value that would have to be detoasted first */
+static inline bool
+crm_model_has_digest(Datum model, const char *digest)
+{
+	const struct varlena *value = (struct varlena *) DatumGetPointer(model);
+
+	return (!VARATT_IS_EXTENDED(value) || VARATT_IS_SHORT(value)) &&
+		   memcmp(VARDATA_ANY(value), digest, CRM_MODEL_DIGEST) == 0;
+}
+
+extern void crm_model_copy_digest(Datum model, char *digest);
+
+/* a lifecycle_model of a text that was read, and back; palloc'd */
+extern Datum crm_model_datum(const char *model);
+extern char *crm_model_datum_text(Datum model);
+
 /* compile a lifecycle_model; the program lives in CurrentMemoryContext */
 extern CrmModel *crm_model_from_datum(Datum model);
 /* the same where a threshold may still lack a value: not for evaluating */
@@ -20,7 +39,7 @@ extern bool crm_model_lacks_value(Datum model);
 
 /*
  * The same, cached by value in *cache (a pointer kept in fn_extra or a struct
- * of the caller's); the program lives in context.
+ * of the caller's); the program lives in context, until the next call at least.
  */
 extern const CrmModel *
 crm_model_cached(void **cache, MemoryContext context, Datum model);

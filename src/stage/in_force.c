@@ -60,12 +60,6 @@ struct CrmInForce
 
 /* ----- reading ----- */
 
-static Datum
-copied(Datum model)
-{
-	return CStringGetTextDatum(TextDatumGetCString(model));
-}
-
 /* the segment whose values come next; those of one stand together */
 static Segment *
 segment_of(CrmInForce *in_force, const char *name)
@@ -106,8 +100,8 @@ read_rows(SPITupleTable *table, uint64 count)
 	bool		isnull;
 
 	in_force->context = CurrentMemoryContext;
-	in_force->model =
-		copied(SPI_getbinval(table->vals[0], table->tupdesc, 1, &isnull));
+	in_force->model = PointerGetDatum(PG_DETOAST_DATUM_COPY(
+		SPI_getbinval(table->vals[0], table->tupdesc, 1, &isnull)));
 	in_force->all.name = "";
 	in_force->segments = palloc0(sizeof(Segment) * count);
 	for (uint64 i = 0; i < count; i++)

@@ -466,8 +466,8 @@ learn(Oid stage_table, const Settings *settings)
 static bool
 same_model(CrmInForce *a, CrmInForce *b, const char *segment)
 {
-	return strcmp(TextDatumGetCString(crm_in_force_text(a, segment)),
-				  TextDatumGetCString(crm_in_force_text(b, segment))) == 0;
+	return strcmp(crm_model_datum_text(crm_in_force_text(a, segment)),
+				  crm_model_datum_text(crm_in_force_text(b, segment))) == 0;
 }
 
 /* are the models of these segments the same in both? */
@@ -521,9 +521,9 @@ typedef struct Models
 static Models
 split_models(CrmInForce *before, CrmInForce *after, const char *segment)
 {
-	Models models = {crm_model_text_split(TextDatumGetCString(
+	Models models = {crm_model_text_split(crm_model_datum_text(
 						 crm_in_force_text(before, segment))),
-					 crm_model_text_split(TextDatumGetCString(
+					 crm_model_text_split(crm_model_datum_text(
 						 crm_in_force_text(after, segment)))};
 
 	return models;

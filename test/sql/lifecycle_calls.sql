@@ -237,4 +237,40 @@ SELECT is(with_threshold('CASE WHEN orders > a THEN ''it''''s'' END WITH (a = 1)
           'CASE WHEN orders > a THEN ''it''''s'' END' || chr(10) || 'WITH (a = 2)', 'settings of the lexer do not matter');
 RESET standard_conforming_strings;
 
+-- few columns and a model that begins with the last order take a short way:
+-- it leads where the long one does
+CREATE TEMP TABLE short_model (name text, model crmlife.lifecycle_model);
+INSERT INTO short_model SELECT name, model FROM crmlife.shipped_models() WHERE name IN ('recency', 'recency_grid', 'kpi_bands');
+INSERT INTO short_model VALUES
+  ('far bounds', 'CASE WHEN days_since_order < 20 THEN ''a'' WHEN days_since_order < 511 THEN ''b'' WHEN days_since_order < 700 THEN ''c'' WHEN days_since_order IS NOT NULL THEN ''d'' END'),
+  ('last tabled day', 'CASE WHEN days_since_order < 511 THEN ''a'' WHEN days_since_order < 512 THEN ''b'' ELSE ''c'' END'),
+  ('beyond', 'CASE WHEN days_since_order < 512 THEN ''a'' WHEN days_since_order < 513 THEN ''b'' ELSE ''c'' END'),
+  ('fractions', 'CASE WHEN days_since_order <= 7.5 THEN ''a'' WHEN days_since_order < 8.5 THEN ''b'' WHEN orders > 1 THEN ''c'' END'),
+  ('negative', 'CASE WHEN days_since_order < -5 THEN ''a'' WHEN days_since_order < 0 THEN ''b'' WHEN days_since_order < 1 THEN ''c'' ELSE ''d'' END'),
+  ('money later', 'CASE WHEN days_since_order < 7 THEN ''a'' WHEN days_since_order < 30 THEN ''b'' WHEN revenue > 50 THEN ''c'' ELSE ''d'' END');
+SELECT is(count(*) FILTER (WHERE lifecycle_stage(o, r, CASE WHEN o > 0 THEN date '2025-06-30' - d END, date '2025-06-30', model) IS DISTINCT FROM
+    lifecycle_stage(o, r, CASE WHEN o > 0 THEN date '2025-06-30' - d END, date '2025-06-30', model, CASE WHEN o > 0 THEN date '2025-06-30' - d END, NULLIF(date '2025-06-30' - d, date '2025-06-30' - d), NULL, CASE WHEN o IS NOT NULL THEN least(o, 1) END)),
+  0::bigint, 'the short way and the long one: ' || name)
+FROM short_model, generate_series(0, 1100) d, (VALUES (0::bigint, 0.0), (1, 10), (3, 100), (NULL, NULL)) v(o, r) GROUP BY name ORDER BY name;
+SELECT is(count(*) FILTER (WHERE lifecycle_stage(1, 10, date '2025-06-30' - d, date '2025-06-30') <> CASE WHEN d < 7 THEN 'aftersale' WHEN d < 90 THEN 'active' WHEN d < 140 THEN 'silent' WHEN d < 365 THEN 'sleeping' ELSE 'churned' END),
+  0::bigint, 'the default model, each day') FROM generate_series(0, 1100) d;
+SELECT throws_ok($$SELECT lifecycle_stage(1, 'NaN', date '2025-06-01', date '2025-06-30')$$, '22003', NULL, 'an amount that is none is refused on it too');
+SELECT throws_ok($$SELECT lifecycle_stage(1, '-infinity', date '2025-06-01', date '2025-06-30')$$, '22003', NULL, 'and an infinite one');
+SELECT throws_ok($$SELECT lifecycle_stage(2, 5, date '2025-06-01', date '2025-06-30', 'CASE WHEN days_since_order < 7 THEN ''a'' WHEN days_since_order < 60 THEN ''b'' WHEN order_days > 1 THEN ''c'' END')$$, '22023',
+  'the stage model reads order_days, but order_days is not given', 'and a column that the model reads further on');
+
+-- one call that meets more models than it keeps, in turn
+SELECT is(count(*) FILTER (WHERE lifecycle_stage(1, 10, date '2025-06-30' - d, date '2025-06-30', format('CASE WHEN days_since_order < t THEN ''near'' ELSE ''far'' END WITH (t = %s)', t)::crmlife.lifecycle_model)
+    <> CASE WHEN d < t THEN 'near' ELSE 'far' END), 0::bigint, 'hundreds of models in turn')
+FROM (SELECT i % 211 AS d, 1 + i * 7919 % 200 AS t FROM generate_series(1, 6000) i OFFSET 0) x;
+-- a model travels in binary
+CREATE TEMP TABLE travelled (name text, model crmlife.lifecycle_model);
+\set file `mktemp -u /tmp/crmlife_models.XXXXXX`
+COPY short_model TO :'file' (FORMAT binary);
+COPY travelled FROM :'file' (FORMAT binary);
+\setenv CRMLIFE_FILE :file
+\! rm -f "$CRMLIFE_FILE"
+SELECT is(count(*) FILTER (WHERE s.model::text = t.model::text AND lifecycle_stage(1, 1, date '2025-06-20', date '2025-06-30', s.model) = lifecycle_stage(1, 1, date '2025-06-20', date '2025-06-30', t.model)),
+  (SELECT count(*) FROM short_model), 'a model travels in binary') FROM short_model s JOIN travelled t USING (name);
+
 SELECT * FROM finish();
