@@ -423,6 +423,9 @@ copy_totals(const CrmTotals *totals)
 	Size	   bytes = totals->capacity * totals->cell_size;
 
 	*copy = *totals;
+	/* it leads to the cells of the other */
+	copy->grid = NULL;
+	copy->searches = 0;
 	if (bytes > 0)
 	{
 		copy->cell = MemoryContextAllocHuge(CurrentMemoryContext, bytes);
