@@ -3,6 +3,7 @@
 #   make, make install, make installcheck   as for every PGXS extension
 #   make demo, make test, make bench        everything on a private server
 #   make extremes                           the aggregates at sizes that take minutes
+#   make soak                               many writers with the worker on, for minutes
 #   make fuzz                               an hour of libFuzzer on what reads bytes
 #   make fault                              ten minutes of faults at random moments
 #   make test-pg17, make test-pg18          all tests in a Debian that has that version
@@ -57,7 +58,7 @@ all: sql/$(EXTENSION)--$(EXTVERSION).sql
 
 export ORDERS
 # What needs no pg_config: these find, or install, a PostgreSQL themselves.
-.PHONY: test test-pg17 test-pg18 fault demo demo-stop bench extremes fuzz format format-check dist
+.PHONY: test test-pg17 test-pg18 fault demo demo-stop bench extremes soak fuzz format format-check dist
 test:
 	@scripts/test
 
@@ -78,6 +79,9 @@ bench:
 
 extremes:
 	@scripts/extremes
+
+soak:
+	@scripts/soak
 
 fuzz:
 	@$(MAKE) -s -C test/engine fuzz
