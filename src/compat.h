@@ -19,6 +19,7 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "utils/acl.h"
 #include "utils/regproc.h"
@@ -67,6 +68,17 @@ crm_primary_key_index(Relation relation)
 #else
 #define crm_local_transaction() (MyProc->lxid)
 #endif
+
+/* is a column worked out when it is read, and not in the row? */
+static inline bool
+crm_is_virtual(Form_pg_attribute column)
+{
+#if PG_VERSION_NUM >= 180000
+	return column->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	return false;
+#endif
+}
 
 /* catalog/index.h is included where this is used */
 #if PG_VERSION_NUM >= 170000

@@ -11,6 +11,8 @@
  *		UPDATE         the customers of old and new rows, to be read again
  *		DELETE         those of old rows      TRUNCATE   everybody
  *
+ * Everybody too where the customer stands in no row, but is worked out.
+ *
  * What no trigger tells is told by the catalogs: a partition that came or
  * went, a trigger that was missing or disabled for a while, a table that was
  * rewritten.  crmlife.capture_source keeps what they said when a relation was
@@ -87,7 +89,8 @@ queue_statement(TriggerData *trigger, Oid stage_table, const char *column,
 	CrmQueueWriter *writer = crm_queue_open(stage_table);
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ||
-		number == InvalidAttrNumber)
+		number == InvalidAttrNumber ||
+		crm_is_virtual(TupleDescAttr(descriptor, number - 1)))
 		crm_queue_all(writer);
 	else if (form && form->numbers[0] == number && may_merge(trigger))
 		crm_queue_new_rows(writer, trigger->tg_newtable, source, form);

@@ -134,7 +134,7 @@ crm_packer_begin(CrmPacker *packer, Relation relation,
 		if (form->numbers[i] <= 0 || form->numbers[i] > descriptor->natts)
 			return false;
 		attribute = TupleDescAttr(descriptor, form->numbers[i] - 1);
-		if (attribute->attisdropped)
+		if (attribute->attisdropped || crm_is_virtual(attribute))
 			return false;
 		packer->column[i] = (CrmPackedColumn){.number = form->numbers[i],
 											  .type = attribute->atttypid,
