@@ -167,6 +167,16 @@ crm_stage_lock(Oid stage_table)
 }
 
 bool
+crm_stage_try_lock(Oid stage_table)
+{
+	LOCKTAG tag;
+
+	stage_lock_tag(&tag, stage_table);
+	return LockAcquire(&tag, ExclusiveLock, false, true) !=
+		   LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
 crm_stage_try_lock_session(Oid stage_table)
 {
 	LOCKTAG tag;

@@ -51,6 +51,7 @@
 
 #include "compat.h"
 #include "stage/queue.h"
+#include "stage/stage.h"
 
 int crm_queue_limit = 64 * 1024;
 
@@ -655,6 +656,18 @@ crm_queue_drop_deferred(Oid stage_table, CrmStageKey kind, const Datum *keys,
 	crm_revert_identity(&saved);
 }
 
+static void
+give_up_all(Oid stage_table)
+{
+	Oid	  types[1] = {OIDOID};
+	Datum values[1] = {ObjectIdGetDatum(stage_table)};
+
+	crm_execute("DELETE FROM crmlife.queue "
+				"WHERE stage_table = $1 AND due_on IS NULL",
+				1, types, values, NULL, SPI_OK_DELETE);
+	crm_queue_everybody(stage_table);
+}
+
 void
 crm_queue_fold(Oid stage_table)
 {
@@ -665,12 +678,52 @@ crm_queue_fold(Oid stage_table)
 	count = crm_execute("SELECT FROM crmlife.queue WHERE stage_table = $1 "
 						"AND customers IS NULL AND new_rows IS NULL LIMIT 2",
 						1, types, values, NULL, SPI_OK_SELECT);
-	if (count < 2)
+	if (count == 2)
+		give_up_all(stage_table);
+}
+
+/* those whose entries take more than half of what there may be */
+static List *
+list_hogs(Oid stage_table)
+{
+	Oid	  types[2] = {OIDOID, INT8OID};
+	Datum values[2] = {ObjectIdGetDatum(stage_table),
+					   Int64GetDatum((int64) crm_queue_limit * 1024 / 2)};
+	List *hogs = NIL;
+
+	crm_execute("SELECT stage_table FROM crmlife.queue "
+				"WHERE stage_table <> $1 AND due_on IS NULL "
+				"GROUP BY stage_table HAVING sum(coalesce("
+				"pg_column_size(new_rows), pg_column_size(customers), 0)) > $2",
+				2, types, values, NULL, SPI_OK_SELECT);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool isnull;
+
+		hogs = lappend_oid(hogs, DatumGetObjectId(SPI_getbinval(
+									 SPI_tuptable->vals[i],
+									 SPI_tuptable->tupdesc, 1, &isnull)));
+	}
+	return hogs;
+}
+
+void
+crm_queue_relieve(Oid stage_table)
+{
+	Relation	queue = open_table(AccessShareLock);
+	bool		full = is_full(queue, CRM_NEW_ROWS_BYTES);
+	ListCell   *cell;
+	CrmIdentity saved;
+
+	table_close(queue, AccessShareLock);
+	/* an older snapshot may show entries that are taken already */
+	if (!full || IsolationUsesXactSnapshot())
 		return;
-	crm_execute("DELETE FROM crmlife.queue "
-				"WHERE stage_table = $1 AND due_on IS NULL",
-				1, types, values, NULL, SPI_OK_DELETE);
-	crm_queue_everybody(stage_table);
+	crm_become_catalog_owner(&saved);
+	foreach (cell, list_hogs(stage_table))
+		if (crm_stage_try_lock(lfirst_oid(cell)))
+			give_up_all(lfirst_oid(cell));
+	crm_revert_identity(&saved);
 }
 
 /* ----- SQL ----- */

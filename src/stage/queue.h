@@ -74,5 +74,10 @@ extern void crm_queue_drop_deferred(Oid stage_table, CrmStageKey kind,
  * well as many.
  */
 extern void crm_queue_fold(Oid stage_table);
+/*
+ * Where the queue is full with what another stage table waits for, whom nobody
+ * refreshes, that one gives up its customers.
+ */
+extern void crm_queue_relieve(Oid stage_table);
 
 #endif /* CRM_QUEUE_H */

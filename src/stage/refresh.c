@@ -650,6 +650,7 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	run->snapshot = take_snapshot();
 	run->lasting = CurrentMemoryContext;
 	run->result->full = gather_keys(run, full);
+	crm_queue_relieve(run->definition->stage_table);
 	run->result->day = run->day;
 	crm_progress_customers_expected(
 		customers_expected(run, run->result->full || by_stored));

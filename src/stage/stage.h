@@ -43,6 +43,8 @@ extern void crm_stage_refresh(Oid stage_table, TimestampTz as_of, bool full,
 
 /* "running" is the possession of this lock */
 extern void crm_stage_lock(Oid stage_table); /* until the end of transaction */
+/* the same, if nobody else has it */
+extern bool crm_stage_try_lock(Oid stage_table);
 extern bool crm_stage_try_lock_session(Oid stage_table);
 extern void crm_stage_unlock_session(Oid stage_table);
 

@@ -6,7 +6,7 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET jit = off;
-SELECT plan(109);
+SELECT plan(116);
 
 CREATE SCHEMA merging;
 SET search_path = merging, public;
@@ -251,6 +251,19 @@ SELECT crmlife.refresh('both', '2025-06-30', true) \g /dev/null
 SELECT after('INSERT INTO log_lines VALUES (1, ''2025-06-29 10:00'', 9)', '1 customers, by index', 'both', 'log_lines');
 SELECT crmlife.drop_stage_table(t) FROM unnest('{both,all_three}'::regclass[]) t \g /dev/null
 
+-- ----- segments: of the members they are read with these, of the orders they come with any row -----
+SELECT crmlife.create_stage_table('by_member', 'orders', 'customer', 'at', 'amount', members => 'members', member_customer => 'who', registered_at => 'since',
+  segment => $$CASE WHEN who % 2 = 0 THEN 'even' ELSE 'odd' END$$, timezone => 'UTC') \g /dev/null
+SELECT crmlife.create_stage_table('by_order', 'orders', 'customer', 'at', 'amount', segment => 'status', timezone => 'UTC') \g /dev/null
+SELECT crmlife.set_threshold('by_member', 'active_days', 30, 'even'), crmlife.set_threshold('by_order', 'active_days', 30, 'first') \g /dev/null
+SELECT crmlife.refresh(t, '2025-07-02', true) FROM unnest('{by_member,by_order}'::regclass[]) t \g /dev/null
+INSERT INTO orders (id, customer, at, amount, status) VALUES (8500, 50, '2020-06-30', 6, 'first'), (8501, 51, '2025-06-30', 6, 'first');
+SELECT is(refreshed('by_member', 'orders', '2025-07-02'), '2 customers, not read', 'the segment stands with the member');
+SELECT is(refreshed('by_order', 'orders', '2025-07-02'), '2 customers, by index', 'a new row may tell it');
+SELECT is((SELECT string_agg(segment, ' ' ORDER BY customer) FROM by_member WHERE customer IN (50, 51)), 'even odd'),
+       is((SELECT segment FROM by_order WHERE customer = 50), 'first');
+SELECT crmlife.drop_stage_table(t) FROM unnest('{by_member,by_order}'::regclass[]) t \g /dev/null
+
 -- ----- how what is read is read, whatever the planner would like -----
 SELECT crmlife.refresh('stages', '2025-07-02') > 0 \g /dev/null
 SET random_page_cost = 100000;
@@ -317,6 +330,16 @@ SELECT is(entries, 0::bigint, 'it is empty') FROM entries();
 -- room that was freed inside is used again
 VACUUM crmlife.queue;
 SELECT after('UPDATE orders SET amount = amount + 1 WHERE id <= 5', '5 customers, by index', as_of => '2025-07-03');
+-- a stage table that nobody refreshes does not fill it for the others
+CREATE TABLE idle (customer int, at timestamptz, amount numeric);
+SELECT crmlife.create_stage_table('idle_stages', 'idle', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+INSERT INTO idle SELECT i, '2025-06-30', 5 FROM generate_series(1, 5000) i;
+SELECT crmlife.refresh('stages', '2025-07-03') \g /dev/null
+SELECT is((entries, everybody)::text, '(1,1)', 'it gives up its customers') FROM entries();
+VACUUM crmlife.queue;
+SELECT after('UPDATE orders SET amount = amount + 1 WHERE id <= 5', '5 customers, by index', as_of => '2025-07-03');
+SELECT is(refreshed('idle_stages', 'idle', now()), 'everybody, passes 1', 'and is looked at whole');
+SELECT crmlife.drop_stage_table('idle_stages') \g /dev/null
 RESET crmlife.queue_limit;
 
 SELECT crmlife.drop_stage_table('stages') \g /dev/null
