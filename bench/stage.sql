@@ -115,13 +115,17 @@ BEGIN
 END $$;
 CREATE SEQUENCE order_ids START 100000000;
 -- as many orders change: their customers are read again
+CREATE TABLE changes AS
+SELECT g AS batch, o.order_id
+FROM generate_series(1, 6) g, LATERAL (SELECT order_id FROM shop TABLESAMPLE SYSTEM (0.3) REPEATABLE (4711 + g) LIMIT 10000) o;
+CREATE SEQUENCE change_batches;
 CREATE PROCEDURE orders_change(suffix text) LANGUAGE plpgsql AS $$
 DECLARE
   started timestamptz;
 BEGIN
   FOR i IN 1 .. 3 LOOP
-    UPDATE shop SET amount = amount + 1 WHERE ctid IN
-      (SELECT ctid FROM shop TABLESAMPLE SYSTEM (0.3) REPEATABLE (4712) LIMIT 10000);
+    UPDATE shop s SET amount = s.amount + 1 FROM changes c
+    WHERE c.order_id = s.order_id AND c.batch = (SELECT nextval('change_batches'));
     COMMIT;
     started := clock_timestamp();
     PERFORM crmlife.refresh('stages', '2024-01-02');
