@@ -8,9 +8,10 @@
 #ifndef CRM_ENTRY_H
 #define CRM_ENTRY_H
 
+#include "compat.h"
 #include "customers/table.h"
 
-extern void crm_refuse_entries(const char *detail) pg_attribute_noreturn();
+pg_noreturn extern void crm_refuse_entries(const char *detail);
 
 static inline uint32
 little32(uint32 value)

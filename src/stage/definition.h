@@ -10,6 +10,7 @@
 #include "datatype/timestamp.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "engine/calendar.h"
 #include "engine/model.h"
 #include "engine/rfm.h"
@@ -125,7 +126,7 @@ extern void crm_require_stage_table(Oid relation);
 /* an error unless the current user owns the stage table */
 extern void crm_require_stage_owner(Oid stage_table);
 /* raise the error that the relation is none */
-extern void crm_refuse_other_table(Oid relation) pg_attribute_noreturn();
+pg_noreturn extern void crm_refuse_other_table(Oid relation);
 /* does a source tell which segment a customer belongs to? */
 extern bool crm_has_segments(const CrmStageDefinition *definition);
 /* the model of a segment's customers; NULL: of those who belong to none */
