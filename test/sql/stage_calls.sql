@@ -410,6 +410,25 @@ SELECT throws_ok(format($$ SELECT crmlife.set_schedule('asked_stages', NULL, %L)
 FROM unnest(ARRAY['0', '-1 day', '1 month -1 day', '366001 days', '1000 years 1 month', '1 day 00:00:01']) i;
 SELECT crmlife.drop_stage_table('asked_stages') \g /dev/null
 
+-- a window of months, whose lengths differ, over the ends of some: each day as if it were worked out anew
+CREATE TABLE monthly (customer int, at date, amount numeric);
+INSERT INTO monthly SELECT i, date '2024-12-20' + i, i FROM generate_series(1, 75) i;
+INSERT INTO monthly SELECT i, date '2024-11-20' + i, 3 FROM generate_series(1, 75) i;
+SELECT crmlife.create_stage_table('monthly_stages', 'monthly', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('monthly_stages', '2025-01-01', true) \g /dev/null
+SELECT crmlife.calibrate('monthly_stages', rfm_window => '1 month') \g /dev/null
+CREATE FUNCTION wrong_days() RETURNS SETOF date LANGUAGE plpgsql AS $$
+DECLARE
+  d date;
+BEGIN
+  FOR d IN SELECT generate_series(date '2025-01-27', '2025-04-05', '1 day')::date LOOP
+    PERFORM crmlife.refresh('monthly_stages', d);
+    IF EXISTS (SELECT FROM crmlife.verify('monthly_stages')) THEN RETURN NEXT d; END IF;
+  END LOOP;
+END $$;
+SELECT is_empty('SELECT * FROM wrong_days()', 'scores by a window of a month are right on every day');
+SELECT crmlife.drop_stage_table('monthly_stages') \g /dev/null
+
 -- a foreign table: refused for triggers, as a partition too
 SELECT make_source(c) FROM cases c WHERE source = 'foreign' \g /dev/null
 SELECT format('source_%s', n) AS foreign_table, n AS foreign_n FROM cases WHERE source = 'foreign' \gset
