@@ -32,6 +32,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_subscription_rel.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -293,7 +294,34 @@ install_trigger(Oid relation, const CaptureTrigger *trigger, TriggerState state)
 						 crm_quote_relation(relation), trigger->name)));
 }
 
-/* true when all of them fire now */
+/* does a subscription write to it, which fires no statement triggers? */
+static bool
+is_subscribed(Oid relation)
+{
+	Relation	map = table_open(SubscriptionRelRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key, Anum_pg_subscription_rel_srrelid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(relation));
+	scan = systable_beginscan(map, SubscriptionRelSrrelidSrsubidIndexId, true,
+							  NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(map, AccessShareLock);
+	if (found)
+		ereport(WARNING,
+				(errmsg("changes of %s arrive by a subscription",
+						crm_quote_relation(relation)),
+				 errdetail("No trigger fires for them; every refresh of the "
+						   "stage tables on it is a full one."),
+				 errhint("Create these stage tables with capture => 'full', "
+						 "which leaves out the triggers.")));
+	return found;
+}
+
+/* true when all of them fire now, for everything that is written */
 static bool
 install_triggers(Oid relation)
 {
@@ -317,19 +345,21 @@ install_triggers(Oid relation)
 		good &= state[i] != TRIGGER_STATE_DISABLED ||
 				crm_owns_relation(relation, GetUserId());
 	}
-	return good;
+	return good && !is_subscribed(relation);
 }
 
 /* ----- what the catalogs say ----- */
 
 /*
- * The last change of each of its capture triggers, and where its rows are
- * stored: a relation of which this is the same has had its triggers all the
- * time, and was not rewritten.
+ * The last change of each of its capture triggers, where its rows are stored,
+ * and the subscriptions that write to it: a relation of which this is the same
+ * has had its triggers all the time, and was not rewritten.
  */
 #define SEEN_NOW                                                               \
 	"(SELECT coalesce(string_agg(concat_ws(':', t.oid, t.xmin, t.tgenabled), " \
-	"' ' ORDER BY t.tgname), '') || '/' || c.relfilenode "                     \
+	"' ' ORDER BY t.tgname), '') || '/' || c.relfilenode || "                  \
+	"(SELECT coalesce(string_agg('/' || s.srsubid, '' ORDER BY s.srsubid), "   \
+	"'') FROM pg_subscription_rel s WHERE s.srrelid = r.source) "              \
 	"FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "             \
 	"AND t.tgname LIKE 'crmlife\\_capture\\_%' "                               \
 	"WHERE c.oid = r.source GROUP BY c.relfilenode)"
@@ -570,7 +600,7 @@ crm_capture_install(const CrmStageDefinition *definition)
 	if (count == 0 && !gone)
 		return false;
 	record_feeds(definition, &feeds);
-	/* where a trigger stays disabled, the next run has to look again */
+	/* where not every change is captured, the next run has to look again */
 	if (!good)
 		execute_on_feeds(&feeds,
 						 "UPDATE crmlife.capture_source SET seen = '' "

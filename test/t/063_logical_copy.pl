@@ -54,6 +54,34 @@ ok(defined wait_for($subscriber, 'shop', 'SELECT string_agg(customer_id::text, $
 is(verified($subscriber, 'shop', 'own'), 0, '... verify');
 is($subscriber->safe_psql('shop', "SELECT capture FROM crmlife.status WHERE stage_table = 'own'::regclass"), 'full', '... and the status says how');
 
+# with triggers, of which none fires for what arrives
+my ($code, $out, $err) = $subscriber->psql('shop', "SELECT crmlife.create_stage_table('blind', 'orders', 'customer_id', 'paid_at', 'amount', refresh_every => '1 day')");
+is($code, 0, 'a stage table with triggers over a subscribed source');
+like($err, qr/WARNING:  changes of public\.orders arrive by a subscription/, '... warns');
+$publisher->safe_psql('shop', 'INSERT INTO orders (customer_id, paid_at, amount) VALUES (1003, now(), 5)');
+$publisher->wait_for_catchup('s');
+for my $time (1, 2)
+{
+	$subscriber->safe_psql('shop', "SELECT crmlife.refresh('blind')");
+	is($subscriber->safe_psql('shop', 'SELECT count(*) FROM blind WHERE customer_id BETWEEN 1003 AND 1004'), $time, "... a refresh looks at everybody, $time");
+	is(verified($subscriber, 'shop', 'blind'), 0, '... verify');
+	$publisher->safe_psql('shop', 'INSERT INTO orders (customer_id, paid_at, amount) VALUES (1004, now(), 5)');
+	$publisher->wait_for_catchup('s');
+}
+
+# subscribed to after the stage table was created
+$publisher->safe_psql('shop', 'CREATE PUBLICATION without_orders FOR TABLE stages');
+$subscriber->safe_psql('shop', 'ALTER SUBSCRIPTION s SET PUBLICATION without_orders');
+$subscriber->safe_psql('shop', "SELECT crmlife.refresh('blind')") for 1, 2;
+($code, $out, $err) = $subscriber->psql('shop', 'SELECT crmlife.refresh($$blind$$)');
+unlike($err, qr/subscription/, '... not without the subscription');
+$subscriber->safe_psql('shop', 'ALTER SUBSCRIPTION s SET PUBLICATION all_of_it WITH (copy_data = false)');
+$publisher->safe_psql('shop', 'INSERT INTO orders (customer_id, paid_at, amount) VALUES (1005, now(), 5)');
+$publisher->wait_for_catchup('s');
+$subscriber->safe_psql('shop', "SELECT crmlife.refresh('blind')");
+is($subscriber->safe_psql('shop', 'SELECT count(*) FROM blind WHERE customer_id = 1005'), '1', '... from then on with a later one');
+is(verified($subscriber, 'shop', 'blind'), 0, '... verify');
+
 # truncated at the publisher
 $publisher->safe_psql('shop', 'TRUNCATE orders');
 $publisher->wait_for_catchup('s');
