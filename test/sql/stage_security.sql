@@ -279,7 +279,7 @@ DELETE FROM crmlife.model WHERE name = 'copy';
 SELECT is(error_of($$INSERT INTO crmlife.model_label VALUES ('recency', 'active', 1, NULL, 'Mine')$$), '23503 stage model "recency" is not in crmlife.model | Add the model first, then its labels.', 'labels of a shipped model are its own');
 SELECT is(error_of($$UPDATE crmlife.model SET name = 'recency' WHERE name = 'mallorys'$$), '42710 "recency" is the name of a shipped stage model | Shipped models are recency, recency_grid, kpi_bands, engagement, membership, layers; choose another name.', 'and so is its name');
 RESET ROLE;
-SELECT is((SELECT string_agg(concat_ws(' ', m.name, m.owner, l.advice), ', ' ORDER BY m.name) FROM crmlife.model m LEFT JOIN crmlife.model_label l ON l.model = m.name),
+SELECT is((SELECT string_agg(concat_ws(' ', m.name, m.owner, l.advice), ', ' ORDER BY m.name) FROM crmlife.model m LEFT JOIN crmlife.model_label l ON l.model = m.name WHERE m.owner LIKE 'crmlife\_%'),
   'alices crmlife_alice Keep, mallorys crmlife_mallory', 'all is as it was');
 
 -- ----- who is limited by row security, and who only reads -----
