@@ -36,7 +36,7 @@ BEGIN
   EXCEPTION WHEN insufficient_privilege THEN NULL;
   END;
   BEGIN
-    EXECUTE 'INSERT INTO crmlife.queue VALUES (1, ''1'')';
+    EXECUTE 'INSERT INTO crmlife.queue DEFAULT VALUES';
     RAISE LOG 'grabbed the queue';
   EXCEPTION WHEN insufficient_privilege THEN NULL;
   END;
