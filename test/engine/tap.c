@@ -38,18 +38,6 @@ ok(bool holds, const char *format, ...)
 	fflush(stdout);
 }
 
-void
-skip(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	printf("ok %d # SKIP ", ++tests);
-	vprintf(format, arguments);
-	va_end(arguments);
-	printf("\n");
-}
-
 int
 done(void)
 {

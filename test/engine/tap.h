@@ -28,7 +28,6 @@
 
 extern void
 ok(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
-extern void skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* prints the plan; 0 if everything held: the program's exit status */
 extern int done(void);
 
