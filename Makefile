@@ -6,6 +6,7 @@
 #   make soak                               many writers with the worker on, for minutes
 #   make fuzz                               an hour of libFuzzer on what reads bytes
 #   make fault                              ten minutes of faults at random moments
+#   make coverage                           which lines of src/ the tests run; twenty minutes
 #   make test-pg17, make test-pg18          all tests in a Debian that has that version
 #   make format, make format-check          the C sources' layout
 
@@ -58,12 +59,15 @@ all: sql/$(EXTENSION)--$(EXTVERSION).sql
 
 export ORDERS
 # What needs no pg_config: these find, or install, a PostgreSQL themselves.
-.PHONY: test test-pg17 test-pg18 fault demo demo-stop bench extremes soak fuzz format format-check dist
+.PHONY: test test-pg17 test-pg18 fault coverage demo demo-stop bench extremes soak fuzz format format-check dist
 test:
 	@scripts/test
 
 fault:
 	@scripts/test fault
+
+coverage:
+	@scripts/coverage
 
 test-pg17 test-pg18:
 	@scripts/newer $(@:test-pg%=%)
