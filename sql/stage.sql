@@ -218,6 +218,16 @@ ALTER TABLE crmlife.queue ALTER COLUMN customers SET STORAGE EXTERNAL,
 COMMENT ON TABLE crmlife.queue IS
   'what waits for the next refresh of a stage table; filled by the capture triggers';
 
+-- Where the queue was full: every customer of these stage tables is to be
+-- looked at.  Few rows, and no index, which writers would wait for.
+CREATE TABLE crmlife.queue_overflow (
+  stage_table oid NOT NULL,
+  silent boolean NOT NULL,     -- writers who find it leave nothing
+  writers xid8[]               -- who may have been silent and was running in the last refresh; NULL: not known
+);
+COMMENT ON TABLE crmlife.queue_overflow IS
+  'stage tables whose writers found the queue full, until refreshes have looked at every customer';
+
 -- The relations that carry capture triggers for a stage table: its sources
 -- and their partitions.
 CREATE TABLE crmlife.capture_source (
@@ -235,7 +245,7 @@ REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
   crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version,
   crmlife.consumer, crmlife.stage_state, crmlife.run_log,
-  crmlife.queue, crmlife.capture_source FROM PUBLIC;
+  crmlife.queue, crmlife.queue_overflow, crmlife.capture_source FROM PUBLIC;
 -- without a superuser's rights too, who owns a database can dump it
 GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
@@ -652,7 +662,7 @@ COMMENT ON COLUMN crmlife.status.waiting IS
 COMMENT ON COLUMN crmlife.status.not_visible_yet IS
   'customers all of whose rows are dated in the future';
 COMMENT ON COLUMN crmlife.status.everybody IS
-  'a source was truncated, or the last refresh could not see all of it: the next looks at every customer';
+  'a source was truncated, the queue was full, or the last refresh could not see all: the next looks at every customer';
 COMMENT ON COLUMN crmlife.status.needs_full IS
   'the next refresh looks at every customer';
 

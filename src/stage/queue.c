@@ -14,10 +14,8 @@
  * directly: no query, no plan, no user code, no right on the queue needed by
  * whoever writes the source, no lock but of the row written, no index.
  *
- * When the queue has reached crmlife.queue_limit and has no room inside, each
- * transaction that comes leaves "everybody" only.  It can't be left out: a
- * refresh that does not see the transaction's rows may be taking those that
- * others have left.
+ * When the queue has reached crmlife.queue_limit and has no room inside, what
+ * comes is said elsewhere, once for all: see overflow.c.
  *
  * Invariant: an entry becomes visible together with the change that it is of.
  * So a refresh that reads queue and sources in one snapshot knows of each new
@@ -40,7 +38,6 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/freespace.h"
-#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -50,6 +47,7 @@
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "stage/overflow.h"
 #include "stage/queue.h"
 #include "stage/stage.h"
 
@@ -144,33 +142,17 @@ put_entry(CrmQueueWriter *writer, Datum customers, Datum new_rows)
 	simple_table_tuple_insert(writer->queue, slot);
 }
 
-/* once for each subtransaction and stage table */
-static void
-give_up_customers(CrmQueueWriter *writer)
-{
-	static LocalTransactionId transaction = InvalidLocalTransactionId;
-	static SubTransactionId	  subtransaction = InvalidSubTransactionId;
-	static Oid				  stage_table = InvalidOid;
-
-	writer->overflown = true;
-	if (transaction == crm_local_transaction() &&
-		subtransaction == GetCurrentSubTransactionId() &&
-		stage_table == writer->stage_table)
-		return;
-	put_entry(writer, 0, 0);
-	transaction = crm_local_transaction();
-	subtransaction = GetCurrentSubTransactionId();
-	stage_table = writer->stage_table;
-}
-
 static void
 put(CrmQueueWriter *writer, Datum customers, Datum new_rows)
 {
 	Datum value = customers ? customers : new_rows;
+	Size  bytes = value ? VARSIZE_ANY(DatumGetPointer(value)) : 0;
 
-	if (writer->overflown ||
-		is_full(writer->queue, VARSIZE_ANY(DatumGetPointer(value))))
-		give_up_customers(writer);
+	if (writer->overflown)
+		return;
+	writer->overflown = is_full(writer->queue, bytes);
+	if (writer->overflown)
+		crm_overflow_tell(writer->stage_table);
 	else
 		put_entry(writer, customers, new_rows);
 }
@@ -378,7 +360,7 @@ crm_queue_new_rows(CrmQueueWriter *writer, Tuplestorestate *rows,
 void
 crm_queue_all(CrmQueueWriter *writer)
 {
-	put_entry(writer, 0, 0);
+	put(writer, 0, 0);
 }
 
 void
@@ -386,7 +368,8 @@ crm_queue_everybody(Oid stage_table)
 {
 	CrmQueueWriter *writer = crm_queue_open(stage_table);
 
-	crm_queue_all(writer);
+	/* of refreshes, each of which takes what those before have left */
+	put_entry(writer, 0, 0);
 	crm_queue_close(writer);
 }
 
@@ -565,7 +548,7 @@ begin_reading(Reading *reading, CrmStageKey kind)
 }
 
 /* what SPI holds */
-static CrmQueued *
+static void
 read_entries(Reading *reading)
 {
 	MemoryContext context = AllocSetContextCreate(
@@ -581,7 +564,6 @@ read_entries(Reading *reading)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	SPI_freetuptable(SPI_tuptable);
-	return reading->queued;
 }
 
 CrmQueued *
@@ -610,7 +592,10 @@ crm_queue_take(const CrmStageDefinition *definition, CrmDay day,
 		elog(ERROR, "could not empty the queue");
 	SPI_freeplan(plan);
 	crm_revert_identity(&saved);
-	return read_entries(&reading);
+	read_entries(&reading);
+	if (crm_overflow_take(definition->stage_table, snapshot))
+		reading.queued->everybody = true;
+	return reading.queued;
 }
 
 CrmQueued *
@@ -626,8 +611,11 @@ crm_queue_look(Oid stage_table, CrmStageKey kind, CrmDay day)
 	crm_query("SELECT customers, new_rows FROM crmlife.queue "
 			  "WHERE stage_table = $1 AND (due_on IS NULL OR due_on <= $2)",
 			  2, types, values);
+	read_entries(&reading);
+	if (crm_overflow_waits(stage_table))
+		reading.queued->everybody = true;
 	crm_revert_identity(&saved);
-	return read_entries(&reading);
+	return reading.queued;
 }
 
 /* ----- the rest of it ----- */

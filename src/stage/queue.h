@@ -35,7 +35,7 @@ extern void crm_queue_new_rows(CrmQueueWriter *writer, Tuplestorestate *rows,
 extern void crm_queue_all(CrmQueueWriter *writer);
 extern void crm_queue_close(CrmQueueWriter *writer);
 
-/* the three in one */
+/* for a refresh to have the next one look at every customer */
 extern void crm_queue_everybody(Oid stage_table);
 
 /* ----- reading ----- */
@@ -70,8 +70,7 @@ extern CrmQueued *crm_queue_look(Oid stage_table, CrmStageKey kind, CrmDay day);
 extern void crm_queue_drop_deferred(Oid stage_table, CrmStageKey kind,
 									const Datum *keys, int count);
 /*
- * Where it has been given up to tell the customers apart, one entry says so as
- * well as many.
+ * One entry says of everybody that they wait as well as many.
  */
 extern void crm_queue_fold(Oid stage_table);
 /*

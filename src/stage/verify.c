@@ -204,11 +204,12 @@ crm_verify(PG_FUNCTION_ARGS)
 	if (read_pending(&verification))
 		verify_all(&verification);
 	else
-		ereport(NOTICE, (errmsg("every customer of %s waits for a refresh",
-								verification.definition->table_name),
-						 errdetail("A source was truncated, or not seen whole, "
-								   "by the last one; there is nothing to "
-								   "compare.")));
+		ereport(NOTICE,
+				(errmsg("every customer of %s waits for a refresh",
+						verification.definition->table_name),
+				 errdetail("A source was truncated, the queue was full, or "
+						   "the last one has not seen a source whole; "
+						   "there is nothing to compare.")));
 	crm_revert_identity(&saved);
 	SPI_finish();
 	PopActiveSnapshot();

@@ -47,6 +47,7 @@
 
 #include "compat.h"
 #include "stage/definition.h"
+#include "stage/overflow.h"
 #include "stage/progress.h"
 #include "stage/queue.h"
 #include "stage/schedule.h"
@@ -149,8 +150,9 @@ is_our_version(void)
 static bool
 begin_catalog_work(void)
 {
-	static const char *const tables[] = {"stage_table", "stage_state", "queue",
-										 "consumer", "run_log"};
+	static const char *const tables[] = {"stage_table", "stage_state",
+										 "queue",		"queue_overflow",
+										 "consumer",	"run_log"};
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -313,7 +315,7 @@ local_day(const char *timezone, TimestampTz now, DateADT *day,
 	return tm2timestamp(&tm, 0, &offset, midnight) == 0;
 }
 
-/* Does the queue hold a customer of this table who can be shown by today? */
+/* Does a customer of this table wait who can be shown by today? */
 static bool
 has_queued(Oid stage_table, DateADT today)
 {
@@ -324,7 +326,7 @@ has_queued(Oid stage_table, DateADT today)
 							  " AND (due_on IS NULL OR due_on <= $2)",
 							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the queue");
-	return SPI_processed > 0;
+	return SPI_processed > 0 || crm_overflow_waits(stage_table);
 }
 
 /*
@@ -449,6 +451,7 @@ record_start(Job *job)
 				" VALUES ($1, $2) ON CONFLICT (stage_table)"
 				" DO UPDATE SET started_at = excluded.started_at",
 				2, types, values, NULL, SPI_OK_INSERT);
+	crm_overflow_recall(job->stage_table);
 	end_catalog_work();
 	return true;
 }
