@@ -20,7 +20,7 @@ crm_same_key(CrmKeyKind kind, const char *slot, const CrmKey *key)
 		const CrmArenaKey *text = crm_slot_text(slot);
 
 		return text->length == key->length &&
-			   memcmp(text->bytes, key->bytes, key->length) == 0;
+			   crm_same_bytes(text->bytes, key->bytes, key->length);
 	}
 	return true;
 }

@@ -144,12 +144,67 @@ crm_key_uuid(const CrmKey *key, pg_uuid_t *uuid)
 #endif
 }
 
+/*
+ * Keys are short: a call of memcpy or memcmp costs more than the work.  The end
+ * of eight bytes or more is taken by a last step back to its beginning.
+ */
+static inline void
+crm_copy_bytes(char *to, const char *from, uint32 length)
+{
+	uint32 at = 0;
+
+	if (length < sizeof(uint64))
+	{
+		for (; at < length; at++)
+			to[at] = from[at];
+		return;
+	}
+	for (; at < length - sizeof(uint64); at += sizeof(uint64))
+		crm_store64(to + at, crm_load64(from + at));
+	at = length - sizeof(uint64);
+	crm_store64(to + at, crm_load64(from + at));
+}
+
+static inline bool
+crm_same_bytes(const char *a, const char *b, uint32 length)
+{
+	uint32 at = 0;
+
+	if (length < sizeof(uint64))
+	{
+		while (at < length && a[at] == b[at])
+			at++;
+		return at == length;
+	}
+	for (; at < length - sizeof(uint64); at += sizeof(uint64))
+	{
+		if (crm_load64(a + at) != crm_load64(b + at))
+			return false;
+	}
+	at = length - sizeof(uint64);
+	return crm_load64(a + at) == crm_load64(b + at);
+}
+
+/* the last one to eight bytes of a text, none of an empty one */
+static inline uint64
+crm_last_bytes(const char *bytes, uint32 length, uint32 whole)
+{
+	uint64 last = 0;
+
+	if (whole >= sizeof(uint64))
+		return crm_load64_little(bytes + length - sizeof(uint64)) >>
+			   (8 * (sizeof(uint64) - length));
+	for (uint32 i = 0; i < length; i++)
+		last |= (uint64) (unsigned char) bytes[i] << (8 * i);
+	return last;
+}
+
 static inline CrmKey
 crm_key_from_text(const char *bytes, uint32 length)
 {
 	CrmKey key = {.bytes = bytes, .length = length};
 	uint64 hash = CRM_MIX_A ^ length;
-	uint64 last = 0;
+	uint64 last;
 
 	while (length > sizeof(uint64))
 	{
@@ -158,10 +213,7 @@ crm_key_from_text(const char *bytes, uint32 length)
 		bytes += sizeof(uint64);
 		length -= sizeof(uint64);
 	}
-	memcpy(&last, bytes, length);
-#ifdef WORDS_BIGENDIAN
-	last = pg_bswap64(last);
-#endif
+	last = crm_last_bytes(bytes, length, key.length);
 	key.hash = crm_mix(crm_multiply_fold(hash ^ last, CRM_MIX_B) + hash);
 	return key;
 }

@@ -278,7 +278,7 @@ crm_customers_add_text(CrmCustomers *customers, const char *bytes,
 	crm_store64(to, key.hash);
 	memcpy(to + sizeof(uint64), &day, sizeof(day));
 	memcpy(to + CRM_KEY_ROW_BYTES(CRM_KEY_TEXT), &length, sizeof(length));
-	memcpy(to + fixed, bytes, length);
+	crm_copy_bytes(to + fixed, bytes, length);
 	__builtin_prefetch(to + fixed + length + CRM_PENDING_AHEAD, 1);
 	customers->pending->used[part] += fixed + length;
 }
