@@ -74,6 +74,7 @@ typedef struct CrmAgg
 	bool	  params_stable; /* they cannot: constants of the query */
 	bool	  params_known;
 	bool	  params_given; /* none of them is NULL */
+	bool	  plain; /* they are all given, and rows go to the table as days */
 	CrmParams params;
 	int32	  event[2]; /* CrmActivity: what starts, what returns */
 	/* the state of the row before, if it has these parameters */

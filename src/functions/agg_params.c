@@ -319,6 +319,8 @@ crm_agg_read_params(FunctionCallInfo fcinfo, CrmAgg *agg,
 	if (!agg->params_given)
 		memset(&agg->params, 0, sizeof(agg->params));
 	agg->params_known = true;
+	agg->plain = agg->params_stable && agg->params_given &&
+				 metric->walk == NULL && !metric->places && !metric->revenue;
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -454,6 +456,12 @@ crm_agg_accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric)
 	if (agg->at != 0)
 		day = crm_day_cached(&agg->at_day, PG_GETARG_DATUM(agg->at),
 							 agg->at_kind);
+	if (likely(agg->plain && customers != NULL))
+	{
+		if (day <= agg->params.as_of)
+			crm_agg_add(fcinfo, agg, customers, day);
+		PG_RETURN_POINTER(customers);
+	}
 	if (unlikely(!crm_agg_params_unchanged(fcinfo, agg)))
 		crm_agg_read_params(fcinfo, agg, metric);
 	if (unlikely(customers == NULL))
