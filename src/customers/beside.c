@@ -137,7 +137,7 @@ crm_beside_take(CrmCustomers *customers, const CrmKey *key, const uint32 *state)
 }
 
 static void
-fold_log(void *argument, const CrmCustomers *log, const char *slot)
+fold_log(void *argument, const CrmCustomers *log)
 {
 	crm_log_fold(log, argument);
 }
@@ -166,7 +166,7 @@ crm_beside_finish(CrmCustomers *customers, CrmTotals *totals)
 			crm_cell_sum(totals, crm_totals_cell(totals, 0, 0)), beside->sum);
 	if (beside->older == NULL)
 		return;
-	crm_customers_visit(beside->older, false, fold_log, totals);
+	crm_customers_visit(beside->older, fold_log, totals);
 	crm_customers_close_files(beside->older);
 	crm_log_clear(beside->older);
 	beside->older = NULL;

@@ -45,7 +45,7 @@ load_little32(const char *from)
 static inline void
 copy_words(char *to, const char *from, int words)
 {
-	memcpy(to, from, words * sizeof(uint32));
+	crm_copy_slot(to, from, words * sizeof(uint32));
 #ifdef WORDS_BIGENDIAN
 	for (int i = 0; i < words; i++)
 	{

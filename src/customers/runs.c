@@ -118,7 +118,10 @@ keep_table(CrmCustomers *customers)
 
 	crm_table_visit(customers, measure_slot, &size);
 	to = add_run(customers, size, customers->count);
-	crm_table_visit_in_order(customers, write_slot, &to);
+	if (customers->query->key_kind == CRM_KEY_TEXT)
+		crm_table_visit_in_order(customers, write_slot, &to);
+	else
+		(void) crm_entries_write(to, customers);
 	crm_table_clear(customers, true);
 }
 
@@ -270,6 +273,45 @@ take_customer(Heap *heap, CrmKeyKind kind, uint32 *state)
 	return key;
 }
 
+/* the usual case, a leader and one worker: no heap */
+static pg_attribute_always_inline void
+fold_two(CrmCustomers *customers, CrmKeyKind kind, CrmTotals *totals)
+{
+	uint32 state[CRM_STATE_MAX_WORDS];
+	uint32 more[CRM_STATE_MAX_WORDS];
+	uint32 folded = 0;
+	Heap   heap = {.entry_size = crm_entry_min_size(customers)};
+	int	   words = crm_state_words(customers);
+	Run	  *a = &customers->runs->run[0];
+	Run	  *b = &customers->runs->run[1];
+	bool   left_a = advance(&heap, kind, a);
+	bool   left_b = advance(&heap, kind, b);
+
+	while (left_a || left_b)
+	{
+		int	   order = !left_b ? -1
+					   : !left_a
+						   ? 1
+						   : crm_key_compare(kind, &a->entry.key, &b->entry.key);
+		Run	  *first = order <= 0 ? a : b;
+		CrmKey key = first->entry.key;
+
+		crm_entry_state(state, &first->entry, words);
+		if (order == 0)
+		{
+			crm_entry_state(more, &b->entry, words);
+			customers->query->metric->merge(state, more, &customers->params);
+		}
+		crm_beside_fold(customers, &key, state, totals);
+		if (order <= 0)
+			left_a = advance(&heap, kind, a);
+		if (order >= 0)
+			left_b = advance(&heap, kind, b);
+		if ((++folded & 0xFFF) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+}
+
 static pg_attribute_always_inline void
 fold_all(CrmCustomers *customers, CrmKeyKind kind, CrmTotals *totals)
 {
@@ -277,6 +319,11 @@ fold_all(CrmCustomers *customers, CrmKeyKind kind, CrmTotals *totals)
 	uint32 folded = 0;
 	Heap   heap;
 
+	if (customers->runs->count == 2)
+	{
+		fold_two(customers, kind, totals);
+		return;
+	}
 	fill_heap(&heap, kind, customers);
 	while (heap.count > 0)
 	{

@@ -254,8 +254,8 @@ clear(CrmCustomers *customers)
 }
 
 static void
-visit_partition(CrmCustomers *customers, int partition, bool in_order,
-				CrmVisitor visitor, void *argument)
+visit_partition(CrmCustomers *customers, int partition, CrmTableVisitor visitor,
+				void *argument)
 {
 	MemoryContext context = AllocSetContextCreate(
 		customers->context, "crmlife partition", ALLOCSET_DEFAULT_SIZES);
@@ -264,25 +264,20 @@ visit_partition(CrmCustomers *customers, int partition, bool in_order,
 
 	child->hash_shift = customers->hash_shift + customers->spill->bits;
 	load_partition(customers, partition, child);
-	crm_customers_visit(child, in_order, visitor, argument);
+	crm_customers_visit(child, visitor, argument);
 	crm_customers_close_files(child);
 	MemoryContextDelete(context);
 }
 
 void
-crm_customers_visit(CrmCustomers *customers, bool in_order, CrmVisitor visitor,
+crm_customers_visit(CrmCustomers *customers, CrmTableVisitor visitor,
 					void *argument)
 {
 	crm_customers_flush(customers);
 	crm_runs_settle(customers);
 	if (customers->spill == NULL)
 	{
-		if (customers->log != NULL)
-			visitor(argument, customers, NULL);
-		else if (in_order)
-			crm_table_visit_in_order(customers, visitor, argument);
-		else
-			crm_table_visit(customers, visitor, argument);
+		visitor(argument, customers);
 		return;
 	}
 	if (customers->log != NULL)
@@ -292,7 +287,7 @@ crm_customers_visit(CrmCustomers *customers, bool in_order, CrmVisitor visitor,
 	write_chunk(customers);
 	clear(customers);
 	for (int i = 0; i < 1 << customers->spill->bits; i++)
-		visit_partition(customers, i, in_order, visitor, argument);
+		visit_partition(customers, i, visitor, argument);
 }
 
 /* ---- finish -------------------------------------------------------------- */
@@ -308,16 +303,21 @@ static void
 fold_slot(void *argument, const CrmCustomers *table, const char *slot)
 {
 	Fold  *fold = argument;
-	CrmKey key;
+	CrmKey key = crm_slot_key(table, slot);
 
-	if (table->log != NULL)
-	{
-		crm_log_fold(table, fold->totals);
-		return;
-	}
-	key = crm_slot_key(table, slot);
 	crm_beside_fold(fold->customers, &key, crm_slot_state(table, slot),
 					fold->totals);
+}
+
+static void
+fold_table(void *argument, const CrmCustomers *table)
+{
+	Fold *fold = argument;
+
+	if (table->log != NULL)
+		crm_log_fold(table, fold->totals);
+	else
+		crm_table_visit(table, fold_slot, fold);
 }
 
 /* in CurrentMemoryContext */
@@ -334,7 +334,7 @@ work_out(CrmCustomers *customers)
 		customers->spill == NULL)
 		crm_runs_fold(customers, totals);
 	else
-		crm_customers_visit(customers, false, fold_slot, &fold);
+		crm_customers_visit(customers, fold_table, &fold);
 	crm_beside_finish(customers, totals);
 	if (metric->close != NULL)
 		metric->close(&customers->params, totals);

@@ -20,6 +20,18 @@ crm_slot_state(const CrmCustomers *customers, const char *slot)
 	return (uint32 *) (slot + customers->key_size);
 }
 
+/* of a slot's few words; a call of memcpy costs more than they do */
+static inline void
+crm_copy_slot(char *to, const char *from, uint32 size)
+{
+	uint32 at = 0;
+
+	for (; at + sizeof(uint64) <= size; at += sizeof(uint64))
+		crm_store64(to + at, crm_load64(from + at));
+	if (at < size)
+		memcpy(to + at, from + at, sizeof(uint32));
+}
+
 static inline int
 crm_state_words(const CrmCustomers *customers)
 {
@@ -68,8 +80,8 @@ extern bool crm_table_reserve(CrmCustomers *customers, uint64 entries);
 extern void crm_table_clear(CrmCustomers *customers, bool release);
 
 /*
- * A visit of every customer once, in the order of crm_key_compare or as slots
- * lie; of a log: one with slot NULL for all customers of it.
+ * A visit of every customer of a table once, in the order of crm_key_compare or
+ * as slots lie.
  */
 typedef void (*CrmVisitor)(void *argument, const CrmCustomers *customers,
 						   const char *slot);
@@ -88,9 +100,13 @@ extern void crm_spill_table(CrmCustomers *customers);
 extern void crm_spill_begin_run(CrmCustomers *customers, uint64 expected);
 extern void crm_spill_entry(CrmCustomers *customers, uint64 hash,
 							const char *entry, Size size);
-/* every customer once, pending keys, runs and partitions included */
-extern void crm_customers_visit(CrmCustomers *customers, bool in_order,
-								CrmVisitor visitor, void *argument);
+/*
+ * Every customer once, pending keys, runs and partitions included: in tables,
+ * one after the other in the order of their hashes.
+ */
+typedef void (*CrmTableVisitor)(void *argument, const CrmCustomers *table);
+extern void crm_customers_visit(CrmCustomers   *customers,
+								CrmTableVisitor visitor, void *argument);
 
 /* entry.c: one customer as bytes */
 typedef struct CrmEntry
@@ -115,6 +131,8 @@ extern Size crm_entry_min_size(const CrmCustomers *customers);
 extern Size crm_entry_size(const CrmCustomers *customers, const char *slot);
 extern void
 crm_entry_write(char *to, const CrmCustomers *customers, const char *slot);
+/* all of a table in order, and where they end; not for texts */
+extern char *crm_entries_write(char *to, const CrmCustomers *customers);
 
 /*
  * The merging of a run of about `expected` entries in the order of hashes,

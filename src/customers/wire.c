@@ -107,18 +107,30 @@ static void
 append_slot(void *argument, const CrmCustomers *table, const char *slot)
 {
 	WireBuffer *buffer = argument;
-	Size		size;
+	Size		size = crm_entry_size(table, slot);
 
-	if (table->log != NULL)
-	{
-		append_log(buffer, table);
-		return;
-	}
-	size = crm_entry_size(table, slot);
 	buffer_reserve(buffer, size);
 	crm_entry_write(buffer->data + buffer->used, table, slot);
 	buffer->used += size;
 	buffer->count++;
+}
+
+static void
+append_table(void *argument, const CrmCustomers *table)
+{
+	WireBuffer *buffer = argument;
+
+	if (table->log != NULL)
+		append_log(buffer, table);
+	else if (table->query->key_kind == CRM_KEY_TEXT)
+		crm_table_visit_in_order(table, append_slot, buffer);
+	else
+	{
+		buffer_reserve(buffer, table->count * crm_entry_min_size(table));
+		buffer->used = crm_entries_write(buffer->data + buffer->used, table) -
+					   buffer->data;
+		buffer->count += table->count;
+	}
 }
 
 static void
@@ -146,7 +158,7 @@ crm_customers_serialize(CrmCustomers *customers)
 						   WIRE_MAX_BYTES / 2));
 	buffer.used = VARHDRSZ + HEAD_BYTES;
 	if (!customers->params_null)
-		crm_customers_visit(customers, true, append_slot, &buffer);
+		crm_customers_visit(customers, append_table, &buffer);
 	write_head(buffer.data + VARHDRSZ, customers, buffer.count);
 	SET_VARSIZE(buffer.data, buffer.used);
 	return (bytea *) buffer.data;
@@ -262,22 +274,26 @@ static void
 merge_slot(void *argument, const CrmCustomers *table, const char *slot)
 {
 	MergeSlots *state = argument;
-	Size		size;
-	char	   *bytes;
+	Size		size = crm_entry_size(table, slot);
+	char	   *bytes = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	CrmEntries	entries;
 
-	if (table->log != NULL)
-	{
-		merge_log(state->into, table);
-		return;
-	}
-	size = crm_entry_size(table, slot);
-	bytes = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	entries.at = bytes;
 	entries.end = bytes + size;
 	crm_entry_write(bytes, table, slot);
 	crm_merge_entries(&state->merge, state->into, &entries);
 	pfree(bytes);
+}
+
+static void
+merge_table(void *argument, const CrmCustomers *table)
+{
+	MergeSlots *state = argument;
+
+	if (table->log != NULL)
+		merge_log(state->into, table);
+	else
+		crm_table_visit_in_order(table, merge_slot, state);
 }
 
 void
@@ -288,5 +304,5 @@ crm_customers_merge(CrmCustomers *customers, CrmCustomers *other)
 	crm_customers_flush(other);
 	if (customers->log == NULL)
 		crm_merge_begin(&state.merge, customers, Max(other->count, 1));
-	crm_customers_visit(other, true, merge_slot, &state);
+	crm_customers_visit(other, merge_table, &state);
 }
