@@ -36,7 +36,7 @@
 #define FREE_BYTES (64 * 1024)
 #define FREE_CUSTOMERS 64
 /* up to this size a table is doubled, then it grows by half */
-#define DOUBLE_BYTES (1024 * 1024)
+#define DOUBLE_BYTES (16 * 1024 * 1024)
 /* slots moved at once when it grows, or a few more */
 #define BLOCK_SLOTS 2048
 /* once so many bits of the hash are used up there is nothing to partition by */
@@ -299,7 +299,7 @@ move_slot(CrmCustomers *customers, const char *from)
 		extend(customers, slot_count(customers) + tail_slots(UINT64_MAX));
 		slot = customers->last - tail_slots(UINT64_MAX) * customers->slot_size;
 	}
-	memcpy(slot, from, customers->slot_size);
+	crm_copy_slot(slot, from, customers->slot_size);
 }
 
 static void
