@@ -120,11 +120,13 @@ sql/history_calls.sql: sql/history.list sql/history.awk
 
 $(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES) crmlife.control
 
-# TAP tests, each on servers of its own, against the installed extension.
+# TAP tests, each on servers of its own, against the installed extension.  What
+# several runs at a time leave behind does not meet where TAP_DIR differs.
+TAP_DIR = $(CURDIR)
 .PHONY: prove_installcheck
 prove_installcheck:
-	rm -rf '$(CURDIR)'/tmp_check
-	TESTDIR='$(CURDIR)' TESTDATADIR='$(CURDIR)/tmp_check' TESTLOGDIR='$(CURDIR)/tmp_check/log' \
+	rm -rf '$(TAP_DIR)'/tmp_check
+	TESTDIR='$(TAP_DIR)' TESTDATADIR='$(TAP_DIR)/tmp_check' TESTLOGDIR='$(TAP_DIR)/tmp_check/log' \
 	PATH="$(bindir):$$PATH" PGPORT='6$(DEF_PGPORT)' \
 	PG_REGRESS='$(top_builddir)/src/test/regress/pg_regress' \
 	$(PROVE) $(PG_PROVE_FLAGS) $(PROVE_FLAGS) $(if $(PROVE_TESTS),$(PROVE_TESTS),test/t/*.pl)
