@@ -11,6 +11,7 @@
 #include "postgres.h"
 #include "utils/numeric.h"
 
+#include "compat.h"
 #include "engine/money.h"
 
 /* accepts short and toasted values; wide results live in CurrentMemoryContext */
