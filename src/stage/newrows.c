@@ -330,9 +330,11 @@ take_value(CrmUnpacker *unpacker, const CrmPackedColumn *column)
 			Datum align;
 			char  bytes[sizeof(Datum)];
 		} fixed;
+		Datum datum;
 
 		take(unpacker, fixed.bytes, column->length);
-		return fetch_att(fixed.bytes, true, column->length);
+		datum = fetch_att(fixed.bytes, true, column->length);
+		return datum;
 	}
 	if (column->length > 0)
 		size = column->length;
