@@ -76,6 +76,10 @@ $subscriber->safe_psql('shop', "SELECT crmlife.refresh('blind')") for 1, 2;
 ($code, $out, $err) = $subscriber->psql('shop', 'SELECT crmlife.refresh($$blind$$)');
 unlike($err, qr/subscription/, '... not without the subscription');
 $subscriber->safe_psql('shop', 'ALTER SUBSCRIPTION s SET PUBLICATION all_of_it WITH (copy_data = false)');
+# the connection with the other publication would pass over what comes now
+$subscriber->safe_psql('shop', 'ALTER SUBSCRIPTION s DISABLE');
+ok(defined wait_for($publisher, 'shop', "SELECT count(*) FROM pg_stat_replication WHERE application_name = 's'", '0'), '... it connects anew');
+$subscriber->safe_psql('shop', 'ALTER SUBSCRIPTION s ENABLE');
 $publisher->safe_psql('shop', 'INSERT INTO orders (customer_id, paid_at, amount) VALUES (1005, now(), 5)');
 $publisher->wait_for_catchup('s');
 $subscriber->safe_psql('shop', "SELECT crmlife.refresh('blind')");
