@@ -53,7 +53,7 @@ COMMENT ON VIEW crmlife.runs IS
 COMMENT ON COLUMN crmlife.runs.stage_table IS 'the stage table';
 COMMENT ON COLUMN crmlife.runs.run IS 'ascends';
 COMMENT ON COLUMN crmlife.runs.step IS
-  'create; refresh; model: worked out for another model or threshold; rebuild: for another zone or other cuts; calibrate, learn: by the schedule';
+  'create; refresh; model: worked out for another model or threshold; rebuild: for another zone or other cuts; weeks: figures of weeks that are over; calibrate, learn: by the schedule';
 COMMENT ON COLUMN crmlife.runs.started_at IS 'when it began';
 COMMENT ON COLUMN crmlife.runs.duration IS 'how long it took, figures included';
 COMMENT ON COLUMN crmlife.runs.succeeded IS

@@ -176,12 +176,21 @@ CREATE TABLE crmlife.stage_state (
   customers bigint,            -- looked at by the last run
   rows_changed bigint,         -- rewritten by it
   changes_logged bigint,
-  learned_on date,             -- by the schedule or when asked
-  schedule_failed_on date,     -- day on which a step of the schedule failed
-  schedule_error text
+  learned_on date              -- by the schedule or when asked
 );
 COMMENT ON TABLE crmlife.stage_state IS
   'where each stage table stands; read it through the view crmlife.status';
+
+-- Steps of the schedule that failed when they were last tried.
+CREATE TABLE crmlife.schedule_error (
+  stage_table oid NOT NULL,
+  step text NOT NULL,          -- weeks, calibrate, learn
+  failed_on date NOT NULL,     -- the local day the table showed
+  error text NOT NULL,
+  PRIMARY KEY (stage_table, step)
+);
+COMMENT ON TABLE crmlife.schedule_error IS
+  'what stopped a step of the schedule; read it through the view crmlife.status';
 
 -- The last runs of each stage table; how many is for crmlife.run_log_size.
 CREATE TABLE crmlife.run_log (
@@ -244,8 +253,8 @@ COMMENT ON TABLE crmlife.capture_source IS
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
   crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version,
-  crmlife.consumer, crmlife.stage_state, crmlife.run_log,
-  crmlife.queue, crmlife.queue_overflow, crmlife.capture_source FROM PUBLIC;
+  crmlife.consumer, crmlife.stage_state, crmlife.schedule_error,
+  crmlife.run_log, crmlife.queue, crmlife.queue_overflow, crmlife.capture_source FROM PUBLIC;
 -- without a superuser's rights too, who owns a database can dump it
 GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
@@ -607,7 +616,10 @@ SELECT t.stage_table,
             THEN s.last_error END AS last_error,
        s.last_error_at, t.calibrate_every, t.learn_every,
        CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
-            THEN s.schedule_error END AS schedule_error,
+            THEN (SELECT pg_catalog.string_agg(pg_catalog.concat(e.step, ': ', e.error), e'\n' ORDER BY e.step)
+                  FROM crmlife.schedule_error e
+                  WHERE e.stage_table OPERATOR(pg_catalog.=) t.stage_table::oid)
+            END AS schedule_error,
        CASE WHEN s.refreshed_at IS NULL THEN NULL
             WHEN w.everybody OR q.waiting OPERATOR(pg_catalog.>) 0::bigint
                  OR w.new_day

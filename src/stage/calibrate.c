@@ -31,6 +31,7 @@
 #include "stage/refresh.h"
 #include "stage/row.h"
 #include "stage/scan.h"
+#include "stage/schedule.h"
 #include "stage/stage.h"
 
 #define CRM_MONETARY_BINS 5
@@ -421,6 +422,7 @@ recalibrate(Oid stage_table, Wish *wish)
 	crm_stage_rebuild(stage_table, false, &result);
 	store_moved(stage_table, result.rescored);
 	store_segments(stage_table, &result);
+	crm_schedule_done(stage_table, CRM_SCHEDULE_CALIBRATE);
 	SPI_finish();
 	return result.rescored;
 }

@@ -40,6 +40,8 @@
 #include "functions/history.h"
 #include "stage/figures.h"
 #include "stage/histories.h"
+#include "stage/progress.h"
+#include "stage/schedule.h"
 #include "stage/sheet.h"
 #include "stage/stage.h"
 #include "stage/tally.h"
@@ -70,6 +72,7 @@ struct CrmFigures
 	bool					  of_weeks;
 	CrmDaily				  daily;
 	CrmWeekly				  weekly;
+	int64					  walked; /* customers, by their histories */
 };
 
 /* $1 is the stage table, $2 a day */
@@ -307,7 +310,10 @@ count_customer(CrmFigures *figures, const CrmPurchaseView *view,
 static void
 count_stored(void *context, const CrmStoredCustomer *customer)
 {
-	count_customer(context, &customer->view, &customer->history,
+	CrmFigures *figures = context;
+
+	figures->walked++;
+	count_customer(figures, &customer->view, &customer->history,
 				   customer->known_since, customer->model);
 }
 
@@ -324,20 +330,23 @@ walk_histories(CrmFigures *figures)
 	crm_revert_identity(&saved);
 }
 
-/* stages and flows of the weeks from that of a day on */
-static void
+/* stages and flows of the weeks from that of a day on; returns their rows */
+static uint64
 write_weeks(CrmFigures *figures, CrmDay from)
 {
-	int first = 0;
+	int	   first = 0;
+	uint64 rows = 0;
 
 	if (figures->of_weeks)
 	{
 		if (from != CRM_NO_DAY && from > figures->weekly.first)
 			first = (monday_of(from) - figures->weekly.first) / 7;
 		crm_weekly_finish(&figures->weekly);
-		crm_weeks_write(figures->definition, &figures->weekly, first);
+		rows = crm_weeks_write(figures->definition, &figures->weekly, first);
 	}
 	write_week(figures->definition, monday_of(figures->day));
+	crm_schedule_done(figures->definition->stage_table, CRM_SCHEDULE_WEEKS);
+	return rows;
 }
 
 /* ----- a run ----- */
@@ -518,7 +527,7 @@ finish(CrmFigures *figures)
 	write_overview(figures);
 	write_day(figures);
 	if (past && definition->keep_history)
-		write_weeks(figures, CRM_NO_DAY);
+		(void) write_weeks(figures, CRM_NO_DAY);
 }
 
 void
@@ -556,14 +565,19 @@ weeks_are_due(const CrmStageDefinition *definition, const State *state)
 static void
 count_weeks(const CrmStageDefinition *definition)
 {
-	CrmFigures figures;
+	TimestampTz		 started = GetCurrentTimestamp();
+	CrmFigures		 figures;
+	CrmRefreshResult result = {0};
 
 	init_alone(&figures, definition);
 	if (!weeks_are_due(definition, &figures.state))
 		return;
 	if (begin_weeks(&figures, first_known(definition, figures.day)))
 		walk_histories(&figures);
-	write_weeks(&figures, figures.state.weeks);
+	result.rows = (int64) write_weeks(&figures, figures.state.weeks);
+	result.full = true;
+	result.customers = figures.walked;
+	crm_run_log(definition->stage_table, "weeks", started, &result, NULL);
 }
 
 void
@@ -614,7 +628,7 @@ recount(const CrmStageDefinition *definition, CrmDay from)
 		   from == CRM_NO_DAY ? DATEVAL_NOBEGIN : figures.daily.first,
 		   SPI_OK_DELETE);
 	write_days(&figures);
-	write_weeks(&figures, from);
+	(void) write_weeks(&figures, from);
 	write_overview(&figures);
 }
 

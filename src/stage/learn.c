@@ -46,6 +46,7 @@
 #include "stage/learn.h"
 #include "stage/refresh.h"
 #include "stage/scan.h"
+#include "stage/schedule.h"
 #include "stage/stage.h"
 
 /* decimals of what is not exact money */
@@ -624,6 +625,7 @@ learn_and_apply(Oid stage_table, const Settings *settings)
 	if (!same_models(before, before, after) ||
 		!same_models(after, before, after))
 		crm_apply_thresholds(stage_table, before, "learned");
+	crm_schedule_done(stage_table, CRM_SCHEDULE_LEARN);
 }
 
 void

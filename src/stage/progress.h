@@ -48,7 +48,7 @@ extern DestReceiver *crm_progress_receiver(DestReceiver *receiver);
 /* ----- runs that are over ----- */
 
 /*
- * One row in crmlife.run_log; step is refresh, calibrate, learn or another
+ * One row in crmlife.run_log; step is refresh, weeks, calibrate or another
  * thing done to a stage table.  The caller holds the table's lock.  error: NULL
  * for success.
  */

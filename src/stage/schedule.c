@@ -9,7 +9,7 @@
  *
  *		last time + interval <= day the table shows
  *
- * Invariant: a step is tried once a day at most.
+ * Invariant: a step is tried once a day at most, whatever becomes of the others.
  */
 #include "postgres.h"
 
@@ -25,49 +25,77 @@
 #include "stage/definition.h"
 #include "stage/figures.h"
 #include "stage/learn.h"
+#include "stage/progress.h"
 #include "stage/schedule.h"
 #include "stage/stage.h"
 
-/* true where the step is due; $1 is the stage table */
+/* as crmlife.runs calls them */
+static const char *const step_names[CRM_SCHEDULE_STEPS] = {
+	[CRM_SCHEDULE_WEEKS] = "weeks",
+	[CRM_SCHEDULE_CALIBRATE] = "calibrate",
+	[CRM_SCHEDULE_LEARN] = "learn",
+};
+
+/* it has not failed on this day */
+#define NOT_TRIED                                              \
+	"AND NOT EXISTS (SELECT FROM crmlife.schedule_error e "    \
+	"WHERE e.stage_table = s.stage_table AND e.step = $2 AND " \
+	"e.failed_on = s.refreshed_day)"
+
+/* true where the step is due; $1 is the stage table, $2 the step */
 static const char *const due_queries[CRM_SCHEDULE_STEPS] = {
 	[CRM_SCHEDULE_WEEKS] =
 		"SELECT FROM crmlife.figures_state f JOIN crmlife.stage_state s "
 		"ON s.stage_table = f.stage_table::oid WHERE f.stage_table = $1 "
 		"AND coalesce(f.weeks < date_trunc('week', f.day::timestamp)::date, "
 		"true) AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = "
-		"f.stage_table AND a.attname = 'history' AND NOT a.attisdropped) "
-		"AND s.schedule_failed_on IS DISTINCT FROM s.refreshed_day",
+		"f.stage_table AND a.attname = 'history' AND NOT "
+		"a.attisdropped) " NOT_TRIED,
 	[CRM_SCHEDULE_CALIBRATE] =
 		"SELECT FROM crmlife.stage_table t JOIN crmlife.stage_state s "
 		"ON s.stage_table = t.stage_table::oid LEFT JOIN crmlife.stage_cuts c "
 		"ON c.stage_table = t.stage_table AND c.segment = '' "
 		"WHERE t.stage_table = $1 AND t.calibrate_every IS NOT NULL "
 		"AND coalesce(c.calibrated_on + t.calibrate_every <= s.refreshed_day, "
-		"true) AND s.schedule_failed_on IS DISTINCT FROM s.refreshed_day",
+		"true) " NOT_TRIED,
 	[CRM_SCHEDULE_LEARN] =
 		"SELECT FROM crmlife.stage_table t JOIN crmlife.stage_state s "
 		"ON s.stage_table = t.stage_table::oid "
 		"WHERE t.stage_table = $1 AND t.learn_every IS NOT NULL "
-		"AND coalesce(s.learned_on + t.learn_every <= s.refreshed_day, true) "
-		"AND s.schedule_failed_on IS DISTINCT FROM s.refreshed_day",
+		"AND coalesce(s.learned_on + t.learn_every <= s.refreshed_day, "
+		"true) " NOT_TRIED,
 };
 
 bool
 crm_schedule_due(Oid stage_table, CrmScheduleStep step)
 {
-	Oid	  types[1] = {OIDOID};
-	Datum values[1] = {ObjectIdGetDatum(stage_table)};
+	Oid	  types[2] = {OIDOID, TEXTOID};
+	Datum values[2] = {ObjectIdGetDatum(stage_table),
+					   CStringGetTextDatum(step_names[step])};
 
-	return crm_execute(due_queries[step], 1, types, values, NULL,
+	return crm_execute(due_queries[step], 2, types, values, NULL,
 					   SPI_OK_SELECT) > 0;
+}
+
+void
+crm_schedule_done(Oid stage_table, CrmScheduleStep step)
+{
+	Oid			types[2] = {OIDOID, TEXTOID};
+	Datum		values[2] = {ObjectIdGetDatum(stage_table),
+							 CStringGetTextDatum(step_names[step])};
+	CrmIdentity saved;
+
+	crm_become_catalog_owner(&saved);
+	crm_execute("DELETE FROM crmlife.schedule_error WHERE stage_table = $1 "
+				"AND step = $2",
+				2, types, values, NULL, SPI_OK_DELETE);
+	crm_revert_identity(&saved);
 }
 
 void
 crm_schedule_run(Oid stage_table, CrmScheduleStep step)
 {
-	Oid			types[1] = {OIDOID};
-	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
-	CrmIdentity saved;
+	TimestampTz started = GetCurrentTimestamp();
 
 	switch (step)
 	{
@@ -80,32 +108,31 @@ crm_schedule_run(Oid stage_table, CrmScheduleStep step)
 		default:
 			crm_learn_again(stage_table);
 	}
+	/* the weeks are there already, with what they have cost */
+	if (step == CRM_SCHEDULE_WEEKS)
+		return;
 	SPI_connect();
-	crm_become_catalog_owner(&saved);
-	crm_execute("UPDATE crmlife.stage_state SET schedule_failed_on = NULL, "
-				"schedule_error = NULL WHERE stage_table = $1 "
-				"AND schedule_error IS NOT NULL",
-				1, types, values, NULL, SPI_OK_UPDATE);
-	crm_revert_identity(&saved);
+	crm_run_log(stage_table, step_names[step], started, NULL, NULL);
 	SPI_finish();
 }
 
-const char *
-crm_schedule_step_name(CrmScheduleStep step)
-{
-	return step == CRM_SCHEDULE_CALIBRATE ? "calibrate" : "learn";
-}
-
 void
-crm_schedule_failed(Oid stage_table, const char *error)
+crm_schedule_failed(Oid stage_table, CrmScheduleStep step, TimestampTz started,
+					const char *error)
 {
-	Oid	  types[2] = {OIDOID, TEXTOID};
-	Datum values[2] = {ObjectIdGetDatum(stage_table),
+	Oid	  types[3] = {OIDOID, TEXTOID, TEXTOID};
+	Datum values[3] = {ObjectIdGetDatum(stage_table),
+					   CStringGetTextDatum(step_names[step]),
 					   CStringGetTextDatum(error)};
 
-	crm_execute("UPDATE crmlife.stage_state SET schedule_error = $2, "
-				"schedule_failed_on = refreshed_day WHERE stage_table = $1",
-				2, types, values, NULL, SPI_OK_UPDATE);
+	crm_execute("INSERT INTO crmlife.schedule_error AS e "
+				"(stage_table, step, failed_on, error) "
+				"SELECT s.stage_table, $2, s.refreshed_day, $3 "
+				"FROM crmlife.stage_state s WHERE s.stage_table = $1 "
+				"ON CONFLICT (stage_table, step) DO UPDATE SET "
+				"failed_on = excluded.failed_on, error = excluded.error",
+				3, types, values, NULL, SPI_OK_INSERT);
+	crm_run_log(stage_table, step_names[step], started, NULL, error);
 }
 
 /* ----- SQL ----- */

@@ -6,6 +6,7 @@
 #define CRM_SCHEDULE_H
 
 #include "postgres.h"
+#include "datatype/timestamp.h"
 
 typedef enum CrmScheduleStep
 {
@@ -20,12 +21,19 @@ typedef enum CrmScheduleStep
  * to SPI as the owner of crmlife's own tables.
  */
 extern bool crm_schedule_due(Oid stage_table, CrmScheduleStep step);
-/* do it; the caller holds the table's lock */
+/* do it, and keep it in the run log; the caller holds the table's lock */
 extern void crm_schedule_run(Oid stage_table, CrmScheduleStep step);
-/* keep why it failed: it is tried again on the next day; connected as above */
-extern void crm_schedule_failed(Oid stage_table, const char *error);
+/*
+ * Keep why it failed, in the run log too: it is tried again on the next day.
+ * Connected as above.
+ */
+extern void crm_schedule_failed(Oid stage_table, CrmScheduleStep step,
+								TimestampTz started, const char *error);
 
-/* as crmlife.runs calls it */
-extern const char *crm_schedule_step_name(CrmScheduleStep step);
+/*
+ * Called by what a step does, asked for by whomever: it has failed no more.
+ * Connected to SPI.
+ */
+extern void crm_schedule_done(Oid stage_table, CrmScheduleStep step);
 
 #endif /* CRM_SCHEDULE_H */

@@ -111,20 +111,23 @@ set_parameters(const CrmSheet *sheet, Oid stage_table, Oid *types,
 	}
 }
 
-void
+uint64
 crm_sheet_write(const CrmSheet *sheet, Oid stage_table, const char *query,
 				int expected)
 {
 	Oid			types[CRM_SHEET_COLUMNS + 1];
 	Datum		values[CRM_SHEET_COLUMNS + 1];
 	CrmIdentity saved;
+	uint64		rows;
 
 	if (sheet->count == 0)
-		return;
+		return 0;
 	set_parameters(sheet, stage_table, types, values);
 	crm_become_catalog_owner(&saved);
-	crm_execute(query, sheet->columns + 1, types, values, NULL, expected);
+	rows =
+		crm_execute(query, sheet->columns + 1, types, values, NULL, expected);
 	crm_revert_identity(&saved);
+	return rows;
 }
 
 void

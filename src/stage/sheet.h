@@ -34,10 +34,10 @@ extern void crm_sheet_set_null(CrmSheet *sheet, int column);
 /*
  * The statement takes the stage table as $1 and the columns as $2 ...; it is
  * run as the owner of crmlife's own tables, unless there is no row.  `expected`
- * is what SPI is to say.
+ * is what SPI is to say.  Returns how many rows were written.
  */
-extern void crm_sheet_write(const CrmSheet *sheet, Oid stage_table,
-							const char *query, int expected);
+extern uint64 crm_sheet_write(const CrmSheet *sheet, Oid stage_table,
+							  const char *query, int expected);
 
 /* the same for a SELECT, which sees the active snapshot; rows or none */
 extern void

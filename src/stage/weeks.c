@@ -58,7 +58,7 @@ put_band(CrmSheet *sheet, const CrmWeekly *weekly, int week, int band,
 	crm_sheet_set_count(sheet, 10, matured->again);
 }
 
-static void
+static uint64
 write_bands(const CrmStageDefinition *definition, const CrmWeekly *weekly)
 {
 	static const Oid types[] = {DATEOID, INT4OID, TEXTOID,	  INT8OID,
@@ -75,7 +75,7 @@ write_bands(const CrmStageDefinition *definition, const CrmWeekly *weekly)
 				put_band(&sheet, weekly, week, band, loyalty);
 		put_band(&sheet, weekly, week, CRM_BAND_NONE, CRM_LOYALTY_NONE);
 	}
-	crm_sheet_write(
+	return crm_sheet_write(
 		&sheet, definition->stage_table,
 		"INSERT INTO crmlife.weekly_band (stage_table, week, band, "
 		"loyalty, members, buyers, orders, revenue, recent, "
@@ -119,7 +119,7 @@ put_stage(CrmSheet *sheet, const CrmStageDefinition *definition,
 	crm_sheet_set(sheet, 7, Int32GetDatum(definition->model_version));
 }
 
-static void
+static uint64
 write_stages(const CrmStageDefinition *definition, const CrmWeekly *weekly,
 			 int from)
 {
@@ -132,7 +132,7 @@ write_stages(const CrmStageDefinition *definition, const CrmWeekly *weekly,
 		for (int stage = 0; stage < weekly->stages; stage++)
 			for (int loyalty = 0; loyalty < CRM_LOYALTIES; loyalty++)
 				put_stage(&sheet, definition, weekly, week, stage, loyalty);
-	crm_sheet_write(
+	return crm_sheet_write(
 		&sheet, definition->stage_table,
 		"INSERT INTO crmlife.weekly_stage (stage_table, week, stage, "
 		"loyalty, members, buyers, orders, revenue, model_version) "
@@ -159,7 +159,7 @@ put_flow(CrmSheet *sheet, const CrmStageDefinition *definition,
 	}
 }
 
-static void
+static uint64
 write_flow(const CrmStageDefinition *definition, const CrmWeekly *weekly,
 		   int first)
 {
@@ -172,11 +172,12 @@ write_flow(const CrmStageDefinition *definition, const CrmWeekly *weekly,
 		for (int from = 0; from < weekly->stages; from++)
 			for (int to = 0; to < weekly->stages; to++)
 				put_flow(&sheet, definition, weekly, week, from, to);
-	crm_sheet_write(&sheet, definition->stage_table,
-					"INSERT INTO crmlife.weekly_flow (stage_table, week, "
-					"from_stage, to_stage, loyalty, customers, model_version) "
-					"SELECT $1, * FROM unnest($2, $3, $4, $5, $6, $7)",
-					SPI_OK_INSERT);
+	return crm_sheet_write(
+		&sheet, definition->stage_table,
+		"INSERT INTO crmlife.weekly_flow (stage_table, week, "
+		"from_stage, to_stage, loyalty, customers, model_version) "
+		"SELECT $1, * FROM unnest($2, $3, $4, $5, $6, $7)",
+		SPI_OK_INSERT);
 }
 
 /* what is there of the weeks from one on, in any of the tables */
@@ -197,7 +198,7 @@ forget_weeks(const CrmStageDefinition *definition, const char *table,
 	crm_revert_identity(&saved);
 }
 
-void
+uint64
 crm_weeks_write(const CrmStageDefinition *definition, const CrmWeekly *weekly,
 				int first)
 {
@@ -207,7 +208,7 @@ crm_weeks_write(const CrmStageDefinition *definition, const CrmWeekly *weekly,
 	forget_weeks(definition, "weekly_band", DATEVAL_NOBEGIN);
 	forget_weeks(definition, "weekly_stage", week);
 	forget_weeks(definition, "weekly_flow", week);
-	write_bands(definition, weekly);
-	write_stages(definition, weekly, first);
-	write_flow(definition, weekly, first);
+	return write_bands(definition, weekly) +
+		   write_stages(definition, weekly, first) +
+		   write_flow(definition, weekly, first);
 }

@@ -10,9 +10,10 @@
 
 /*
  * Write the bands of all weeks, and stages and flows of those from `first` on,
- * in place of what is there of them.  The weeks are finished.
+ * in place of what is there of them.  The weeks are finished.  Returns how many
+ * rows that are.
  */
-extern void crm_weeks_write(const CrmStageDefinition *definition,
-							const CrmWeekly *weekly, int first);
+extern uint64 crm_weeks_write(const CrmStageDefinition *definition,
+							  const CrmWeekly *weekly, int first);
 
 #endif /* CRM_WEEKS_H */

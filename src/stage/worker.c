@@ -632,10 +632,6 @@ run_step(Job *job)
 	crm_stage_lock(job->stage_table);
 	crm_schedule_run(job->stage_table, job->step);
 	disable_timeout(STATEMENT_TIMEOUT, false);
-	SPI_connect();
-	crm_run_log(job->stage_table, crm_schedule_step_name(job->step),
-				job->begun_at, NULL, NULL);
-	SPI_finish();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(pass_context);
@@ -644,7 +640,8 @@ run_step(Job *job)
 
 /*
  * Weekly figures, cuts and thresholds that are to be taken anew, each in a
- * transaction of its own; an error there is the step's, not the refresh's.
+ * transaction of its own; an error there is the step's, and neither the
+ * refresh's nor that of another step.
  */
 static void
 run_schedule(Job *job)
@@ -668,9 +665,8 @@ run_schedule(Job *job)
 			(errcode(error->sqlerrcode),
 			 errmsg("could not %s stage table %s: %s", verbs[step], job->name,
 					error->message ? error->message : "unknown error")));
-		crm_schedule_failed(job->stage_table, describe_error(error));
-		crm_run_log(job->stage_table, crm_schedule_step_name(job->step),
-					job->begun_at, NULL, describe_error(error));
+		crm_schedule_failed(job->stage_table, job->step, job->begun_at,
+							describe_error(error));
 		end_catalog_work();
 	}
 }

@@ -316,11 +316,12 @@ SELECT ok(string_to_array(views_with('shop.tenants'), ' ') @> ARRAY['overview', 
 SELECT is_empty($$SELECT * FROM crmlife.verify('shop.tenants')$$, 'and refreshes go on');
 ALTER TABLE shop.tenants DISABLE ROW LEVEL SECURITY;
 RESET ROLE;
-UPDATE crmlife.stage_state SET last_error = 'invalid input: "Ms. Liu, 139 1234 5678"', schedule_error = 'the same' WHERE stage_table = 'shop.tenants'::regclass;
+UPDATE crmlife.stage_state SET last_error = 'invalid input: "Ms. Liu, 139 1234 5678"' WHERE stage_table = 'shop.tenants'::regclass;
+INSERT INTO crmlife.schedule_error VALUES ('shop.tenants'::regclass, 'learn', '2025-06-30', 'the same');
 SET ROLE crmlife_reader;
 SELECT results_eq($$SELECT state, last_error, schedule_error FROM crmlife.status WHERE stage_table = 'shop.tenants'::regclass$$, $$VALUES ('failing', NULL::text, NULL::text)$$, 'errors may quote rows: readers see that there is one');
 SET ROLE crmlife_alice;
-SELECT results_eq($$SELECT state, last_error, schedule_error FROM crmlife.status WHERE stage_table = 'shop.tenants'::regclass$$, $$VALUES ('failing', 'invalid input: "Ms. Liu, 139 1234 5678"', 'the same')$$, 'the owner sees it');
+SELECT results_eq($$SELECT state, last_error, schedule_error FROM crmlife.status WHERE stage_table = 'shop.tenants'::regclass$$, $$VALUES ('failing', 'invalid input: "Ms. Liu, 139 1234 5678"', 'learn: the same')$$, 'the owner sees it');
 RESET ROLE;
 
 -- ----- names -----

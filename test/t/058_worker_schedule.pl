@@ -60,6 +60,19 @@ EOS
 ok(defined wait_for($node, 'shop', value_of("weeks = $monday", 'figures_state', 'due'), 't'), 'a week that has none is counted');
 is($node->safe_psql('shop', $weeks), '1', '... and has them again');
 is($node->safe_psql('shop', "SELECT count(*) FROM crmlife.verify_figures('due')"), '0', 'all adds up');
+my $rows = "(SELECT count(*) FROM crmlife.weekly_band WHERE stage_table = 'due'::regclass) + (SELECT count(*) FROM crmlife.weekly_stage WHERE stage_table = 'due'::regclass AND week >= $monday - 7)"
+  . " + (SELECT count(*) FROM crmlife.weekly_flow WHERE stage_table = 'due'::regclass AND week >= $monday - 7)";
+is($node->safe_psql('shop', "SELECT step, succeeded, was_full, customers = (SELECT count(*) FROM due), rows_changed = $rows, rows_changed > 100, duration > '0', error IS NULL"
+		. " FROM crmlife.runs WHERE stage_table = 'due'::regclass ORDER BY run DESC LIMIT 1"), 'weeks|t|t|t|t|t|t|t', 'the run log tells of it');
+is($node->safe_psql('shop', value_of(q(string_agg(step, ' ' ORDER BY step)), 'runs', 'due') . q( AND step IN ('weeks', 'calibrate', 'learn'))), 'calibrate learn weeks', '... as of the other steps');
+$node->safe_psql('shop', <<EOS);
+UPDATE crmlife.figures_state SET weeks = weeks - 7 WHERE stage_table = 'asked'::regclass;
+BEGIN;
+SELECT crmlife.refresh('asked');
+SELECT crmlife.refresh('asked');
+COMMIT;
+EOS
+is($node->safe_psql('shop', value_of('count(*)', 'runs', 'asked') . q( AND step = 'weeks')), '1', 'and of weeks counted by crmlife.refresh, once');
 
 # a step that fails: told, tried on the next day, and the refresh stands
 $node->safe_psql('shop', <<EOS);
@@ -76,11 +89,50 @@ my $complaints = () = slurp_file($node->logfile) =~ /could not learn from stage 
 is($complaints, 1, 'it is not tried again on that day');
 $node->safe_psql('shop', <<EOS);
 ALTER TABLE crmlife.learned_threshold DROP CONSTRAINT no_more;
-UPDATE crmlife.stage_state SET schedule_failed_on = schedule_failed_on - 1 WHERE stage_table = 'due'::regclass::oid;
+UPDATE crmlife.schedule_error SET failed_on = failed_on - 1 WHERE stage_table = 'due'::regclass::oid;
 INSERT INTO orders (customer_id, paid_at, amount) VALUES (5, now(), 1);
 EOS
 ok(defined wait_for($node, 'shop', value_of('schedule_error IS NULL', 'status', 'due'), 't'), 'on the next day it is');
 is($node->safe_psql('shop', "SELECT learned_on = current_date FROM crmlife.stage_state WHERE stage_table = 'due'::regclass::oid"), 't', '... and done');
+
+# each step stands for itself: the first and the last of them fail, one by one
+my $from = -s $node->logfile;
+my $run = $node->safe_psql('shop', value_of('max(run)', 'runs', 'due'));
+$node->safe_psql('shop', <<EOS);
+BEGIN;
+ALTER TABLE crmlife.weekly_band ADD CONSTRAINT no_week CHECK (week IS NULL) NOT VALID;
+UPDATE crmlife.figures_state SET weeks = weeks - 7 WHERE stage_table = 'due'::regclass;
+UPDATE crmlife.stage_cuts SET calibrated_on = calibrated_on - 40 WHERE stage_table = 'due'::regclass;
+UPDATE crmlife.stage_state SET learned_on = learned_on - 40 WHERE stage_table = 'due'::regclass::oid;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (6, now(), 1);
+COMMIT;
+EOS
+ok(defined wait_for($node, 'shop', "SELECT learned_on = current_date FROM crmlife.stage_state WHERE stage_table = 'due'::regclass::oid", 't'), 'the weeks fail, and thresholds are learned');
+is($node->safe_psql('shop', value_of('calibrated_on = current_date', 'stage_cuts', 'due')), 't', '... and cuts taken');
+like($node->safe_psql('shop', value_of('schedule_error', 'status', 'due')), qr/\Aweeks: .*no_week.*SQLSTATE 23514/, 'the status says what failed');
+is($node->safe_psql('shop', value_of(q(string_agg(step || succeeded, ' ' ORDER BY run)), 'runs', 'due') . " AND run > $run AND step IN ('weeks', 'calibrate', 'learn')"),
+	'weeksfalse calibratetrue learntrue', 'the run log too');
+$node->safe_psql('shop', <<EOS);
+BEGIN;
+ALTER TABLE crmlife.learned_threshold ADD CONSTRAINT no_more CHECK (learned_on IS NULL) NOT VALID;
+UPDATE crmlife.stage_state SET learned_on = learned_on - 40 WHERE stage_table = 'due'::regclass::oid;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (7, now(), 1);
+COMMIT;
+EOS
+ok(defined wait_for($node, 'shop', value_of(q(schedule_error ~ 'weeks: [^\n]*no_week' AND schedule_error ~ 'learn: [^\n]*no_more'), 'status', 'due'), 't'), 'another fails on the same day: both are told');
+is(told($node, 'could not count the weeks of stage table', $from) . told($node, 'could not learn from stage table', $from), '11', 'each once in the log');
+$node->safe_psql('shop', <<EOS);
+BEGIN;
+ALTER TABLE crmlife.weekly_band DROP CONSTRAINT no_week;
+UPDATE crmlife.schedule_error SET failed_on = failed_on - 1 WHERE stage_table = 'due'::regclass::oid;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (8, now(), 1);
+COMMIT;
+EOS
+ok(defined wait_for($node, 'shop', value_of(q(schedule_error !~ 'weeks:' AND schedule_error ~ 'learn:'), 'status', 'due'), 't'), 'one is mended, and the other is still told');
+$node->safe_psql('shop', "ALTER TABLE crmlife.learned_threshold DROP CONSTRAINT no_more; SELECT crmlife.learn('due')");
+is($node->safe_psql('shop', value_of('schedule_error IS NULL', 'status', 'due')), 't', 'who learns by hand has mended it');
+is($node->safe_psql('shop', "SELECT count(*) FROM crmlife.verify_figures('due')"), '0', 'all adds up');
+is(verified($node, 'shop', 'due'), 0, 'verify');
 
 $node->stop;
 done_testing();

@@ -108,7 +108,9 @@ EOS
 	$node->reload;
 	wait_for($node, 'shop', "LOAD 'crmlife'; SHOW crmlife.run_log_size", '3');
 	$node->safe_psql('shop', "SELECT crmlife.refresh('stages')") for 1 .. 5;
-	is($node->safe_psql('shop', "SELECT count(*), min(run), max(run) FROM crmlife.runs"), '3|9|11', "$how: so many are kept");
+	# one more of them on a day that is Monday in Tokyo
+	is($node->safe_psql('shop', "SELECT count(*), max(run) - min(run), max(run) >= 11 FROM crmlife.runs"), '3|2|t', "$how: so many are kept");
+	my $last = $node->safe_psql('shop', "SELECT max(run) FROM crmlife.runs");
 	is(() = slurp_file($node->logfile) =~ /LOG:  refreshed stage table/g, 6, "$how: none is as slow as that");
 	is($node->safe_psql('shop', "SET ROLE mallory; SELECT count(*) FROM crmlife.runs"), '0', "$how: not for everybody");
 
@@ -123,7 +125,7 @@ EOS
 		ok(defined wait_for($node, 'shop', "SELECT failures > 1 FROM crmlife.status", 't'), 'the worker fails twice');
 		$node->safe_psql('shop', "ALTER TABLE orders RENAME price TO amount");
 		ok(defined wait_for($node, 'shop', "SELECT state || ' ' || lag_seconds || ' ' || lag_rows FROM crmlife.status", 'ok 0 0', 20), 'and goes on: nothing waits');
-		like($node->safe_psql('shop', "SELECT string_agg(concat_ws(' ', step, succeeded, error), E'\\n' ORDER BY run) FROM crmlife.runs WHERE run > 11"),
+		like($node->safe_psql('shop', "SELECT string_agg(concat_ws(' ', step, succeeded, error), E'\\n' ORDER BY run) FROM crmlife.runs WHERE run > $last"),
 			qr/\A(refresh f column "amount" does not exist [^\n]*(\n(HINT|DETAIL)[^\n]*)*\n){2,}refresh t/, 'the failures are kept, and what followed');
 		is($node->safe_psql('shop', "SET ROLE reader; SELECT count(*) > 1, count(error) FROM crmlife.runs WHERE NOT succeeded"), 't|0', 'why, only for the owner');
 		$log = slurp_file($node->logfile);
