@@ -140,7 +140,7 @@ walk_const(const CrmWalk *walk, const A_Const *constant)
 			   "NULL can't stand in a stage model",
 			   "Ask with IS NULL or IS NOT NULL.");
 	if (IsA(&constant->val, Integer))
-		return crm_node_int(CRM_TYPE_INT4, intVal(&constant->val));
+		return crm_node_int(CRM_TYPE_INT4, constant->val.ival.ival);
 	if (IsA(&constant->val, Float))
 		return walk_float(constant->val.fval.fval);
 	if (IsA(&constant->val, String))
@@ -492,7 +492,7 @@ walk_null_test(CrmWalk *walk, const NullTest *test)
 static CrmNode *
 walk_stage_name(CrmWalk *walk, const A_Const *constant)
 {
-	const char *name = strVal(&constant->val);
+	const char *name = constant->val.sval.sval;
 	int			size = (int) strlen(name);
 	ListCell   *cell;
 
@@ -551,7 +551,7 @@ walk_stage(CrmWalk *walk, Node *node, bool by_when)
 			CrmNode *stage = walk_stage_name(walk, constant);
 
 			if (walk->of_leaves)
-				return new_leaf(walk, strVal(&constant->val), by_when, true);
+				return new_leaf(walk, constant->val.sval.sval, by_when, true);
 			return stage;
 		}
 	}
