@@ -161,7 +161,7 @@ SELECT is(problem(q), e, q) FROM (VALUES
   ('SELECT retention_curve(h, NULLIF(c % 2, 1)) FROM built WHERE c >= 0', '22023 parameters must be the same in all rows of a group'),
   ('SELECT retention_cohorts(h, CASE WHEN c % 2 = 0 THEN ''day'' ELSE ''week'' END) FROM built', '22023 unit must be the same in all rows of a group'),
   ('SELECT retention_cohorts(h, ''day'', date ''294276-01-01'') FROM built', '54000 the result would have too many rows'),
-  ('SELECT crmlife.retention_curve_final(''\x01'')', '55000 function called outside an aggregate'),
+  ('SELECT crmlife.retention_curve_final(''\x01''::bytea)', '55000 function called outside an aggregate'),
   ('SELECT crmlife.histories_combine(''\x01'', ''\x01'')', '55000 function called outside an aggregate')) v (q, e);
 
 -- states that somebody made up: an error or a value, whatever the bytes are
