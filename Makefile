@@ -7,6 +7,7 @@
 #   make fuzz                               an hour of libFuzzer on what reads bytes
 #   make fault                              ten minutes of faults at random moments
 #   make coverage                           which lines of src/ the tests run; twenty minutes
+#   make valgrind                           the tests on a server with assertions, then under valgrind, for hours
 #   make test-pg17, make test-pg18          all tests in a Debian that has that version
 #   make format, make format-check          the C sources' layout
 
@@ -59,7 +60,7 @@ all: sql/$(EXTENSION)--$(EXTVERSION).sql
 
 export ORDERS
 # What needs no pg_config: these find, or install, a PostgreSQL themselves.
-.PHONY: test test-pg17 test-pg18 fault coverage demo demo-stop bench extremes soak fuzz format format-check dist
+.PHONY: test test-pg17 test-pg18 fault coverage demo demo-stop bench extremes soak valgrind fuzz format format-check dist
 test:
 	@scripts/test
 
@@ -86,6 +87,9 @@ extremes:
 
 soak:
 	@scripts/soak
+
+valgrind:
+	@scripts/valgrind
 
 fuzz:
 	@$(MAKE) -s -C test/engine fuzz
