@@ -96,6 +96,31 @@ CALL measure('another threshold', $$SELECT crmlife.set_threshold('stages', 'acti
 SELECT crmlife.set_threshold('stages', 'active_days', NULL) \g /dev/null
 CALL measure('verify', $$SELECT count(*) FROM crmlife.verify('stages')$$, 3);
 
+-- one model, shipped and as somebody's own, in each way it may be passed; in
+-- turn, so that what else the machine does falls on all
+INSERT INTO crmlife.model (name, model) VALUES ('bench_stage', 'kpi_bands');
+CREATE FUNCTION own() RETURNS crmlife.lifecycle_model LANGUAGE sql STABLE AS
+$$ SELECT model FROM crmlife.model WHERE name = 'bench_stage' $$;
+CREATE PROCEDURE stages_by(what text, model text) LANGUAGE plpgsql AS $$
+BEGIN
+  CALL measure('stages by ' || what,
+    format('SELECT count(lifecycle_stage(orders, revenue, last_order_at::date, ''2024-01-02'', %s)) FROM stages', model));
+END $$;
+DO $$
+DECLARE
+  own text := quote_literal(own());
+BEGIN
+  FOR i IN 1 .. 9 LOOP
+    CALL stages_by('a shipped model', quote_literal('kpi_bands'));
+    CALL stages_by('an own one, literally', own);
+    CALL stages_by('an own one, by subquery', '(SELECT model FROM crmlife.model WHERE name = ''bench_stage'')');
+    CALL stages_by('an own one, by function in a subquery', '(SELECT own())');
+    CALL stages_by('effective_model in a subquery', '(SELECT crmlife.effective_model(''stages''))');
+    CALL stages_by('effective_model in each row', 'crmlife.effective_model(''stages'')');
+  END LOOP;
+END $$;
+DELETE FROM crmlife.model WHERE name = 'bench_stage';
+
 -- 10,000 new orders of customers who buy often, as new orders are
 CREATE TABLE news AS
 SELECT g AS batch, o.customer_id, timestamptz '2024-01-02 09:00' + g * interval '1 minute' AS paid_at, o.amount
@@ -197,6 +222,11 @@ FROM (VALUES
   (6, 'emptied and filled', 'full build', 'full build', NULL),
   (6.1, 'another threshold', 'full build', 'full build', NULL),
   (7, 'verify', 'full build', 'full build', '1.0'),
+  (7.1, 'stages by an own one, literally', 'a shipped model', 'stages by a shipped model', '1.05'),
+  (7.2, 'stages by an own one, by subquery', 'a shipped model', 'stages by a shipped model', '1.10'),
+  (7.3, 'stages by an own one, by function in a subquery', 'a shipped model', 'stages by a shipped model', '1.10'),
+  (7.4, 'stages by effective_model in a subquery', 'a shipped model', 'stages by a shipped model', '1.10'),
+  (7.5, 'stages by effective_model in each row', 'a shipped model', 'stages by a shipped model', NULL),
   (8, 'captured 1', 'plain 1', 'plain 1', '1.4'),
   (9, 'captured 10000', 'plain 10000', 'plain 10000', '1.25')) t(n, what, against, base, must),
   LATERAL (SELECT median(what) AS a, median(base) AS b) m
@@ -211,6 +241,7 @@ FROM stages;
 SELECT 'stage_table.' || name || ' ' || median(what) / median(base)
 FROM (VALUES ('full_build', 'full build', 'by hand'), ('full_build_histories', 'full build with histories', 'by hand'), ('new_orders', '10,000 new orders', 'full build'),
              ('new_orders_covering', '10,000 new orders, covering index', 'full build'), ('due', 'a quiet day passes', 'full build'), ('verify', 'verify', 'full build'),
+             ('own_literal', 'stages by an own one, literally', 'stages by a shipped model'), ('own_subquery', 'stages by an own one, by subquery', 'stages by a shipped model'),
              ('insert_1', 'captured 1', 'plain 1'), ('insert_10000', 'captured 10000', 'plain 10000')) v (name, what, base);
 SELECT 'stage_table.slowest_view ' || max(median(what)) FROM (SELECT DISTINCT what FROM measured WHERE what LIKE 'view %') v;
 \o

@@ -264,7 +264,8 @@ GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
 CREATE FUNCTION crmlife.effective_model(
   stage_table regclass, segment text DEFAULT NULL)
 RETURNS crmlife.lifecycle_model
-AS 'MODULE_PATHNAME', 'crm_effective_model' LANGUAGE C STABLE CALLED ON NULL INPUT;
+AS 'MODULE_PATHNAME', 'crm_effective_model'
+LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION crmlife.effective_model(regclass, text) IS
   'the model of a stage table with the thresholds in force, for all or for the customers of a segment';
 

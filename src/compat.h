@@ -62,6 +62,13 @@ crm_primary_key_index(Relation relation)
 #define crm_lock_held_by_me(tag, mode) LockHeldByMe(tag, mode)
 #endif
 
+/* storage/proc.h is included where this is used */
+#if PG_VERSION_NUM >= 170000
+#define crm_local_transaction() (MyProc->vxid.lxid)
+#else
+#define crm_local_transaction() (MyProc->lxid)
+#endif
+
 /* is a column worked out when it is read, and not in the row? */
 static inline bool
 crm_is_virtual(Form_pg_attribute column)

@@ -51,7 +51,7 @@ PG_FUNCTION_INFO_V1(crm_stage_final);
 	 CRM_FACT_BIT(CRM_FACT_DAYS_SINCE_FIRST_ORDER) |                         \
 	 CRM_FACT_BIT(CRM_FACT_ORDERS_IN) | CRM_FACT_BIT(CRM_FACT_REVENUE_IN))
 
-/* a compiled model, kept in fn_extra for the whole query */
+/* a compiled model, kept for the whole query */
 typedef struct KnownModel
 {
 	struct KnownModel *next;
@@ -62,6 +62,14 @@ typedef struct KnownModel
 	bool			   reads_windows;
 	int64			   window; /* days of the largest */
 } KnownModel;
+
+/* all of a call site */
+typedef struct KnownModels
+{
+	KnownModel		 *first;
+	const KnownModel *last; /* of the row before; its value is `seen` */
+	CrmModelSeen	  seen;
+} KnownModels;
 
 /* what lies on a day */
 typedef struct Tally
@@ -135,23 +143,51 @@ compile_model(const text *value)
 	return known;
 }
 
+static KnownModels *
+known_models(FmgrInfo *flinfo)
+{
+	if (flinfo->fn_extra == NULL)
+		flinfo->fn_extra =
+			MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(KnownModels));
+	return flinfo->fn_extra;
+}
+
 /* value NULL: the default model */
 static const KnownModel *
-known_model(FunctionCallInfo fcinfo, const text *value)
+known_model(FmgrInfo *flinfo, const text *value)
 {
-	KnownModel	 *first = fcinfo->flinfo->fn_extra;
+	KnownModels	 *models = known_models(flinfo);
 	KnownModel	 *known;
 	MemoryContext old;
 
-	for (known = first; known != NULL; known = known->next)
+	for (known = models->first; known != NULL; known = known->next)
 		if (is_value(known, value))
 			return known;
-	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	old = MemoryContextSwitchTo(flinfo->fn_mcxt);
 	known = compile_model(value);
 	MemoryContextSwitchTo(old);
-	known->next = first;
-	fcinfo->flinfo->fn_extra = known;
+	known->next = models->first;
+	models->first = known;
 	return known;
+}
+
+/* the same for the value of a row, which mostly is that of the row before */
+static inline const KnownModel *
+known_value(FmgrInfo *flinfo, Datum value)
+{
+	KnownModels *models = known_models(flinfo);
+	text		*read;
+
+	if (models->last != NULL && (crm_model_seen(&models->seen, value) ||
+								 crm_model_seen_stored(&models->seen, value)))
+		return models->last;
+	models->last = NULL;
+	read = DatumGetTextPP(value);
+	crm_model_see(&models->seen, flinfo->fn_mcxt, value);
+	models->last = known_model(flinfo, read);
+	if (PointerGetDatum(read) != value)
+		pfree(read);
+	return models->last;
 }
 
 /* by value, where two call sites have compiled it */
@@ -175,11 +211,11 @@ read_parameters(FunctionCallInfo fcinfo, CrmTimeKind kind, Parameters *given)
 	else
 		given->as_of = crm_day_from_datum(PG_GETARG_DATUM(3), kind);
 	if (PG_NARGS() <= 4)
-		given->known = known_model(fcinfo, NULL);
+		given->known = known_model(fcinfo->flinfo, NULL);
 	else if (PG_ARGISNULL(4))
 		given->known = NULL;
 	else
-		given->known = known_model(fcinfo, PG_GETARG_TEXT_PP(4));
+		given->known = known_value(fcinfo->flinfo, PG_GETARG_DATUM(4));
 }
 
 static StageState *
@@ -491,9 +527,9 @@ receive_model(FunctionCallInfo fcinfo, StringInfo buffer)
 	if (size < 0)
 		return NULL;
 	if (size == 0)
-		return known_model(fcinfo, NULL);
+		return known_model(fcinfo->flinfo, NULL);
 	value = cstring_to_text_with_len(pq_getmsgbytes(buffer, size), size);
-	return known_model(fcinfo, value);
+	return known_model(fcinfo->flinfo, value);
 }
 
 Datum

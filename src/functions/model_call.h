@@ -20,10 +20,10 @@
 typedef struct CrmModelCall
 {
 	const CrmModel *model;
-	bool			fixed; /* the argument is the same in every row */
-	bool			taken; /* there has been one */
-	char			digest[CRM_MODEL_DIGEST]; /* of the model, if it is set */
-	void		   *cache;					  /* of crm_model_cached */
+	bool			fixed;		/* the argument is the same in every row */
+	bool			taken;		/* there has been one */
+	CrmModelSeen	seen;		/* the value of the model, if it is set */
+	void		   *cache;		/* of crm_model_cached */
 	bool			few;		/* of the columns no more than orders, revenue,
 								 * last order, as_of and model are given */
 	const int8_t   *by_order;	/* few, and the last order tells the stage */
@@ -67,8 +67,7 @@ crm_model_call(FunctionCallInfo fcinfo, int number, bool windows)
 	CrmModelCall *call = fcinfo->flinfo->fn_extra;
 
 	if (likely(call != NULL && call->model != NULL) &&
-		(call->fixed ||
-		 crm_model_has_digest(PG_GETARG_DATUM(number), call->digest)))
+		(call->fixed || crm_model_seen(&call->seen, PG_GETARG_DATUM(number))))
 		return call;
 	return crm_model_call_anew(fcinfo, number, windows);
 }

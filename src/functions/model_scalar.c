@@ -100,9 +100,13 @@ few_columns(const FmgrInfo *flinfo)
 static void
 take_model(CrmModelCall *call, MemoryContext context, Datum value, bool windows)
 {
-	const CrmModel *model = crm_model_cached(&call->cache, context, value);
+	const CrmModel *model;
 	bool			first = !call->taken;
 
+	if (call->model != NULL && crm_model_seen_stored(&call->seen, value))
+		return;
+	model = crm_model_cached(&call->cache, context, value);
+	crm_model_see(&call->seen, context, value);
 	if (likely(model == call->model))
 		return;
 	/* the one before is gone, even if this one is refused */
@@ -114,7 +118,6 @@ take_model(CrmModelCall *call, MemoryContext context, Datum value, bool windows)
 						  "Use lifecycle_stage(at, amount, as_of, model) over "
 						  "the rows, lifecycle_stage(history, as_of, model) or "
 						  "a stage table: they know when each order was.");
-	crm_model_copy_digest(value, call->digest);
 	call->model = model;
 	call->by_order = NULL;
 	if (call->few && (crm_model_facts(model) & READS_MORE) == 0)
@@ -303,24 +306,32 @@ stage_by_last_order(FunctionCallInfo fcinfo, const CrmModelCall *call,
 	return call->by_order[Min(days, CRM_TABLED_DAYS - 1)];
 }
 
+/* apart, for the short way needs no room for facts */
+static pg_noinline Datum
+stage_by_facts(FunctionCallInfo fcinfo, const CrmModelCall *call,
+			   CrmTimeKind kind)
+{
+	CrmFacts facts;
+	CrmDay	 as_of;
+
+	read_facts(fcinfo, call->model, kind, &facts, &as_of);
+	return crm_model_call_stage(call,
+								crm_model_evaluate(call->model, &facts, as_of));
+}
+
 static inline Datum
 lifecycle_stage(FunctionCallInfo fcinfo, CrmTimeKind kind)
 {
-	int			  stage;
 	CrmModelCall *call;
-	CrmFacts	  facts;
-	CrmDay		  as_of;
+	int			  stage;
 
 	if (PG_ARGISNULL(ARG_AS_OF) || PG_ARGISNULL(ARG_MODEL))
 		PG_RETURN_NULL();
 	call = crm_model_call(fcinfo, ARG_MODEL, false);
 	stage = stage_by_last_order(fcinfo, call, kind);
-	if (unlikely(stage < 0))
-	{
-		read_facts(fcinfo, call->model, kind, &facts, &as_of);
-		stage = crm_model_evaluate(call->model, &facts, as_of);
-	}
-	return crm_model_call_stage(call, stage);
+	if (likely(stage >= 0))
+		return crm_model_call_stage(call, stage);
+	return stage_by_facts(fcinfo, call, kind);
 }
 
 Datum

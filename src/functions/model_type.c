@@ -72,14 +72,39 @@ crm_model_datum_text(Datum model)
 	return result;
 }
 
-void
-crm_model_copy_digest(Datum model, char *digest)
+bool
+crm_model_seen_stored(const CrmModelSeen *seen, Datum model)
 {
-	struct varlena *value = PG_DETOAST_DATUM_PACKED(model);
+	return seen->stored != NULL &&
+		   VARSIZE_ANY(DatumGetPointer(model)) == seen->stored_size &&
+		   memcmp(DatumGetPointer(model), seen->stored, seen->stored_size) == 0;
+}
 
-	memcpy(digest, VARDATA_ANY(value), CRM_MODEL_DIGEST);
-	if (PointerGetDatum(value) != model)
-		pfree(value);
+/*
+ * What a pointer points to is the same as long as the pointer is: the query
+ * that read it still sees the row.  A pointer into memory is not.
+ */
+void
+crm_model_see(CrmModelSeen *seen, MemoryContext context, Datum model)
+{
+	struct varlena *value = (struct varlena *) DatumGetPointer(model);
+
+	if (seen->stored != NULL)
+		pfree(seen->stored);
+	seen->stored = NULL;
+	seen->first = UINT16_MAX;
+	if (!VARATT_IS_EXTENDED(value) || VARATT_IS_SHORT(value))
+	{
+		seen->first = *(uint8 *) value;
+		seen->start = VARDATA_ANY(value) - (char *) value;
+		memcpy(seen->digest, VARDATA_ANY(value), CRM_MODEL_DIGEST);
+	}
+	else if (VARATT_IS_COMPRESSED(value) || VARATT_IS_EXTERNAL_ONDISK(value))
+	{
+		seen->stored_size = VARSIZE_ANY(value);
+		seen->stored = MemoryContextAlloc(context, seen->stored_size);
+		memcpy(seen->stored, value, seen->stored_size);
+	}
 }
 
 /* ---- input and output ---- */

@@ -14,17 +14,36 @@
 /* each value begins with a digest of its text: equal ones are equal models */
 #define CRM_MODEL_DIGEST 16
 
-/* false, too, for a value that would have to be detoasted first */
-static inline bool
-crm_model_has_digest(Datum model, const char *digest)
+/*
+ * The value of a row, to be known again in the next one.  Most are as they
+ * are; one of a long text comes compressed or as a pointer to where it is
+ * stored, and is known by these bytes, for reading the digest would take
+ * longer than evaluating the model.
+ */
+typedef struct CrmModelSeen
 {
-	const struct varlena *value = (struct varlena *) DatumGetPointer(model);
+	uint16 first; /* byte, which tells the form too; over 255: none of these */
+	uint16 start; /* of the digest */
+	char   digest[CRM_MODEL_DIGEST];
+	char  *stored; /* NULL: the value was as it is */
+	Size   stored_size;
+} CrmModelSeen;
 
-	return (!VARATT_IS_EXTENDED(value) || VARATT_IS_SHORT(value)) &&
-		   memcmp(VARDATA_ANY(value), digest, CRM_MODEL_DIGEST) == 0;
+/* false, too, for a value that is compressed or stored elsewhere */
+static inline bool
+crm_model_seen(const CrmModelSeen *seen, Datum model)
+{
+	const uint8 *value = (const uint8 *) DatumGetPointer(model);
+
+	return value[0] == seen->first &&
+		   memcmp(value + seen->start, seen->digest, CRM_MODEL_DIGEST) == 0;
 }
 
-extern void crm_model_copy_digest(Datum model, char *digest);
+/* for a value of which crm_model_seen says false */
+extern bool crm_model_seen_stored(const CrmModelSeen *seen, Datum model);
+/* `seen` is zeroed before the first one, and lives as long as the context */
+extern void
+crm_model_see(CrmModelSeen *seen, MemoryContext context, Datum model);
 
 /* a lifecycle_model of a text that was read, and back; palloc'd */
 extern Datum crm_model_datum(const char *model);

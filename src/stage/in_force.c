@@ -278,31 +278,6 @@ crm_in_force_has(const CrmInForce *in_force, const char *segment)
 
 /* ----- SQL ----- */
 
-PG_FUNCTION_INFO_V1(crm_effective_model);
-
-/* (stage_table, segment) -> lifecycle_model */
-Datum
-crm_effective_model(PG_FUNCTION_ARGS)
-{
-	Oid			stage_table;
-	char	   *segment = NULL;
-	CrmIdentity saved;
-	CrmInForce *in_force;
-
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	stage_table = PG_GETARG_OID(0);
-	if (!PG_ARGISNULL(1))
-		segment = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	crm_require_stage_reader(stage_table);
-	crm_become_catalog_owner(&saved);
-	in_force = crm_read_in_force(stage_table);
-	crm_revert_identity(&saved);
-	if (in_force == NULL)
-		crm_refuse_other_table(stage_table);
-	PG_RETURN_DATUM(crm_in_force_text(in_force, segment));
-}
-
 PG_FUNCTION_INFO_V1(crm_segment_models);
 
 /* (stage_table) -> the segments with values of their own, and their models */
