@@ -37,6 +37,7 @@
 
 #include "compat.h"
 #include "engine/learn.h"
+#include "engine/returns.h"
 #include "functions/localday.h"
 #include "functions/model_parse.h"
 #include "functions/model_type.h"
@@ -687,10 +688,14 @@ read_settings(FunctionCallInfo fcinfo)
 	if (settings.min_eligible < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("min_eligible must be at least 1")));
-	if (settings.smoothing < 1 || settings.smoothing % 2 == 0)
+	/* the mean over more days than the curve has would have no knee left */
+	if (settings.smoothing < 1 || settings.smoothing > CRM_RETURN_MAX_N ||
+		settings.smoothing % 2 == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("smoothing must be an odd number of days from 1 on"),
+				 errmsg("smoothing must be an odd number of days from 1 to %d",
+						CRM_RETURN_MAX_N),
+				 errdetail("The value is %d.", settings.smoothing),
 				 errhint("1 leaves the curve as it is.")));
 	return settings;
 }

@@ -132,7 +132,11 @@ END $$;
 SELECT is(problem(query), problem, query) FROM (VALUES
   ($$SELECT crmlife.learn('stages', 'guess')$$, '22023 unknown method "guess"'),
   ($$SELECT crmlife.learn('stages', NULL)$$, '22004 arguments of learn must not be null'),
-  ($$SELECT crmlife.learn('stages', smoothing => 4)$$, '22023 smoothing must be an odd number of days from 1 on'),
+  ($$SELECT crmlife.learn('stages', smoothing => 4)$$, '22023 smoothing must be an odd number of days from 1 to 89'),
+  ($$SELECT crmlife.learn('stages', smoothing => -1)$$, '22023 smoothing must be an odd number of days from 1 to 89'),
+  ($$SELECT crmlife.learn('stages', smoothing => 91)$$, '22023 smoothing must be an odd number of days from 1 to 89'),
+  ($$SELECT crmlife.learn('stages', smoothing => 2147483647)$$, '22023 smoothing must be an odd number of days from 1 to 89'),
+  ($$SELECT crmlife.learn('stages', smoothing => 89)$$, 'none'),
   ($$SELECT crmlife.learn('sale')$$, '42704 stage_learn.sale is not a stage table')) v (query, problem);
 
 DROP VIEW in_force;
