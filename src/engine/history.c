@@ -612,17 +612,36 @@ crm_history_window(const CrmHistory *history, CrmDay after, CrmDay day,
 				   : crm_money_from_int64(0);
 }
 
+/* the first event after the end of a day */
+static int
+event_index(const CrmHistory *history, CrmDay day)
+{
+	int low = 0;
+	int high = history->event_count;
+
+	while (low < high)
+	{
+		int middle = low + (high - low) / 2;
+
+		if (crm_day_of_local(history->events[middle].at) > day)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
 CrmDay
 crm_history_first_in(const CrmHistory *history, CrmDay after, CrmDay day)
 {
-	for (int i = 0; i < history->event_count; i++)
+	for (int i = event_index(history, after); i < history->event_count; i++)
 	{
 		const CrmEvent *event = &history->events[i];
 		CrmDay			on = crm_day_of_local(event->at);
 
 		if (on > day)
 			break;
-		if (on > after && event->kind == CRM_EVENT_ORDER)
+		if (event->kind == CRM_EVENT_ORDER)
 			return on;
 	}
 	return CRM_NO_DAY;

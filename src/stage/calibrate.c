@@ -71,8 +71,7 @@ kept(CrmMoney money)
 static bool
 takes_sums(const CrmStageDefinition *definition)
 {
-	return definition->orders.order_key == NULL &&
-		   definition->cuts.window == NULL;
+	return definition->orders.order_key == NULL && !definition->cuts.windowed;
 }
 
 static bool
@@ -108,9 +107,9 @@ sample_customer(const CrmStageDefinition *definition, CrmPair *pair, CrmDay day,
 		return;
 	frequency = sums.orders;
 	monetary = sums.revenue;
-	if (definition->cuts.window)
-		crm_stage_measures(&definition->cuts, &pair->history, day, &frequency,
-						   &monetary);
+	if (definition->cuts.windowed)
+		crm_standing_measures(&definition->cuts, &pair->history, day,
+							  &frequency, &monetary);
 	else if (definition->cuts.mean)
 		monetary = crm_money_div(monetary, crm_money_from_int64(frequency));
 	old = MemoryContextSwitchTo(into);
@@ -382,7 +381,7 @@ calibrate(Oid stage_table, Wish *wish)
 
 	complete_wish(wish, stage_table);
 	definition->cuts.mean = strcmp(wish->monetary, "mean") == 0;
-	definition->cuts.window = wish->window;
+	crm_cuts_set_window(&definition->cuts, wish->window);
 	crm_rfm_sample_init(&samples.monetary, 1024);
 	crm_rfm_sample_init(&samples.first_orders, 1024);
 	crm_rfm_sample_init(&samples.revenues, 1024);

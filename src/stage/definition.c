@@ -296,8 +296,18 @@ money_array(Datum array, CrmMoney *values, int limit)
 	return count;
 }
 
+void
+crm_cuts_set_window(CrmStandingCuts *cuts, const Interval *window)
+{
+	cuts->windowed = window != NULL;
+	if (window == NULL)
+		return;
+	cuts->window.months = window->month;
+	cuts->window.days = window->day;
+}
+
 static void
-read_cuts(const Row *row, CrmStageCuts *cuts)
+read_cuts(const Row *row, CrmStandingCuts *cuts)
 {
 	CrmMoney values[3][CRM_RFM_MAX_CUTS];
 	int		 counts[3];
@@ -321,11 +331,7 @@ read_cuts(const Row *row, CrmStageCuts *cuts)
 		row_datum(row, "returning_cuts", &isnull), cuts->returning_cuts, 2);
 	cuts->mean = strcmp(row_text(row, "rfm_monetary"), "mean") == 0;
 	window = row_datum(row, "rfm_window", &isnull);
-	if (!isnull)
-	{
-		cuts->window = palloc(sizeof(Interval));
-		*cuts->window = *DatumGetIntervalP(window);
-	}
+	crm_cuts_set_window(cuts, isnull ? NULL : DatumGetIntervalP(window));
 }
 
 /* the members say to which segment a customer belongs, else the orders */

@@ -13,7 +13,7 @@
 #include "compat.h"
 #include "engine/calendar.h"
 #include "engine/model.h"
-#include "engine/rfm.h"
+#include "engine/standing.h"
 
 typedef enum CrmStageKey
 {
@@ -34,19 +34,6 @@ typedef struct CrmSource
 	char
 		*segment; /* to which a row's customer belongs; of one source at most */
 } CrmSource;
-
-/* frozen cuts, and how frequency and monetary are measured */
-typedef struct CrmStageCuts
-{
-	bool	   set;
-	bool	   mean;   /* monetary is the mean per order, not the sum */
-	Interval  *window; /* of frequency and monetary; NULL: all time */
-	CrmRfmCuts rfm;
-	CrmMoney   new_cuts[2]; /* value tiers: thirds */
-	CrmMoney   returning_cuts[2];
-	int		   new_count;
-	int		   returning_count;
-} CrmStageCuts;
 
 typedef struct CrmStageDefinition
 {
@@ -70,7 +57,7 @@ typedef struct CrmStageDefinition
 	struct CrmInForce *in_force; /* the segments' too */
 	int				   model_version;
 
-	CrmStageCuts cuts;
+	CrmStandingCuts cuts;
 
 	bool   refreshed; /* has been filled here */
 	CrmDay refreshed_day;
@@ -127,6 +114,8 @@ extern void crm_require_stage_table(Oid relation);
 extern void crm_require_stage_owner(Oid stage_table);
 /* raise the error that the relation is none */
 pg_noreturn extern void crm_refuse_other_table(Oid relation);
+/* NULL: frequency and monetary are of all time */
+extern void crm_cuts_set_window(CrmStandingCuts *cuts, const Interval *window);
 /* does a source tell which segment a customer belongs to? */
 extern bool crm_has_segments(const CrmStageDefinition *definition);
 /* the model of a segment's customers; NULL: of those who belong to none */

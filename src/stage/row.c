@@ -3,9 +3,10 @@
  *		One row of a stage table, worked out from one customer's history.
  *
  * Invariant: a row is a function of (history, registration, segment and the
- * model in force for it, frozen cuts, day) alone.  due_on is the first later day on which any of its
- * columns has another value if no row of the customer changes; so a row is
- * right on every day from the one it was computed for to the day before
+ * model in force for it, frozen cuts, day) alone; what changes with the day is
+ * worked out in engine/standing.c.  due_on is the first later day on which any
+ * of its columns has another value if no row of the customer changes; so a row
+ * is right on every day from the one it was computed for to the day before
  * due_on.
  */
 #include "postgres.h"
@@ -179,84 +180,21 @@ set_time(CrmStageRow *row, CrmStageColumnNumber column, int64_t at)
 		set_value(row, column, TimestampGetDatum(at));
 }
 
-/* the earlier of two days, of which either may be never */
-static CrmDay
-earlier(CrmDay a, CrmDay b)
-{
-	if (a == CRM_NO_DAY)
-		return b;
-	return b == CRM_NO_DAY || a < b ? a : b;
-}
-
-/* ----- the window of frequency and monetary ----- */
-
-/* the last day that lies before a window ending on `day` */
-static CrmDay
-window_edge(const Interval *window, CrmDay day)
-{
-	Datum start =
-		DirectFunctionCall2(timestamp_mi_interval,
-							TimestampGetDatum((int64) day * CRM_USECS_PER_DAY),
-							IntervalPGetDatum(window));
-
-	return crm_day_of_local(DatumGetTimestamp(start));
-}
-
-/* first day on whose window `gone` lies no more */
-static CrmDay
-window_leaves(const Interval *window, CrmDay gone)
-{
-	Datum end =
-		DirectFunctionCall2(timestamp_pl_interval,
-							TimestampGetDatum((int64) gone * CRM_USECS_PER_DAY),
-							IntervalPGetDatum(window));
-	CrmDay day = crm_day_of_local(DatumGetTimestamp(end));
-
-	/* months have several lengths: look for the exact day around it */
-	while (window_edge(window, day - 1) >= gone)
-		day--;
-	while (window_edge(window, day) < gone)
-		day++;
-	return day;
-}
-
-void
-crm_stage_measures(const CrmStageCuts *cuts, CrmHistory *history, CrmDay day,
-				   int64_t *frequency, CrmMoney *monetary)
-{
-	if (cuts->window)
-		crm_history_window(history, window_edge(cuts->window, day), day,
-						   frequency, monetary);
-	else
-	{
-		const CrmStep *step = crm_history_step(history, day);
-
-		*frequency = step->facts.orders;
-		*monetary = step->facts.revenue;
-	}
-	if (cuts->mean && *frequency > 0)
-		*monetary = crm_money_div(*monetary, crm_money_from_int64(*frequency));
-}
-
 /* ----- columns, a few at a time ----- */
 
-static CrmDay
-fill_stage(const CrmModel *model, const CrmHistory *history,
-		   const CrmStep *step, CrmDay day, CrmStageRow *row)
+static void
+fill_stage(const CrmModel *model, const CrmStanding *standing, CrmStageRow *row)
 {
-	CrmStretch stretch = crm_history_stretch(history, model, day);
-	CrmDay	   changes_on;
-	int		   next;
+	const CrmStretch *stretch = &standing->stretch;
 
-	set_text(row, CRM_COLUMN_STAGE, crm_stage_name(model, stretch.stage));
-	set_day(row, CRM_COLUMN_SINCE, stretch.since);
+	set_text(row, CRM_COLUMN_STAGE, crm_stage_name(model, stretch->stage));
+	set_day(row, CRM_COLUMN_SINCE, stretch->since);
 	set_text(row, CRM_COLUMN_PREVIOUS_STAGE,
-			 crm_stage_name(model, stretch.previous));
-	if (!crm_model_next(model, &step->facts, day, &changes_on, &next))
-		return CRM_NO_DAY;
-	set_day(row, CRM_COLUMN_CHANGES_ON, changes_on);
-	set_text(row, CRM_COLUMN_NEXT_STAGE, crm_stage_name(model, next));
-	return changes_on;
+			 crm_stage_name(model, stretch->previous));
+	set_day(row, CRM_COLUMN_CHANGES_ON, standing->changes_on);
+	set_text(row, CRM_COLUMN_NEXT_STAGE,
+			 crm_stage_name(model, standing->next_stage));
+	set_day(row, CRM_COLUMN_DUE_ON, standing->due_on);
 }
 
 static void
@@ -287,52 +225,17 @@ fill_facts(const CrmStep *step, CrmStageRow *row)
 	set_time(row, CRM_COLUMN_REGISTERED_AT, step->registered_at);
 }
 
-/* day on which the score will change by time alone */
-static CrmDay
-fill_rfm(const CrmStageCuts *cuts, CrmHistory *history, const CrmStep *step,
-		 CrmDay day, CrmStageRow *row)
-{
-	CrmRfmCuts *rfm = unconstify(CrmRfmCuts *, &cuts->rfm);
-	int32_t		recency = day - step->facts.last_order;
-	int64_t		frequency;
-	CrmMoney	monetary;
-	int32_t		flips_at;
-	CrmDay		due = CRM_NO_DAY;
-	int			score;
-
-	crm_stage_measures(cuts, history, day, &frequency, &monetary);
-	score = crm_rfm_score(rfm, recency, frequency, monetary);
-	set_value(row, CRM_COLUMN_RFM_SCORE, Int32GetDatum(score));
-	set_text(row, CRM_COLUMN_RFM_SEGMENT,
-			 crm_rfm_segment_code(crm_stage_segment(score)));
-
-	if (crm_rfm_recency_flip(rfm, recency, &flips_at))
-		due = step->facts.last_order + flips_at;
-	if (cuts->window)
-	{
-		CrmDay leaving =
-			crm_history_first_in(history, window_edge(cuts->window, day), day);
-
-		if (leaving != CRM_NO_DAY)
-			due = earlier(due, window_leaves(cuts->window, leaving));
-	}
-	return due;
-}
-
 static void
-fill_tier(const CrmStageCuts *cuts, const CrmStep *step, CrmStageRow *row)
+fill_value(const CrmStanding *standing, CrmStageRow *row)
 {
-	bool			is_new = step->facts.orders == 1;
-	CrmMoney		value = is_new ? step->first_amount : step->facts.revenue;
-	const CrmMoney *edges = is_new ? cuts->new_cuts : cuts->returning_cuts;
-	int				count = is_new ? cuts->new_count : cuts->returning_count;
-	int				tier = 1;
-
-	if (count == 0)
-		return;
-	for (int i = 0; i < count; i++)
-		tier += crm_money_cmp(value, edges[i]) > 0;
-	set_value(row, CRM_COLUMN_VALUE_TIER, Int32GetDatum(tier));
+	if (standing->score > 0)
+	{
+		set_value(row, CRM_COLUMN_RFM_SCORE, Int32GetDatum(standing->score));
+		set_text(row, CRM_COLUMN_RFM_SEGMENT,
+				 crm_rfm_segment_code(crm_stage_segment(standing->score)));
+	}
+	if (standing->tier > 0)
+		set_value(row, CRM_COLUMN_VALUE_TIER, Int32GetDatum(standing->tier));
 }
 
 static void
@@ -350,25 +253,19 @@ bool
 crm_stage_row(const CrmStageDefinition *definition, CrmHistory *history,
 			  const char *segment, bool times, CrmDay day, CrmStageRow *row)
 {
-	const CrmStep  *step = crm_history_step(history, day);
-	const CrmModel *model;
-	CrmDay			due;
+	const CrmModel *model = crm_segment_model(definition, segment);
+	CrmStanding		standing;
 
-	if (step == NULL)
+	/* looking up scores fills tables beside the cuts */
+	if (!crm_standing(history, model,
+					  unconstify(CrmStandingCuts *, &definition->cuts), day,
+					  &standing))
 		return false;
 	memset(row->nulls, true, sizeof(row->nulls));
-	model = crm_segment_model(definition, segment);
 	set_text(row, CRM_COLUMN_SEGMENT, segment);
-	due = earlier(fill_stage(model, history, step, day, row),
-				  crm_history_next_event(history, day));
-	fill_facts(step, row);
-	if (step->facts.orders > 0 && definition->cuts.set)
-	{
-		due =
-			earlier(due, fill_rfm(&definition->cuts, history, step, day, row));
-		fill_tier(&definition->cuts, step, row);
-	}
-	set_day(row, CRM_COLUMN_DUE_ON, due);
+	fill_stage(model, &standing, row);
+	fill_facts(standing.step, row);
+	fill_value(&standing, row);
 	if (!history->always)
 		set_day(row, CRM_COLUMN_KNOWN_SINCE, history->steps[0].facts.known_on);
 	if (definition->keep_history)

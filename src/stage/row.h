@@ -79,11 +79,6 @@ crm_stage_row(const CrmStageDefinition *definition, CrmHistory *history,
 /* the RFM segment of a score, as crm_rfm_high_bits has it */
 extern int crm_stage_segment(int score);
 
-/* frequency and monetary as the frozen cuts measure them */
-extern void
-crm_stage_measures(const CrmStageCuts *cuts, CrmHistory *history, CrmDay day,
-				   int64_t *frequency, CrmMoney *monetary);
-
 /* is a column of a stored row (key first, then these) the same, bit for bit? */
 extern bool crm_same_column(const CrmStageRow *stored, TupleDesc descriptor,
 							const CrmStageRow *row, int column);
