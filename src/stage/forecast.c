@@ -3,8 +3,10 @@
  *		Who will change the stage in the coming days, if nothing happens.
  *
  * Invariant: it is what refreshes of these days would log if no row came.  So
- * orders that are dated in the future already are seen on their days; of a
- * segment that only such an order will tell, the table knows nothing yet.
+ * orders that are dated in the future already are seen on their days.  Only a
+ * segment that the first of them will tell comes with its day: the table does
+ * not keep it, and who may read the table need not be allowed to read the
+ * orders.
  */
 #include "postgres.h"
 

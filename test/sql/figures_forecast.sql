@@ -6,7 +6,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 SET timezone = 'UTC';
-SELECT plan(14);
+SELECT plan(18);
 CREATE SCHEMA coming;
 SET search_path = coming, public;
 SELECT setseed(0.75) \g /dev/null
@@ -44,6 +44,24 @@ CREATE TEMP TABLE known_today AS
 SELECT pg_temp.check_forecast('recency', 60, 'recency');
 SELECT pg_temp.check_forecast(with_threshold('engagement', 'order_value', 30), 40, 'engagement');
 SELECT pg_temp.check_forecast('membership', 60, 'membership, with window facts');
+-- The first order tells the segment.  Where it is dated in the future, all
+-- after it is foretold as for a customer without one, till its day.
+CREATE TABLE channel_orders (customer int, at date, amount numeric, channel text);
+INSERT INTO channel_orders VALUES (1, current_date + 15, 5, 'web'), (2, current_date + 15, 5, 'shop');
+CREATE TABLE channel_visits AS SELECT customer, current_date - 3 AS at FROM generate_series(1, 2) AS customer;
+SELECT crmlife.create_stage_table('by_channel', 'channel_orders', 'customer', 'at', 'amount', segment => 'channel', visits => 'channel_visits', visit_customer => 'customer', visited_at => 'at',
+  model => $$CASE WHEN orders = 0 THEN 'none' WHEN days_since_order < fresh_days THEN 'fresh' ELSE 'stale' END WITH (fresh_days = 25)$$) \g /dev/null
+SET client_min_messages = error;
+SELECT crmlife.set_threshold('by_channel', 'fresh_days', 10, 'web') \g /dev/null
+SET client_min_messages = warning;
+SELECT is(string_agg(concat_ws(' ', f.day - current_date, from_stage, to_stage, customers), ', ' ORDER BY day), '15 none fresh 2, 40 fresh stale 2', 'a segment that the future tells is not known yet')
+FROM crmlife.forecast('by_channel', 60) AS f;
+SELECT is(string_agg(concat_ws(' ', due_on - current_date, segment), ', ' ORDER BY customer), '15, 15', 'the day that tells it is due') FROM by_channel;
+SELECT sum(crmlife.refresh('by_channel', current_date + i + time '12:00')) FROM generate_series(1, 15) AS i \g /dev/null
+SELECT is(string_agg(segment, ', ' ORDER BY customer), 'web, shop', 'then the segment is known') FROM by_channel;
+SELECT is(string_agg(concat_ws(' ', f.day - current_date, from_stage, to_stage, customers), ', ' ORDER BY day), '25 fresh stale 1, 40 fresh stale 1', 'and all that follows foretold by it')
+FROM crmlife.forecast('by_channel', 60) AS f;
+SELECT crmlife.drop_stage_table('by_channel') \g /dev/null
 SELECT crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount') \g /dev/null
 SELECT crmlife.create_stage_table('bare', 'orders', 'customer', 'at', 'amount', keep_history => false) \g /dev/null
 SELECT throws_ok($$SELECT * FROM crmlife.forecast('stages', 0)$$, '22023', 'days must be from 1 to 3660', 'no day is none');
