@@ -270,7 +270,7 @@ own AS (
   SELECT DISTINCT ON (v.stage_table, v.version) v.stage_table, v.version, m.name
   FROM version v
   JOIN crmlife.model m ON crmlife._model_case(m.model) = crmlife._model_case(v.model)
-  JOIN pg_catalog.pg_roles r ON r.rolname = m.owner
+  JOIN pg_catalog.pg_roles r ON r.oid = m.owner::oid
   JOIN pg_catalog.pg_roles o ON o.oid = v.relowner
   -- a superuser is a member of every role, and need not know of it
   WHERE pg_catalog.pg_has_role(r.oid, v.relowner, 'MEMBER'::text)

@@ -8,6 +8,8 @@
  * foreign key ties labels to models, for the same reason: the tables of a dump
  * are read in side by side.
  *
+ * The owner is a role, not its name (model_owner.c).
+ *
  * Invariant: a row is written only by a member of its model's owner, of the
  * owner of the extension's tables, or of the owner of the database (who reads
  * dumps in); a label names a stage that the model had when it was written.
@@ -65,21 +67,30 @@ may_change_all(const TriggerData *trigger)
 }
 
 static bool
-may_change(const TriggerData *trigger, const char *owner)
+may_change(const TriggerData *trigger, Oid owner)
 {
-	Oid role = get_role_oid(owner, true);
-
-	return (OidIsValid(role) && has_privs_of_role(GetUserId(), role)) ||
+	/* one that was dropped has no members */
+	return (GetUserNameFromId(owner, true) != NULL &&
+			has_privs_of_role(GetUserId(), owner)) ||
 		   may_change_all(trigger);
 }
 
 static void
-require_owner(const TriggerData *trigger, const char *model, const char *owner)
+require_owner(const TriggerData *trigger, const char *model, Oid owner)
 {
+	const char *name = GetUserNameFromId(owner, true);
+
 	if (!may_change(trigger, owner))
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("must be owner of stage model \"%s\"", model),
-						errdetail("It belongs to \"%s\".", owner)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of stage model \"%s\"", model),
+				 name ? errdetail("It belongs to \"%s\".", name)
+					  : errdetail("It belongs to nobody: its owner is no role "
+								  "of this server any more."),
+				 name ? 0
+					  : errhint("The owner of the database can give it another "
+								"one: UPDATE crmlife.model SET owner = "
+								"'...'.")));
 }
 
 static void
@@ -87,11 +98,13 @@ guard_row(const TriggerData *trigger, HeapTuple row)
 {
 	TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
 	char	 *name = column_text(row, descriptor, "name");
-	char	 *owner = column_text(row, descriptor, "owner");
+	bool	  isnull;
+	Datum	  owner = SPI_getbinval(row, descriptor,
+									SPI_fnumber(descriptor, "owner"), &isnull);
 
 	/* NOT NULL says the rest */
-	if (name != NULL && owner != NULL)
-		require_owner(trigger, name, owner);
+	if (name != NULL && !isnull)
+		require_owner(trigger, name, DatumGetObjectId(owner));
 }
 
 /* a dump may hold a name that has been shipped since: there it is said only */
@@ -177,7 +190,8 @@ guard_label(const TriggerData *trigger, HeapTuple row, bool is_new,
 	}
 	require_owner(
 		trigger, model,
-		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+		DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0],
+									   SPI_tuptable->tupdesc, 1, &isnull)));
 	if (check_stage)
 		require_stage(trigger,
 					  SPI_getbinval(SPI_tuptable->vals[0],

@@ -25,7 +25,7 @@ FROM crmlife.model_stage WHERE model = 'layers';
 -- a user's own
 SET ROLE crm_test_ann;
 INSERT INTO crmlife.model (name, model, description) VALUES ('fans', 'CASE WHEN orders > many THEN ''fan'' WHEN orders > 0 THEN ''guest'' END WITH (many = 5)', 'who likes us');
-SELECT is(owner, 'crm_test_ann', 'belongs to who added it') FROM crmlife.model WHERE name = 'fans';
+SELECT is(owner::name, 'crm_test_ann', 'belongs to who added it') FROM crmlife.model WHERE name = 'fans';
 SELECT is(lifecycle_stage(6, 100, date '2025-01-01', date '2025-01-02', (SELECT model FROM crmlife.model WHERE name = 'fans')), 'fan', 'is used by name');
 SELECT is(string_agg(concat_ws(' ', position, stage, zone, label_en), ', ' ORDER BY position), '1 fan, 2 guest, 3 unclassified', 'its stages without labels') FROM crmlife.model_stage WHERE model = 'fans';
 INSERT INTO crmlife.model_label VALUES ('fans', 'fan', 2, 'grow', 'Fan', '粉丝', 'Say thank you.'), ('fans', 'guest', 1, 'acquire', 'Guest', '客人', 'Invite.');
@@ -52,6 +52,46 @@ SELECT is(string_agg(concat_ws(' ', position, stage, label_en), ', ' ORDER BY st
 SELECT lives_ok($$DELETE FROM crmlife.model WHERE name = 'friends'$$, 'the owner deletes it');
 SELECT is(count(*), 0::bigint, 'and its labels') FROM crmlife.model_label;
 SELECT lives_ok($$DELETE FROM crmlife.model WHERE name = 'ours'$$, 'a member of the owner');
+
+-- a role by another name is the same, another one of the same name is not
+INSERT INTO crmlife.model (name, model, owner) VALUES ('fans', 'recency', current_user), ('ours', 'kpi_bands', 'crm_test_team'), ('mine', 'layers', 'crm_test_ann');
+INSERT INTO crmlife.model_label VALUES ('fans', 'churned', 1);
+SELECT is(string_agg(name, ', ' ORDER BY name), 'fans, mine', 'found by the owner''s name') FROM crmlife.model WHERE owner = 'crm_test_ann';
 RESET ROLE;
-DROP ROLE crm_test_ann, crm_test_bob, crm_test_team;
+ALTER ROLE crm_test_ann RENAME TO "Ann, née Test";
+SELECT is(string_agg(name || ' ' || owner, ', ' ORDER BY name), 'fans Ann, née Test, mine Ann, née Test, ours crm_test_team', 'renamed') FROM crmlife.model;
+SELECT is(string_agg(owner::text, ', '), 'crm_test_team, Ann, née Test', 'as rows that are written and read in') FROM unnest(ARRAY['crm_test_team', 'Ann, née Test', NULL]::text[]::crmlife.model_owner[]) AS owner;
+SET ROLE "Ann, née Test";
+SELECT lives_ok($$UPDATE crmlife.model SET description = 'still mine' WHERE name = 'fans'$$, 'whoever is renamed keeps her models');
+SELECT lives_ok($$UPDATE crmlife.model_label SET label_en = 'Gone' WHERE model = 'fans'$$, 'and their labels');
+SELECT lives_ok($$UPDATE crmlife.model SET owner = 'crm_test_team' WHERE name = 'fans'$$, 'gives one away');
+RESET ROLE;
+CREATE ROLE crm_test_ann;
+SET ROLE crm_test_ann;
+SELECT throws_ok($$DELETE FROM crmlife.model WHERE name = 'mine'$$, '42501', 'must be owner of stage model "mine"', 'a new role under the old name has none');
+RESET ROLE;
+DROP ROLE "Ann, née Test", crm_test_team;
+CREATE ROLE crm_test_team;
+CREATE ROLE "Ann, née Test";
+SELECT is(string_agg(name || ' ' || owner, ', ' ORDER BY name), 'fans , mine , ours ', 'dropped: they belong to nobody') FROM crmlife.model;
+SET ROLE "Ann, née Test";
+SELECT throws_ok(statement, '42501', 'must be owner of stage model "mine"', 'created again: ' || statement) FROM unnest(ARRAY[
+  $$DELETE FROM crmlife.model WHERE name = 'mine'$$, $$UPDATE crmlife.model SET owner = current_user WHERE name = 'mine'$$, $$INSERT INTO crmlife.model_label VALUES ('mine', 'new', 1)$$]) AS statement;
+SELECT lives_ok($$SELECT * FROM crmlife.model JOIN crmlife.model_stage ON model_stage.model = name$$, 'everyone sees them still');
+RESET ROLE;
+SELECT lives_ok($$UPDATE crmlife.model SET owner = 'Ann, née Test' WHERE name = 'mine'$$, 'the database''s owner gives it another owner');
+SET ROLE "Ann, née Test";
+SELECT lives_ok($$DELETE FROM crmlife.model WHERE name = 'mine'$$, 'who may change it');
+RESET ROLE;
+-- a name that is no role's
+SELECT throws_ok($$INSERT INTO crmlife.model (name, model, owner) VALUES ('x', 'kpi_bands', 'crm_test_nobody'::name)$$, '42704', 'role "crm_test_nobody" does not exist', 'by a name');
+SET client_min_messages = error;
+SELECT lives_ok($$INSERT INTO crmlife.model (name, model, owner) VALUES ('x', 'kpi_bands', 'crm_test_nobody')$$, 'read in, as in a dump, with a warning');
+SET client_min_messages = warning;
+SET ROLE crm_test_bob;
+SELECT throws_ok($$INSERT INTO crmlife.model (name, model, owner) VALUES ('y', 'kpi_bands', '')$$, '42501', 'must be owner of stage model "y"', 'not for nobody');
+RESET ROLE;
+DELETE FROM crmlife.model WHERE name IN ('fans', 'ours', 'x') AND owner = '';
+SELECT is(count(*), 0::bigint, 'found by no owner') FROM crmlife.model;
+DROP ROLE crm_test_ann, crm_test_bob, crm_test_team, "Ann, née Test";
 SELECT finish();

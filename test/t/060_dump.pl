@@ -31,6 +31,10 @@ SELECT crmlife.set_schedule('desk.stages', '2 months', '1 month');
 INSERT INTO crmlife.model VALUES ('own', 'kpi_bands', 'ours');
 INSERT INTO crmlife.model_label VALUES ('own', 'churned', 9, 'retain', 'Gone', '流失', 'Let go.');
 SELECT crmlife.set_model('"My stages"', (SELECT model FROM crmlife.model WHERE name = 'own'));
+CREATE ROLE ann; CREATE ROLE bob; CREATE ROLE cid;
+INSERT INTO crmlife.model (name, model, owner) VALUES ('ann''s', 'layers', 'ann'), ('bob''s', 'recency', 'bob'), ('cid''s', 'membership', 'cid');
+ALTER ROLE ann RENAME TO "Ann B.";
+DROP ROLE bob;
 CREATE TABLE members (who text, joined date, level text);
 INSERT INTO members SELECT 'c' || i, current_date - i * 7, (ARRAY['gold', 'silver'])[1 + i % 2] FROM generate_series(1, 30) i;
 SELECT crmlife.create_stage_table('desk.segmented', 'lines', 'customer', 'at', 'amount', members => 'members', member_customer => 'who',
@@ -64,6 +68,8 @@ EOS
 my $before = $node->safe_psql('shop', $definitions);
 like($before, qr/near.*20/s, 'there is something to take along');
 like($before, qr/"order_value".*"override".*"recent"/s, '... of what was learned, changed and defined too');
+like($before, qr/^ann's\|.*\|Ann B\.$/ms, '... a model of a role that is called otherwise by now');
+like($before, qr/^bob's\|.*\|$/ms, '... and one of a role that was dropped');
 
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/shop.dump';
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'shop' ], 'pg_dump');
@@ -135,6 +141,17 @@ EOS
 	$node->safe_psql($database, 'DROP TABLE desk.stages');
 	is($node->safe_psql($database, "SELECT to_regclass('desk.stages_changes') IS NULL"), 't', "$way: the log goes with its table");
 }
+
+# ----- a role that is not there -----
+$node->safe_psql('postgres', 'DROP ROLE cid');
+$node->safe_psql('postgres', 'CREATE DATABASE roleless');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', 'roleless', $dump ], 'restored without a role that owned a model');
+is($node->safe_psql('roleless', 'SELECT name, owner FROM crmlife.model ORDER BY name'), "ann's|Ann B.\nbob's|\ncid's|\nown|" . $node->safe_psql('shop', 'SELECT current_user'),
+	'... the models are there, those of nobody too');
+$node->safe_psql('postgres', 'CREATE ROLE cid');
+my ($rc, $stdout, $stderr) = $node->psql('roleless', q(SET ROLE cid; DELETE FROM crmlife.model WHERE name = 'cid''s'));
+like($stderr, qr/must be owner of stage model "cid's"/, '... and not of a new role under the name');
+$node->safe_psql('postgres', 'DROP ROLE cid');
 
 # ----- two phases -----
 my $asks = q(SELECT waiting FROM crmlife.status WHERE stage_table = '"My stages"'::regclass);
