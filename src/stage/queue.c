@@ -598,6 +598,19 @@ crm_queue_take(const CrmStageDefinition *definition, CrmDay day,
 	return reading.queued;
 }
 
+void
+crm_queue_taken(CrmQueued *queued)
+{
+	for (int kind = 0; kind <= CRM_EVENT_VISIT; kind++)
+	{
+		CrmNewRows *rows = &queued->rows[kind];
+
+		if (rows->rows != NULL)
+			tuplestore_end(rows->rows);
+		rows->rows = NULL;
+	}
+}
+
 CrmQueued *
 crm_queue_look(Oid stage_table, CrmStageKey kind, CrmDay day)
 {

@@ -62,6 +62,8 @@ typedef struct CrmQueued
  */
 extern CrmQueued *crm_queue_take(const CrmStageDefinition *definition,
 								 CrmDay day, Snapshot snapshot);
+/* when the new rows have been read: they may be in a file */
+extern void crm_queue_taken(CrmQueued *queued);
 /* for a look at what waits for no day */
 #define CRM_QUEUE_UNDATED DATEVAL_NOBEGIN
 /* the same left where it is, without the rows; as the active snapshot shows */

@@ -679,6 +679,7 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 		refresh_kept(run);
 		refresh_changed(run);
 	}
+	crm_queue_taken(run->queued);
 	crm_progress_phase(CRM_PHASE_INDEXING, CRM_NOT_KNOWN);
 	crm_writer_end(run->writer);
 	UnregisterSnapshot(run->snapshot);

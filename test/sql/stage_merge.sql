@@ -6,7 +6,7 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET jit = off;
-SELECT plan(119);
+SELECT plan(120);
 
 CREATE SCHEMA merging;
 SET search_path = merging, public;
@@ -369,5 +369,16 @@ SELECT corrected('an amount that cannot be worked out', $$(2, '2025-07-08', 1, 0
 SELECT corrected('a filter that cannot', $$(3, '2025-07-20', 1, -1)$$, '22012', $$DELETE FROM bad WHERE rate = -1$$, '2025-09-20');
 SELECT corrected('an amount that is no number', $$(4, '2025-09-20', 'NaN', 1)$$, '22003', $$UPDATE bad SET amount = 3 WHERE amount = 'NaN'$$, '2025-10-20');
 SELECT crmlife.drop_stage_table('bad_stages') \g /dev/null
+
+-- more new rows than work_mem holds are in a file, which is closed when they have been read
+CREATE TABLE many (customer int, at timestamptz, amount numeric);
+INSERT INTO many SELECT i % 500, timestamptz '2025-06-01' + i * interval '1 minute', i FROM generate_series(1, 1000) AS i;
+SELECT crmlife.create_stage_table('many_stages', 'many', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('many_stages', '2025-06-30', true) \g /dev/null
+SET work_mem = '64kB';
+INSERT INTO many SELECT i % 20, timestamptz '2025-06-20' + i * interval '1 second', i FROM generate_series(1, 3000) AS i;
+SELECT is(refreshed('many_stages', 'many'), '20 customers, not read', 'more new rows than work_mem holds');
+RESET work_mem;
+SELECT crmlife.drop_stage_table('many_stages') \g /dev/null
 SELECT finish();
 DROP SCHEMA merging CASCADE;
