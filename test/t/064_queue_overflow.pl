@@ -138,7 +138,7 @@ is(ask($runs . $last), '1|1', 'one run is enough');
 is(ask($differences), '0', 'nothing differs');
 
 # ----- all of it at once -----
-load([ '-T', 15 ], glob 'test/soak/*');
+load([ '-T', 8 ], glob 'test/soak/*');
 cmp_ok(ask("SELECT count(*) FROM crmlife.runs WHERE stage_table = 'stages'::regclass AND was_full AND run > $last + 1"), '>', 3, 'it was full many times');
 is(ask("SELECT pg_relation_size('crmlife.queue') / 1024"), '64', 'and never larger');
 ok(defined wait_for($node, $database, q(SELECT everybody OR waiting > 0 FROM crmlife.status WHERE stage_table = 'stages'::regclass), 'f'), 'the worker catches up');
