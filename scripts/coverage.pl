@@ -1,7 +1,8 @@
 # What gcov says of many objects, one JSON document a line on standard input,
 # as one table of the source files.  For scripts/coverage.
 #
-#   coverage.pl TOP LIST     the sources are in TOP; the lines not run go to LIST
+#   coverage.pl TOP LIST     the sources as they were built are in TOP; the lines not
+#                            run go to LIST
 #
 # A source file is part of several objects: a header of all that include it, the
 # engine of the library, of its own tests and of the modules for tests.  A line
