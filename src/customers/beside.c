@@ -172,17 +172,6 @@ crm_beside_finish(CrmCustomers *customers, CrmTotals *totals)
 	beside->older = NULL;
 }
 
-void
-crm_beside_merge(CrmCustomers *customers, CrmCustomers *other)
-{
-	if (other->beside == NULL)
-		return;
-	if (customers->query->metric->revenue)
-		crm_beside_add_amount(customers, other->beside->sum);
-	if (other->beside->older != NULL)
-		crm_customers_merge(older_of(customers), other->beside->older);
-}
-
 /* ---- between processes --------------------------------------------------- */
 
 static void
@@ -274,6 +263,8 @@ read_sum(const char *bytes, Size size)
 				   (crm_i128) crm_load64_little(bytes + 8) << 64;
 	for (int i = 0; i < 4; i++)
 		sum.scale |= (int32) ((uint32) (unsigned char) bytes[16 + i] << 8 * i);
+	if (sum.scale < 0 || sum.scale > CRM_MONEY_MAX_SCALE)
+		refuse_parcel();
 	if (size > SUM_BYTES)
 	{
 		sum.wide = palloc(size - SUM_BYTES);

@@ -55,7 +55,6 @@ crm_beside_fold(CrmCustomers *customers, const CrmKey *key, const uint32 *state,
 
 /* after the last customer's state */
 extern void crm_beside_finish(CrmCustomers *customers, CrmTotals *totals);
-extern void crm_beside_merge(CrmCustomers *customers, CrmCustomers *other);
 
 /* a group as another process sent it: table and what is beside it */
 typedef struct CrmParcel CrmParcel;

@@ -131,13 +131,10 @@ typedef struct CrmWire CrmWire;
 extern bytea *crm_customers_serialize(CrmCustomers *customers);
 /* checks the header only, and points into the bytes */
 extern CrmWire		   *crm_wire_open(const char *bytes, Size size);
-extern bool				crm_is_wire(const void *pointer);
 extern const CrmMetric *crm_wire_metric(const CrmWire *wire);
 extern CrmKeyKind		crm_wire_key_kind(const CrmWire *wire);
 extern const CrmParams *crm_wire_params(const CrmWire *wire, bool *params_null);
 extern void crm_customers_merge_wire(CrmCustomers *customers, CrmWire *wire);
-/* the other keeps its customers */
-extern void crm_customers_merge(CrmCustomers *customers, CrmCustomers *other);
 
 extern void
 crm_customers_put(CrmCustomers *customers, const CrmKey *key, CrmDay day);

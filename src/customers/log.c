@@ -131,7 +131,7 @@ refuse_damaged(void)
 {
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 					errmsg("invalid serialized customers"),
-					errdetail("A row reaches beyond the end.")));
+					errdetail("A row is damaged.")));
 }
 
 /* a record of our own, known to be whole */
@@ -169,7 +169,8 @@ checked_record(const CrmCustomers *customers, const char *at, Size left)
 	if (record.size > left ||
 		(record.scale != WIDE && record.amount_length != 0 &&
 		 record.amount_length != sizeof(uint64) &&
-		 record.amount_length != sizeof(crm_i128)))
+		 record.amount_length != sizeof(crm_i128)) ||
+		(record.scale != WIDE && record.scale > CRM_MONEY_MAX_SCALE))
 		refuse_damaged();
 	return record;
 }

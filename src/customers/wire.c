@@ -22,7 +22,6 @@
 #include "customers/table.h"
 
 #define WIRE_VERSION 3
-#define WIRE_TAG 0x43524d57
 #define FLAG_PARAMS_NULL 1
 #define PARAMS_AT 4
 #define COUNT_AT (PARAMS_AT + 4 * CRM_PARAMS)
@@ -33,7 +32,6 @@
 
 struct CrmWire
 {
-	uint32			 tag;
 	bool			 params_null;
 	const CrmMetric *metric;
 	CrmKeyKind		 key_kind;
@@ -183,7 +181,6 @@ crm_wire_open(const char *bytes, Size size)
 		refuse_head("The head is cut off.");
 	if (get_bytes(bytes, 1) != WIRE_VERSION)
 		refuse_head("The version is not known.");
-	wire->tag = WIRE_TAG;
 	wire->key_kind = (CrmKeyKind) get_bytes(bytes + 1, 1);
 	wire->metric = crm_metric_by_code((int) get_bytes(bytes + 2, 1));
 	wire->params_null = (get_bytes(bytes + 3, 1) & FLAG_PARAMS_NULL) != 0;
@@ -201,12 +198,6 @@ crm_wire_open(const char *bytes, Size size)
 		 wire->metric->words(&wire->params) > CRM_STATE_MAX_WORDS))
 		refuse_head("A parameter is out of range.");
 	return wire;
-}
-
-bool
-crm_is_wire(const void *pointer)
-{
-	return *(const uint32 *) pointer == WIRE_TAG;
 }
 
 const CrmMetric *
@@ -251,58 +242,4 @@ crm_customers_merge_wire(CrmCustomers *customers, CrmWire *wire)
 	}
 	if (merge.done != wire->count)
 		refuse_head("There are more entries than the head says.");
-}
-
-typedef struct MergeSlots
-{
-	CrmMerge	  merge;
-	CrmCustomers *into;
-} MergeSlots;
-
-static void
-merge_log(CrmCustomers *into, const CrmCustomers *from)
-{
-	uint64		count;
-	Size		size;
-	const char *bytes = crm_log_bytes(from, &size, &count);
-
-	if (size > 0)
-		(void) crm_log_append(into, bytes, bytes + size);
-}
-
-static void
-merge_slot(void *argument, const CrmCustomers *table, const char *slot)
-{
-	MergeSlots *state = argument;
-	Size		size = crm_entry_size(table, slot);
-	char	   *bytes = MemoryContextAllocHuge(CurrentMemoryContext, size);
-	CrmEntries	entries;
-
-	entries.at = bytes;
-	entries.end = bytes + size;
-	crm_entry_write(bytes, table, slot);
-	crm_merge_entries(&state->merge, state->into, &entries);
-	pfree(bytes);
-}
-
-static void
-merge_table(void *argument, const CrmCustomers *table)
-{
-	MergeSlots *state = argument;
-
-	if (table->log != NULL)
-		merge_log(state->into, table);
-	else
-		crm_table_visit_in_order(table, merge_slot, state);
-}
-
-void
-crm_customers_merge(CrmCustomers *customers, CrmCustomers *other)
-{
-	MergeSlots state = {.into = customers};
-
-	crm_customers_flush(other);
-	if (customers->log == NULL)
-		crm_merge_begin(&state.merge, customers, Max(other->count, 1));
-	crm_customers_visit(other, merge_table, &state);
 }

@@ -18,7 +18,6 @@
 #include "engine/money.h"
 
 #define MAX_POWER 38			/* 10^38 is the last power in 128 bits */
-#define MAX_SCALE 16383			/* numeric's largest display scale */
 #define MIN_SIGNIFICANT 16		/* numeric division: significant digits, */
 #define MAX_QUOTIENT_SCALE 1000 /* and its largest scale */
 #define BASE_DIGITS 4			/* numeric counts in base 10^4 */
@@ -129,7 +128,7 @@ crm_money_from_parts(crm_i128 mantissa, int scale)
 {
 	CrmMoney result = {.mantissa = mantissa, .scale = scale, .wide = NULL};
 
-	if (scale < 0 || scale > MAX_SCALE)
+	if (scale < 0 || scale > CRM_MONEY_MAX_SCALE)
 		crm_fail(CRM_ERROR_INTERNAL, "scale of an amount out of range", NULL,
 				 NULL);
 	return result;
@@ -174,7 +173,8 @@ crm_money_mul(CrmMoney a, CrmMoney b)
 {
 	CrmMoney result = {.mantissa = 0, .scale = a.scale + b.scale, .wide = NULL};
 
-	if (a.wide == NULL && b.wide == NULL && result.scale <= MAX_SCALE &&
+	if (a.wide == NULL && b.wide == NULL &&
+		result.scale <= CRM_MONEY_MAX_SCALE &&
 		!__builtin_mul_overflow(a.mantissa, b.mantissa, &result.mantissa))
 		return result;
 	return wide_operation(crm_wide_mul, a, b);
@@ -368,7 +368,7 @@ count_digits(const char *text, size_t length, int *scale)
 	size_t		before = point ? (size_t) (point - text) : length;
 	size_t		after = point ? length - before - 1 : 0;
 
-	if (before == 0 || (point && after == 0) || after > MAX_SCALE)
+	if (before == 0 || (point && after == 0) || after > CRM_MONEY_MAX_SCALE)
 		return false;
 	for (size_t i = 0; i < length; i++)
 		if (i != before && (text[i] < '0' || text[i] > '9'))

@@ -18,6 +18,9 @@
 
 #include "host.h"
 
+/* numeric's largest display scale */
+#define CRM_MONEY_MAX_SCALE 16383
+
 typedef struct CrmMoney
 {
 	crm_i128 mantissa;

@@ -87,7 +87,7 @@ param_kind(int param, const char *name)
 	}
 }
 
-/* the parameter of that name, -1: there is none */
+/* the names are those of our own install script */
 static int
 param_of_name(const CrmMetric *metric, const char *name)
 {
@@ -101,7 +101,7 @@ param_of_name(const CrmMetric *metric, const char *name)
 		return CRM_PARAM_EVENT_START;
 	if (strcmp(name, "return_event") == 0)
 		return CRM_PARAM_EVENT_RETURN;
-	return -1;
+	elog(ERROR, "transition function has an unknown argument \"%s\"", name);
 }
 
 static void
@@ -111,8 +111,6 @@ note_param(CrmAgg *agg, const CrmMetric *metric, int arg, const char *name,
 	CrmParamArg *param_arg = &agg->param_arg[agg->param_args];
 	int			 param = param_of_name(metric, name);
 
-	if (param < 0)
-		elog(ERROR, "transition function has an unknown argument \"%s\"", name);
 	param_arg->arg = arg;
 	param_arg->param = param;
 	param_arg->kind = param_kind(param, name);
@@ -152,7 +150,8 @@ params_are_stable(FunctionCallInfo fcinfo, const CrmAgg *agg)
 {
 	Aggref *aggref = AggGetAggref(fcinfo);
 
-	if (aggref == NULL)
+	/* it is somebody else's where that aggregate calls ours for its own ends */
+	if (aggref == NULL || list_length(aggref->args) < fcinfo->nargs - 1)
 		return false;
 	for (int i = 0; i < agg->param_args; i++)
 	{
@@ -297,33 +296,12 @@ combine_parcel(CrmCustomers *state, const CrmParcel *parcel)
 		crm_parcel_merge(state, parcel);
 }
 
-static CrmCustomers *
-combine_customers(FunctionCallInfo fcinfo, CrmCustomers *state,
-				  CrmCustomers *other)
-{
-	if (state == NULL)
-	{
-		MemoryContext context = aggregate_context(fcinfo);
-
-		state = crm_customers_create(
-			crm_customers_query(MemoryContextGetParent(context),
-								other->query->metric, other->query->key_kind),
-			&other->params, other->params_null, context);
-	}
-	crm_agg_compare_params(state, &other->params, other->params_null);
-	if (!other->params_null)
-	{
-		crm_customers_merge(state, other);
-		crm_beside_merge(state, other);
-	}
-	return state;
-}
-
 Datum
 crm_customers_combine(PG_FUNCTION_ARGS)
 {
 	CrmCustomers *state =
 		PG_ARGISNULL(0) ? NULL : (CrmCustomers *) PG_GETARG_POINTER(0);
+	const CrmParcel *parcel;
 
 	(void) aggregate_context(fcinfo);
 	if (PG_ARGISNULL(1))
@@ -332,17 +310,13 @@ crm_customers_combine(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(state);
 	}
-	if (crm_is_parcel(PG_GETARG_POINTER(1)))
-	{
-		CrmParcel *parcel = (CrmParcel *) PG_GETARG_POINTER(1);
-
-		if (state == NULL)
-			state = start_from_wire(fcinfo, crm_parcel_wire(parcel));
-		combine_parcel(state, parcel);
-	}
-	else
-		state = combine_customers(fcinfo, state,
-								  (CrmCustomers *) PG_GETARG_POINTER(1));
+	parcel = (const CrmParcel *) PG_GETARG_POINTER(1);
+	/* PostgreSQL serializes each state that is to be combined */
+	if (!crm_is_parcel(parcel))
+		elog(ERROR, "a state was not serialized");
+	if (state == NULL)
+		state = start_from_wire(fcinfo, crm_parcel_wire(parcel));
+	combine_parcel(state, parcel);
 	watch_all_files(fcinfo, state);
 	PG_RETURN_POINTER(state);
 }

@@ -10,3 +10,8 @@ CREATE FUNCTION customers_fuzz(key_kind int, metric int, customers int, rounds i
 AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
 COMMENT ON FUNCTION customers_fuzz(int, int, int, int, int) IS
   'serialized states with bytes changed, cut off or random, in front of memory that cannot be read';
+
+CREATE FUNCTION customers_cut(key_kind int, metric int, customers int, seed int, OUT refused bigint, OUT bytes bigint, OUT whole_accepted bool)
+AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
+COMMENT ON FUNCTION customers_cut(int, int, int, int) IS
+  'what a process would send of a group, with what is beside its table, cut at every byte and whole';

@@ -14,12 +14,13 @@
 #include "utils/array.h"
 #include "utils/memutils.h"
 
-#include "customers/customers.h"
+#include "customers/beside.h"
 
 PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(customers_random);
 PG_FUNCTION_INFO_V1(customers_fuzz);
+PG_FUNCTION_INFO_V1(customers_cut);
 
 static uint64 random_state;
 
@@ -109,8 +110,6 @@ merge_by_wire(CrmCustomers *into, CrmCustomers *from)
 		memcmp(bytes, again, VARSIZE(bytes)) != 0)
 		elog(ERROR, "serialized twice, the bytes differ");
 	wire = crm_wire_open(VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ);
-	if (!crm_is_wire(wire) || crm_is_wire(from))
-		elog(ERROR, "wire and table are mixed up");
 	crm_customers_merge_wire(into, wire);
 	crm_customers_close_files(from);
 	pfree(bytes);
@@ -130,20 +129,12 @@ merge_as_leader(CrmCustomersQuery *query, const CrmParams *params,
 	return all;
 }
 
-/* the others into the first, every second one without the detour over bytes */
+/* the others into the first */
 static CrmCustomers *
 merge_pieces(CrmCustomers **piece, int pieces)
 {
 	for (int p = 1; p < pieces; p++)
-	{
-		if (p % 2 == 1)
-			merge_by_wire(piece[0], piece[p]);
-		else
-		{
-			crm_customers_merge(piece[0], piece[p]);
-			crm_customers_close_files(piece[p]);
-		}
-	}
+		merge_by_wire(piece[0], piece[p]);
 	return piece[0];
 }
 
@@ -191,6 +182,9 @@ customers_random(PG_FUNCTION_ARGS)
 		CrmDay day = 9000 + (CrmDay) random_below(300);
 
 		CHECK_FOR_INTERRUPTS();
+		/* what has been sent once goes on */
+		if (i == rows / 2)
+			pfree(crm_customers_serialize(piece[0]));
 		metric->add(states + id * words, &params, day);
 		/* some pieces get many rows, some few */
 		add_row(piece[random_below(1 + random_below(pieces))],
@@ -335,6 +329,118 @@ customers_fuzz(PG_FUNCTION_ARGS)
 	munmap(area, area_size + page);
 	values[0] = Int64GetDatum(count[1]);
 	values[1] = Int64GetDatum(count[0]);
+	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	PG_RETURN_DATUM(
+		HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+/* a row as the metric wants it: in the table, the log, or beside */
+static void
+add_any_row(CrmCustomers *customers, int kind, int64 id, CrmDay day)
+{
+	const CrmMetric *metric = customers->query->metric;
+	uint64			 rest = (uint64) id;
+	CrmKey			 key = {.hash = (uint64) id * CRM_MIX_A};
+	CrmLogRow		 row = {.day = day,
+							.kind = CRM_LOG_START | CRM_LOG_RETURN,
+							.known = id % 3 > 0,
+							.time = day * INT64CONST(86400000000),
+							.amount = crm_money_from_parts(id * 100, 2)};
+
+	if (kind != CRM_KEY_BIGINT)
+	{
+		key.bytes = (const char *) &rest;
+		key.length = sizeof(rest);
+	}
+	if (customers->log != NULL)
+		crm_log_add(customers, &key, &row);
+	else
+	{
+		/* these count places in their states, not days */
+		add_row(customers, kind, id, metric->older ? (CrmDay) (id % 4) : day);
+		if (metric->older != NULL)
+			crm_beside_add_older(customers, &key, &row);
+		if (metric->revenue)
+			crm_beside_add_amount(
+				customers, id % 5 ? row.amount
+								  : crm_money_mul(crm_money_from_parts(
+													  (crm_i128) 1 << 126, 0),
+												  crm_money_from_int64(1000)));
+	}
+}
+
+/* 1: refused, 0: accepted */
+static int
+take_parcel(CrmCustomersQuery *query, const char *bytes, Size size)
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile int  refused = 0;
+
+	PG_TRY();
+	{
+		CrmParcel		*parcel = crm_parcel_open(bytes, size);
+		bool			 params_null;
+		const CrmParams *params =
+			crm_wire_params(crm_parcel_wire(parcel), &params_null);
+		CrmCustomers *customers = crm_customers_create(
+			query, params, params_null, CurrentMemoryContext);
+
+		crm_parcel_merge(customers, parcel);
+		(void) crm_customers_finish(customers);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		if (geterrcode() != ERRCODE_DATA_CORRUPTED)
+			PG_RE_THROW();
+		FlushErrorState();
+		refused = 1;
+	}
+	PG_END_TRY();
+	return refused;
+}
+
+/* what a process would send, whole and cut at every byte */
+Datum
+customers_cut(PG_FUNCTION_ARGS)
+{
+	int				   kind = PG_GETARG_INT32(0);
+	CrmCustomersQuery *query = make_query(kind, PG_GETARG_INT32(1), 0);
+	CrmParams		   params = {
+				 .n = 10, .m = 10, .as_of = 9400, .option = CRM_UNIT_MONTH};
+	CrmCustomers *customers =
+		crm_customers_create(query, &params, false, CurrentMemoryContext);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "cut",
+												  ALLOCSET_DEFAULT_SIZES);
+	int64		  refused = 0;
+	bytea		 *bytes;
+	Size		  size;
+	TupleDesc	  row;
+	Datum		  values[3];
+	bool		  nulls[3] = {false};
+
+	random_state = PG_GETARG_INT32(3);
+	for (int id = 1; id <= PG_GETARG_INT32(2); id++)
+		add_any_row(customers, kind, id, 9000 + (CrmDay) random_below(300));
+	bytes = crm_parcel_serialize(customers);
+	size = VARSIZE(bytes) - VARHDRSZ;
+	for (Size cut = 0; cut <= size; cut++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		char		 *copy = palloc(cut + 1);
+
+		CHECK_FOR_INTERRUPTS();
+		memcpy(copy, VARDATA(bytes), cut);
+		if (cut < size)
+			refused += take_parcel(query, copy, cut);
+		else
+			values[2] = BoolGetDatum(take_parcel(query, copy, cut) == 0);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	values[0] = Int64GetDatum(refused);
+	values[1] = Int64GetDatum((int64) size);
 	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	PG_RETURN_DATUM(
