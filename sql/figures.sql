@@ -170,13 +170,6 @@ GRANT SELECT ON crmlife.figures_state, crmlife.overview_log,
   crmlife.stage_snapshot, crmlife.weekly_band, crmlife.weekly_stage,
   crmlife.weekly_flow TO pg_database_owner;
 
-CREATE FUNCTION crmlife.history_first_visit(h crmlife.purchase_history)
-RETURNS date
-AS 'MODULE_PATHNAME', 'crm_history_first_visit'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION crmlife.history_first_visit(crmlife.purchase_history) IS
-  'local day of the first visit; NULL without one';
-
 -- The views below show what concerns stage tables whose rows the reader may
 -- read.  Every comparison in them is between values of one type, so that no
 -- operator of another schema can come before pg_catalog's.

@@ -222,13 +222,8 @@ load_partition(CrmCustomers *customers, int partition, CrmCustomers *child)
 	{
 		CrmEntries entries;
 
-		if (head.bytes > spill->room)
-		{
-			pfree(spill->chunk);
-			spill->chunk =
-				MemoryContextAllocHuge(customers->context, head.bytes);
-			spill->room = head.bytes;
-		}
+		/* it was written from this very buffer, which never shrinks */
+		Assert(head.bytes <= spill->room);
 		read_fully(file, spill->chunk, head.bytes);
 		if (child->log != NULL)
 		{

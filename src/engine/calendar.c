@@ -148,17 +148,10 @@ crm_day_from_civil(int year, int month, int mday)
 static int
 months_per(CrmUnit unit)
 {
-	switch (unit)
-	{
-		case CRM_UNIT_MONTH:
-			return 1;
-		case CRM_UNIT_QUARTER:
-			return 3;
-		case CRM_UNIT_YEAR:
-			return 12;
-		default:
-			crm_fail(CRM_ERROR_INTERNAL, "unknown calendar unit", NULL, NULL);
-	}
+	static const int months[] = {
+		[CRM_UNIT_MONTH] = 1, [CRM_UNIT_QUARTER] = 3, [CRM_UNIT_YEAR] = 12};
+
+	return months[unit];
 }
 
 uint32_t crm_month_table_days;

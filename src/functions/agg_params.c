@@ -57,7 +57,7 @@ value_text(const CrmMetric *metric, const CrmParams *params, int param)
 	}
 }
 
-static void
+pg_noreturn static void
 refuse_null(void)
 {
 	ereport(ERROR,
@@ -68,7 +68,7 @@ refuse_null(void)
 }
 
 /* the row at hand has a NULL, or the group has one in all rows before it */
-static void
+pg_noreturn static void
 refuse_null_of(const CrmMetric *metric, const CrmAgg *agg)
 {
 	for (int i = 0; i < agg->param_args; i++)

@@ -124,24 +124,6 @@ crm_feed_customer(CrmKeyKind kind, const CrmKey *key)
 		cstring_to_text_with_len(key->bytes, (int) key->length));
 }
 
-CrmKey
-crm_feed_key(CrmKeyKind kind, Datum customer)
-{
-	text *value;
-
-	switch (kind)
-	{
-		case CRM_KEY_BIGINT:
-			return crm_key_from_bigint(DatumGetInt64(customer));
-		case CRM_KEY_UUID:
-			return crm_key_from_uuid(DatumGetUUIDP(customer));
-		case CRM_KEY_TEXT:
-			break;
-	}
-	value = DatumGetTextPP(customer);
-	return crm_key_from_text(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
 static inline CrmKey
 key_of(Feed *feed, Datum customer)
 {

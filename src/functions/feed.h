@@ -52,7 +52,5 @@ crm_feed_create(CrmGather *gather, const CrmFeedColumns *columns);
 
 /* of a gathered customer: int8, uuid or text, palloc'd */
 extern Datum crm_feed_customer(CrmKeyKind kind, const CrmKey *key);
-/* the customer's key as the gather holds it; text: points into the value */
-extern CrmKey crm_feed_key(CrmKeyKind kind, Datum customer);
 
 #endif /* CRM_FEED_H */

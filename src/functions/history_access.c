@@ -33,7 +33,6 @@ PG_FUNCTION_INFO_V1(crm_history_first_order);
 PG_FUNCTION_INFO_V1(crm_history_last_order);
 PG_FUNCTION_INFO_V1(crm_history_nth_order);
 PG_FUNCTION_INFO_V1(crm_history_gaps);
-PG_FUNCTION_INFO_V1(crm_history_first_visit);
 
 /* ---- counts ------------------------------------------------------------- */
 
@@ -300,19 +299,6 @@ history_rfm(FunctionCallInfo fcinfo, CrmTimeKind kind)
 }
 
 CRM_AS_OF_OVERLOADS(history_rfm);
-
-Datum
-crm_history_first_visit(PG_FUNCTION_ARGS)
-{
-	CrmPurchaseView view;
-	CrmVisitCursor	visits;
-
-	crm_history_open(&view, PG_GETARG_DATUM(0));
-	crm_visits_start(&visits, &view);
-	if (!crm_visits_next(&visits))
-		PG_RETURN_NULL();
-	PG_RETURN_DATEADT(visits.day);
-}
 
 TupleDesc
 crm_history_result_row(FunctionCallInfo fcinfo)

@@ -51,7 +51,7 @@ typedef struct Call
 
 /* ---- the query ---------------------------------------------------------- */
 
-static void
+pg_noreturn static void
 refuse_columns(const char *detail)
 {
 	ereport(ERROR,
@@ -64,7 +64,7 @@ refuse_columns(const char *detail)
 					 "'visit').")));
 }
 
-static void
+pg_noreturn static void
 refuse_type(const char *name, int number, Oid type)
 {
 	refuse_columns(psprintf("Column %d, %s, is of type %s.", number + 1, name,
@@ -129,7 +129,7 @@ check_columns(Call *call, TupleDesc row)
 	call->columns.word = COLUMN_KIND + 1;
 }
 
-static void
+pg_noreturn static void
 refuse_query(const char *why)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

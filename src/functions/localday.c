@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "functions/localday.h"
 
 #define UNIX_EPOCH_SECS \
@@ -126,7 +127,7 @@ switch_zone(void)
 	current_tz = table->tz;
 }
 
-static void
+pg_noreturn static void
 refuse_range(void)
 {
 	ereport(ERROR,
@@ -136,7 +137,7 @@ refuse_range(void)
 					   "timestamp")));
 }
 
-static void
+pg_noreturn static void
 refuse_infinite(const char *what, bool negative)
 {
 	ereport(ERROR,
@@ -213,7 +214,6 @@ void
 crm_refuse_infinite_date(DateADT date)
 {
 	refuse_infinite("date", DATE_IS_NOBEGIN(date));
-	pg_unreachable();
 }
 
 CrmDay

@@ -342,12 +342,8 @@ crm_numeric_from_parts(crm_i128 mantissa, int scale)
 	int	  last = 0;
 	int	  kept = 0;
 
-	/* zeros stand neither first nor last */
-	while (count > 0 && reversed[count - 1] == 0)
-	{
-		count--;
-		weight--;
-	}
+	/* zeros stand neither first, where the mantissa leaves none, nor last */
+	Assert(count == 0 || reversed[count - 1] != 0);
 	while (last < count && reversed[last] == 0)
 		last++;
 	for (int i = count - 1; i >= last; i--)
