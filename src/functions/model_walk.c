@@ -395,10 +395,7 @@ walk_in(CrmWalk *walk, const A_Expr *expression)
 	int		  count = 0;
 	ListCell *cell;
 
-	if (!IsA(expression->rexpr, List))
-		refuse(walk, at, ERRCODE_FEATURE_NOT_SUPPORTED,
-			   "IN needs a list of values", NULL);
-	foreach (cell, (List *) expression->rexpr)
+	foreach (cell, castNode(List, expression->rexpr))
 	{
 		CrmNode *element = walk_value(walk, lfirst(cell));
 		CrmNode *test = compare(walk, orders, value, element,
@@ -736,7 +733,11 @@ walk_call(CrmWalk *walk, const FuncCall *call)
 pg_noreturn static void
 refuse_node(const CrmWalk *walk, Node *node)
 {
-	refuse(walk, exprLocation(node), ERRCODE_FEATURE_NOT_SUPPORTED,
+	/* PostgreSQL knows no place of this one */
+	const Node *placed =
+		IsA(node, A_Indirection) ? castNode(A_Indirection, node)->arg : node;
+
+	refuse(walk, exprLocation(placed), ERRCODE_FEATURE_NOT_SUPPORTED,
 		   psprintf("%s can't stand in a stage model", describe(node)),
 		   "A model consists of facts, thresholds, numbers, operators and "
 		   "CASE.");
@@ -785,9 +786,6 @@ walk_value(CrmWalk *walk, Node *node)
 CrmNode *
 crm_walk_model(CrmWalk *walk, Node *expression)
 {
-	if (!IsA(expression, CaseExpr))
-		refuse(walk, exprLocation(expression), ERRCODE_SYNTAX_ERROR,
-			   "a stage model is one CASE expression", NULL);
 	return walk_case(walk, castNode(CaseExpr, expression), true);
 }
 
