@@ -65,8 +65,7 @@ fill_history(CrmHistory *history, const Customer *customer)
 	crm_history_finish(history);
 }
 
-/* one order as of a day: its time, or CRM_NO_TIME when it is none */
-static int64_t
+int64_t
 order_time(const Customer *customer, int order, CrmDay day, int64_t *net)
 {
 	int64_t at = CRM_NO_TIME;

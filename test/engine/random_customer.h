@@ -51,7 +51,10 @@ extern void random_customer(Customer *customer, bool keyed);
 extern void fill_history(CrmHistory *history, const Customer *customer);
 /* at the end of a day, orders and money of the days after `after` alone */
 extern Found look(const Customer *customer, CrmDay after, CrmDay day);
-extern bool	 something_happens(const Customer *customer, CrmDay day);
+/* one order as of a day: its time and money; CRM_NO_TIME when it is none */
+extern int64_t
+order_time(const Customer *customer, int order, CrmDay day, int64_t *net);
+extern bool something_happens(const Customer *customer, CrmDay day);
 
 extern CrmDay day_or_never(int64_t at);
 extern bool	  cents_are(CrmMoney money, int64_t cents);

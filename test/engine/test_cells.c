@@ -489,6 +489,18 @@ check_funnel_once(bool within)
 }
 
 static void
+check_many_orders(void)
+{
+	uint32_t	   state = UINT32_MAX - 2;
+	const uint32_t other = 5;
+
+	crm_repeat_funnel.merge(&state, &other, &params);
+	ok(state == UINT32_MAX, "a number of orders stops at the largest");
+	crm_repeat_funnel.add(&state, &params, 0);
+	ok(state == UINT32_MAX, "and stays there");
+}
+
+static void
 check_funnel(void)
 {
 	PROPERTY("both funnels are those of the definition")
@@ -601,6 +613,7 @@ main(void)
 	check_cohorts();
 	check_interval();
 	check_funnel();
+	check_many_orders();
 	check_time();
 	check_survival();
 	return done();

@@ -209,6 +209,52 @@ check_replay(const CrmHistory *history, const Customer *customer,
 		  told.count, heard);
 }
 
+/* the days of that kind up to a day, as a text */
+static void
+days_by_counting(const Customer *customer, CrmDay day, bool visits, char *text)
+{
+	*text = '\0';
+	for (CrmDay on = FIRST_DAY; on <= day; on++)
+	{
+		bool	found = false;
+		int64_t net;
+
+		for (int order = 0; order < customer->orders; order++)
+		{
+			int64_t at = order_time(customer, order, day, &net);
+
+			found |= at != CRM_NO_TIME && crm_day_of_local(at) == on;
+		}
+		for (int i = 0; visits && i < customer->count; i++)
+			found |= customer->rows[i].kind == CRM_EVENT_VISIT &&
+					 crm_day_of_local(customer->rows[i].at) == on;
+		if (found)
+			text += sprintf(text, " %d", on);
+	}
+}
+
+static void
+check_active_days(CrmHistory *history, const Customer *customer)
+{
+	CrmDay day = (CrmDay) random_between(FIRST_DAY, LAST_DAY);
+	CrmDay days[2][MAX_ROWS];
+	int	   count[2];
+
+	crm_history_days(history, day, days[0], &count[0], days[1], &count[1]);
+	for (int kind = 0; kind < 2; kind++)
+	{
+		char  want[MAX_ROWS * 8];
+		char  got[MAX_ROWS * 8] = "";
+		char *to = got;
+
+		days_by_counting(customer, day, kind == 1, want);
+		for (int i = 0; i < count[kind]; i++)
+			to += sprintf(to, " %d", days[kind][i]);
+		CHECK(strcmp(got, want) == 0, "%s days up to %d:%s, not%s",
+			  kind == 1 ? "active" : "order", day, got, want);
+	}
+}
+
 static void
 check_customers(bool keyed)
 {
@@ -222,6 +268,7 @@ check_customers(bool keyed)
 		for (CrmDay day = FIRST_DAY; day <= LAST_DAY; day++)
 			check_day(&history, &customer, day);
 		check_window(&history, &customer);
+		check_active_days(&history, &customer);
 		crm_history_free(&history);
 	}
 }

@@ -4,6 +4,9 @@
  *		and share no code with it.  (That numeric's arithmetic is met byte for
  *		byte is tested in the server.)
  */
+#include <float.h>
+#include <math.h>
+
 #include "engine/money.h"
 
 #include "tap.h"
@@ -314,12 +317,42 @@ test_alignment(void)
 	host_free_all();
 }
 
+/* by quadruple precision, in which 128 bits and a power of ten lose little */
+static void
+test_doubles(void)
+{
+	PROPERTY("as a double, to the last bit but one")
+	for (int i = 0; i < 20000; i++)
+	{
+		CrmMoney   money = crm_money_from_parts(random_mantissa(),
+												(int) random_between(0, 40));
+		__float128 expected = (__float128) money.mantissa;
+		double	   got = crm_money_to_double(money);
+
+		for (int s = 0; s < money.scale; s++)
+			expected /= 10;
+		CHECK(fabs(got - (double) expected) <=
+				  fabs((double) expected) * DBL_EPSILON,
+			  "%.17g, not %.17g", got, (double) expected);
+		host_free_all();
+	}
+	ok(crm_money_to_double(crm_money_mul(
+		   crm_money_from_parts(I128_MAX, 0),
+		   crm_money_from_parts((crm_i128) 1 << 100, 0))) == ldexp(1, 227),
+	   "and beyond 128 bits");
+	host_free_all();
+}
+
 static void
 test_failures(void)
 {
 	CrmMoney one = crm_money_from_int64(1);
 	CrmMoney zero = crm_money_from_parts(0, 3);
+	CrmMoney tiny = crm_money_from_parts(123456789, 1005);
 
+	ok(is_canonical(crm_money_div(tiny, crm_money_from_int64(7)),
+					crm_wide_div(widen(tiny), crm_wide_from_i128(7, 0))),
+	   "a quotient has no more decimal places than numeric's");
 	ok(FAILS_WITH(CRM_ERROR_DIVISION, crm_money_div(one, zero)),
 	   "division by zero");
 	ok(strcmp(host_message, "division by zero") == 0, "says so");
@@ -342,6 +375,7 @@ main(void)
 	test_sums();
 	test_memory();
 	test_alignment();
+	test_doubles();
 	test_failures();
 	return done();
 }

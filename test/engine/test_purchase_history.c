@@ -581,6 +581,34 @@ check_damage(Bytes bytes)
 }
 
 static void
+check_many_visits(void)
+{
+	CrmPurchases	list;
+	CrmPurchaseView view;
+	CrmVisitCursor	visits;
+	Bytes			bytes;
+	size_t			last;
+
+	crm_purchases_init(&list, false);
+	crm_purchases_add_visits(&list, 9000, CRM_MAX_VISITS - 1);
+	crm_purchases_add_visits(&list, 9000, 1);
+	bytes = encoded(&list);
+	crm_purchases_add_visits(&list, 9000, 1);
+	CHECK(FAILS_WITH(CRM_ERROR_RANGE, crm_purchases_encode(&list, NULL)),
+		  "one visit too many");
+	/* the same in bytes: what stands there is the number less one */
+	for (last = bytes.size - 1; bytes.data[last] != 0xFE;)
+		last--;
+	crm_purchases_open(&view, bytes.data, bytes.size);
+	crm_visits_start(&visits, &view);
+	CHECK(crm_visits_next(&visits) && visits.count == CRM_MAX_VISITS,
+		  "as many as may be");
+	bytes.data[last]++;
+	CHECK(FAILS_WITH(CRM_ERROR_CORRUPT, use(bytes.data, bytes.size)),
+		  "one more in the bytes");
+}
+
+static void
 check_bad_text(void)
 {
 	static const char *const bad[] = {
@@ -607,6 +635,7 @@ check_bad_text(void)
 		"days: 2025-01-01 1 x",
 		"days: 4715-01-01 BC 1",
 		"days: 294277-01-01 1",
+		"days: 4714-11-01 BC 1",
 		"times: 2025-01-01 1",
 		"times: 2025-01-01 24:00:00 1",
 		"times: 2025-01-01 23:60:00 1",
@@ -715,6 +744,8 @@ main(void)
 	}
 	PROPERTY("text that is no history is refused")
 	check_bad_text();
+	PROPERTY("a day has only so many visits")
+	check_many_visits();
 	PROPERTY("three orders take 14 bytes")
 	check_size();
 	return done();

@@ -390,6 +390,18 @@ test_refusals(void)
 }
 
 static void
+test_no_flip(void)
+{
+	CrmMoney   cut = crm_money_from_int64(INT32_MAX);
+	CrmRfmCuts cuts;
+	int32_t	   flips_at;
+
+	crm_rfm_cuts_init(&cuts, &cut, 1, NULL, 0, NULL, 0);
+	ok(!crm_rfm_recency_flip(&cuts, 5, &flips_at),
+	   "beyond the last day there is no flip");
+}
+
+static void
 test_names(void)
 {
 	CrmRfmMethod method = CRM_RFM_QUANTILE;
@@ -427,6 +439,7 @@ main(void)
 	test_scores();
 	test_flips();
 	test_refusals();
+	test_no_flip();
 	test_names();
 	return done();
 }

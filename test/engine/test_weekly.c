@@ -499,7 +499,8 @@ check_round(CrmModel *const *models)
 	CrmDaily  daily;
 	CrmDaily  alone;
 	CrmDay	  from = first + (CrmDay) random_between(0, 7 * weeks);
-	CrmDay	  last = first + 7 * weeks + (CrmDay) random_between(0, 6);
+	/* the days may go on for longer than the weeks */
+	CrmDay last = first + 7 * weeks + (CrmDay) random_between(0, 20);
 
 	crm_weekly_init(&weekly, first, weeks, models[0]);
 	crm_daily_init(&daily, from, last, models[0]);
