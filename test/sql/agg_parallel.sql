@@ -8,7 +8,7 @@ DROP SCHEMA IF EXISTS agg_parallel CASCADE;
 CREATE SCHEMA agg_parallel;
 SET search_path = agg_parallel, public;
 SET TimeZone = 'Australia/Lord_Howe';
-SELECT plan(72);
+SELECT plan(86);
 
 -- 20,000 customers, most of them in the hands of every worker
 SELECT setseed(0.5) \gset
@@ -108,6 +108,37 @@ SELECT alike(plan_of(query('parts', '0::int')), '%Finalize%Append%Partial%', 'pa
 SELECT is(counts(query('parts', groups)), oracle, 'partitionwise, group by ' || groups) FROM expected WHERE groups = '0::int';
 RESET enable_partitionwise_aggregate;
 
+-- customers whose keys have the same hash: four uuids, and texts in pairs, of
+-- which one is of different lengths; they are customers of their own all the same
+CREATE TABLE crowd AS
+SELECT c, u, t, date '2024-01-01' + i * c AS at, (i * c)::numeric AS amount
+FROM (VALUES (1, 'b8c81c94-b7f5-d649-0100-000000000000'::uuid, 'cce2111c566d84a7e'), (2, '0032addc-b29b-ea32-0200-000000000000', '98ba09082b5224e7'),
+             (3, '9b504101-398c-77a7-8877-665544332211', 'c6679ad5e52f40008'), (4, '8e1f8213-3a94-bcde-ffff-ffffffffffff', 'c3b29026b2d1b952f')) AS k (c, u, t), generate_series(0, c) AS i
+UNION ALL SELECT c, md5(c::text)::uuid, 'other ' || c, date '2024-01-01' + i * c % 300, c FROM generate_series(5, 3000) AS c, generate_series(0, c % 4) AS i;
+ALTER TABLE crowd SET (parallel_workers = 2);
+ANALYZE crowd;
+CREATE FUNCTION crowded(customer text, who text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+  EXECUTE format('SELECT ROW(repurchase_stats(%1$s), retention_nth_day_stats(%1$s, at, 3, ''2025-06-01''), repurchase_interval(%1$s, at), repeat_funnel(%1$s, 6), aov_by_order_index(%1$s, at, amount))::text FROM crowd WHERE %2$s', customer, who) INTO result;
+  RETURN result;
+END $$;
+CREATE FUNCTION crowded_histories(customer text, of_type text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+  EXECUTE format('SELECT string_agg(history::text, ''; '' ORDER BY history) FROM purchase_histories(''SELECT %s, at, amount FROM crowd'', NULL::%s)', customer, of_type) INTO result;
+  RETURN result;
+END $$;
+SELECT is(crowded(customer, who), crowded('c::bigint', who), format('equal hashes, %s, %s', customer, who)) FROM (VALUES ('u'), ('t')) AS k (customer), (VALUES ('c < 5'), ('true')) AS w (who);
+SELECT is(crowded_histories('u', 'uuid'), crowded_histories('c', 'int'), 'equal hashes, histories by uuid');
+SELECT is(crowded_histories('t', 'text'), crowded_histories('c', 'int'), 'equal hashes, histories by text');
+SET work_mem = '64kB';
+SELECT is(crowded(customer, 'true'), crowded('c::bigint', 'true'), format('equal hashes, %s, spilling', customer)) FROM (VALUES ('u'), ('t')) AS k (customer);
+RESET work_mem;
+SELECT plan_with(2, false) \gset
+SELECT is(crowded(customer, who), crowded('c::bigint', who), format('equal hashes, %s, %s, in workers', customer, who)) FROM (VALUES ('u'), ('t')) AS k (customer), (VALUES ('c < 5'), ('true')) AS w (who);
+SELECT plan_with(0, true) \gset
+
 -- today and zones are the leader's in the workers too
 SELECT plan_with(2, false) \gset
 SELECT is((SELECT retention_nth_day_stats(c, at, 3)::text FROM orders), (SELECT retention_nth_day_stats(c, at, 3, current_date)::text FROM orders), 'today in workers');
@@ -126,6 +157,10 @@ SET enable_partitionwise_aggregate = on;
 SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN g < 3 THEN 1 ELSE 2 END) FROM parts'), '22023 n must be the same in all rows of a group', 'n differs between partitions');
 SELECT is(problem('SELECT retention_nth_day(c, at, CASE WHEN g < 3 THEN 1 END) FROM parts'), '22023 parameters must be the same in all rows of a group', 'n is NULL in some partitions');
 SELECT is(problem('SELECT retention_nth_day(c, at, 1, CASE WHEN g < 3 THEN date ''2025-05-01'' ELSE ''2025-05-02'' END) FROM parts'), '22023 as_of must be the same in all rows of a group', 'as_of differs between partitions');
+-- partitions without a row that counts, the first ones and the last ones
+SELECT alike(plan_of('SELECT repurchase_stats(c) FROM parts WHERE g + 0 < 3'), '%Finalize%Append%Partial%', 'empty partitions, plan');
+SELECT is((SELECT string_agg(ROW((SELECT repurchase_stats(c) FROM parts WHERE g + 0 BETWEEN a AND b), (SELECT purchase_history(at, 1::numeric) FROM parts WHERE g + 0 BETWEEN a AND b))::text, ' ' ORDER BY a) FROM (VALUES (0, 2), (4, 9), (9, 9)) x (a, b)),
+          (SELECT string_agg(ROW((SELECT repurchase_stats(c) FROM orders WHERE g BETWEEN a AND b), (SELECT purchase_history(at, 1::numeric) FROM orders WHERE g BETWEEN a AND b))::text, ' ' ORDER BY a) FROM (VALUES (0, 2), (4, 9), (9, 9)) x (a, b)), 'empty partitions');
 -- every metric: workers give what one process does, which is held against plain SQL elsewhere
 CREATE TABLE many AS SELECT (i * 7919) % 700 AS c, date '2024-01-01' + (i * 10007) % 400 AS at, ((i * 31) % 97)::numeric - 5 AS amount FROM generate_series(1, 40000) i;
 ANALYZE many;
