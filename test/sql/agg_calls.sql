@@ -9,7 +9,7 @@ CREATE SCHEMA agg_calls;
 SET search_path = agg_calls, public;
 SET TimeZone = 'America/New_York';
 SET DateStyle = ISO;
-SELECT plan(220);
+SELECT plan(241);
 
 CREATE DOMAIN customer_number AS int;
 CREATE DOMAIN customer_name AS varchar(20);
@@ -118,6 +118,9 @@ SELECT is(problem(query), problem, query) FROM (VALUES
   ('SELECT second_purchase_rate(int, date, 36526) FROM orders', '22023 | days must not be greater than 36525 | The value is 36526. | Days are counted from the day of the first order.'),
   ('SELECT second_purchase_rate(int, date, 2147483647) FROM orders', '22023 | days must not be greater than 36525 | The value is 2147483647. | Days are counted from the day of the first order.'),
   ('SELECT second_purchase_rate(int, date, 36525) FROM orders', 'none'),
+  ('SELECT repurchase_rate(h, ''hours'') FROM (SELECT purchase_history(date, 1::numeric) AS h FROM orders GROUP BY int) x', '22023 | unknown way to count orders | The value is "hours". | It is orders, or days: all orders of a day are one.'),
+  ('SELECT repurchase_rate(h, CASE int WHEN 1 THEN ''orders'' ELSE ''days'' END) FROM (SELECT int, purchase_history(date, 1::numeric) AS h FROM orders GROUP BY int ORDER BY int) x', '22023 | by must be the same in all rows of a group | One row has orders, another one days. | Give a constant, or add by to GROUP BY.'),
+  ('SELECT purchase_history(date ''294277-01-01'', 1)', '22008 | timestamp out of range | The local time lies outside the range of type timestamp. | NO HINT'),
   ('SELECT repeat_funnel(int, date, 3, 36526) FROM orders', '22023 | days must not be greater than 36525 | The value is 36526. | Days are counted from the k-th day with orders.'),
   ('SELECT repeat_funnel(int, date, 3, 2147483647) FROM orders', '22023 | days must not be greater than 36525 | The value is 2147483647. | Days are counted from the k-th day with orders.'),
   ('SELECT repeat_funnel(int, date, 3, 36525) FROM orders', 'none'),

@@ -8,7 +8,7 @@ DROP SCHEMA IF EXISTS history_metrics CASCADE;
 CREATE SCHEMA history_metrics;
 SET search_path = history_metrics, public;
 SET TimeZone = 'Pacific/Auckland';
-SELECT plan(100);
+SELECT plan(107);
 
 -- 400 customers in 3 groups
 SELECT setseed(0.125) \gset
@@ -160,6 +160,8 @@ SELECT is(problem(q), e, q) FROM (VALUES
   ('SELECT retention_nth_day(h, 1, date ''2025-01-01'' + c) FROM built', '22023 as_of must be the same in all rows of a group'),
   ('SELECT retention_curve(h, NULLIF(c % 2, 1)) FROM built WHERE c >= 0', '22023 parameters must be the same in all rows of a group'),
   ('SELECT retention_cohorts(h, CASE WHEN c % 2 = 0 THEN ''day'' ELSE ''week'' END) FROM built', '22023 unit must be the same in all rows of a group'),
+  ('SELECT retention_curve(h, 3, ''2025-01-01'', CASE c % 2 WHEN 0 THEN ''order'' ELSE ''visit'' END) FROM built WHERE c >= 0', '22023 event must be the same in all rows of a group'),
+  ('SELECT retention_nth_day(h, 3, ''2025-01-01'', ''order'', CASE c % 2 WHEN 0 THEN ''order'' ELSE ''visit'' END) FROM built WHERE c >= 0', '22023 return_event must be the same in all rows of a group'),
   ('SELECT retention_cohorts(h, ''day'', date ''294276-01-01'') FROM built', '54000 the result would have too many rows'),
   ('SELECT crmlife.retention_curve_final(''\x01''::bytea)', '55000 function called outside an aggregate'),
   ('SELECT crmlife.histories_combine(''\x01'', ''\x01'')', '55000 function called outside an aggregate')) v (q, e);
@@ -196,6 +198,15 @@ SELECT setseed(0.5) \gset
 SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, set_byte(set_byte(state, place, byte), (random() * (least(length(state), 60) - 1))::int, (random() * 255)::int)) AS code
            FROM states, LATERAL (SELECT (random() * (length(state) - 1))::int AS place, (random() * 255)::int AS byte FROM generate_series(1, 60 + 0 * length(kind))) r) x WHERE code NOT IN ('taken', 'XX001', '22023', '22008', '22012', '22003', '54000')), NULL, 'states with other bytes are refused or taken');
 
+-- one that begins with a state of another kind, and one that begins with its own
+SELECT throws_ok(format('CREATE AGGREGATE begun(crmlife.purchase_history, text, date) (SFUNC = crmlife.histories_growth_accum, STYPE = bytea, INITCOND = %L); SELECT begun(h, ''quarter'', ''2024-12-31'') FROM built', state),
+                 '42804', 'the state is of another aggregate over histories') FROM states WHERE kind = 'revenue';
+SELECT format('CREATE AGGREGATE goes_on(crmlife.purchase_history, text, date) (SFUNC = crmlife.histories_growth_accum, STYPE = bytea, INITCOND = %L, FINALFUNC = crmlife.growth_final)', state) FROM states WHERE kind = 'growth' \gexec
+SELECT is((SELECT goes_on(h, 'quarter', '2024-12-31') FROM built WHERE c >= 60), (SELECT growth_accounting(h, 'quarter', '2024-12-31') FROM built), 'a state goes on where it was left');
+SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, overlay(state PLACING '\xffffffffffffffffffffff' FROM n)) AS code FROM states, generate_series(1, 120) AS n WHERE n + 11 < length(state)) AS x
+           WHERE code NOT IN ('taken', 'XX001', '22023', '22008', '22012', '22003', '54000')), NULL, 'numbers without an end are refused');
+SELECT is((SELECT repurchase_interval('days: 1900-01-01 1, 2020-01-01 1, 2020-01-03 1'::crmlife.purchase_history)), (SELECT repurchase_interval(1::bigint, d) FROM unnest('{1900-01-01,2020-01-01,2020-01-03}'::date[]) AS d), 'a gap of a hundred years');
+SELECT is(forged('growth', '\x01ff'), 'XX001', 'a metric that there is not');
 SELECT throws_ok('SELECT joined_growth(state) FROM states', '42804', 'states of different aggregates cannot be combined');
 SELECT finish();
 DROP SCHEMA history_metrics CASCADE;

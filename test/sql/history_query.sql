@@ -5,12 +5,13 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET jit = off;
-SELECT plan(31);
+SELECT plan(39);
 
 CREATE SCHEMA hq;
 SET search_path = hq, public;
 SET TimeZone = 'America/Sao_Paulo';
 SELECT setseed(0.1905) \g /dev/null
+CREATE COLLATION no_order (provider = icu, locale = 'und', deterministic = false);
 
 -- customers of very different size, every kind of amount, unusable rows
 CREATE TABLE shop AS
@@ -76,6 +77,10 @@ SELECT is((SELECT count(*) || ' ' || count(DISTINCT customer) || ' ' || sum(hist
 SELECT is((SELECT history_orders(history) || ' ' || (history_revenue(history) = (SELECT sum(amount) FROM large WHERE customer < 2000))
            FROM purchase_histories('SELECT 1, at, amount FROM hq.large WHERE customer < 2000')),
           '4000 true', 'one customer who is too large');
+-- rows that are larger than what is taken for many at a time
+SELECT is((SELECT count(*) || ' ' || min(length(customer)) || ' ' || sum(history_orders(history))
+           FROM purchase_histories('SELECT repeat(''x'', 100000) || g % 30, date ''2025-01-01'' + g, 1.5 FROM generate_series(1, 90) g', NULL::text)),
+          '30 100001 90', 'large rows');
 RESET work_mem;
 DROP TABLE large;
 
@@ -105,6 +110,13 @@ SELECT throws_ok($$SELECT * FROM purchase_histories('SELECT customer, at FROM hq
 SELECT throws_ok($$SELECT * FROM purchase_histories('SELECT customer::text, at, amount FROM hq.shop')$$, '42804', NULL, 'customers of another type than said');
 SELECT throws_ok($$SELECT * FROM purchase_histories('SELECT customer, timestamp ''infinity'', amount FROM hq.shop')$$, '22008', NULL, 'infinite times');
 SELECT throws_ok($$SELECT * FROM purchase_histories('SELECT customer, at, ''NaN''::numeric FROM hq.shop')$$, '22003', NULL, 'NaN amounts');
+SELECT throws_ok(format('SELECT * FROM purchase_histories(%L%s)', query, of_type), state, message, message)
+FROM (VALUES ('SELECT 1.5::float8, current_date, 1.0', '', '42804', 'the query''s columns are not those of purchases'),
+  ('SELECT 1, 2, 1.0', '', '42804', 'the query''s columns are not those of purchases'), ('SELECT 1, current_date, 1.0, 5', '', '42804', 'the query''s columns are not those of purchases'),
+  ('SELECT 70000, current_date, 1.0', ', NULL::smallint', '22003', 'customer 70000 is out of range for type smallint'),
+  ('SELECT 3000000000, current_date, 1.0', ', NULL::int', '22003', 'customer 3000000000 is out of range for type integer'),
+  ('SELECT 1, current_date, 1.0', ', NULL::date', '42804', 'customers cannot be of type date'),
+  ('SELECT ''a'' COLLATE hq.no_order, current_date, 1.0', ', NULL::text', '0A000', 'customers have a nondeterministic collation')) AS v (query, of_type, state, message);
 SET statement_timeout = '200ms';
 DO $$ BEGIN
   PERFORM FROM purchase_histories('SELECT g, date ''2025-01-01'', 1.0 FROM generate_series(1, 1000000000) g');

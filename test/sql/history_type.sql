@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 SET search_path = pg_temp, public;
 SET TimeZone = 'Asia/Shanghai';
 SET DateStyle = 'German, DMY';
-SELECT plan(95);
+SELECT plan(99);
 
 CREATE FUNCTION pg_temp.problem(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text; detail text; hint text;
@@ -82,6 +82,16 @@ CREATE INDEX ON keyed USING hash (h);
 INSERT INTO keyed SELECT format('days: 2025-01-01 %s', i)::crmlife.purchase_history FROM generate_series(1, 500) i;
 SELECT is((SELECT count(*) FROM keyed a JOIN keyed b USING (h)), 500::bigint, 'join');
 SELECT is((SELECT count(*) FROM keyed WHERE h >= 'days: 2025-01-01 77'), (SELECT count(*) FROM keyed) - (SELECT count(*) FROM keyed WHERE h < 'days: 2025-01-01 77'), 'a total order');
+SELECT is((SELECT count(*) FROM keyed WHERE h > 'days: 2025-01-01 77'), (SELECT count(*) FROM keyed) - (SELECT count(*) FROM keyed WHERE h <= 'days: 2025-01-01 77'), 'greater, or less or equal');
+SELECT is((SELECT count(*) FROM keyed a JOIN keyed b ON NOT a.h <= b.h AND NOT a.h > b.h), 0::bigint, 'one or the other');
+-- a table divided by a hash of them finds each again
+CREATE TEMP TABLE divided (h crmlife.purchase_history) PARTITION BY HASH (h);
+CREATE TEMP TABLE divided_0 PARTITION OF divided FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TEMP TABLE divided_1 PARTITION OF divided FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO divided SELECT h FROM keyed;
+SELECT is((SELECT count(*) FROM divided_0 WHERE h = 'days: 2025-01-01 77') + (SELECT count(*) FROM divided_1 WHERE h = 'days: 2025-01-01 77'),
+          (SELECT count(*) FROM divided WHERE h = 'days: 2025-01-01 77'), 'hash partitions');
+SELECT ok((SELECT count(*) FROM divided_0) BETWEEN 1 AND (SELECT count(*) - 1 FROM divided), 'of which both have some');
 SELECT is((SELECT count(*) FROM pg_amop WHERE amopfamily IN (SELECT oid FROM pg_opfamily WHERE opfname LIKE 'purchase_history%')), 6::bigint, 'operators of both classes');
 
 -- building

@@ -94,4 +94,29 @@ RESET ROLE;
 DELETE FROM crmlife.model WHERE name IN ('fans', 'ours', 'x') AND owner = '';
 SELECT is(count(*), 0::bigint, 'found by no owner') FROM crmlife.model;
 DROP ROLE crm_test_ann, crm_test_bob, crm_test_team, "Ann, née Test";
+-- as in a dump that is read in: it is said, not refused
+SET client_min_messages = error;
+INSERT INTO crmlife.model (name, model) VALUES ('read_in', 'kpi_bands');
+SELECT lives_ok($$INSERT INTO crmlife.model_label VALUES ('read_in', 'gone', 1)$$, 'a label of a stage that is no more');
+DELETE FROM crmlife.model WHERE name = 'read_in';
+-- on tables of their own kind, and on no others
+SELECT throws_ok('SELECT crmlife.guard_model()', '39P01', 'crmlife.guard_model is for its own triggers', 'no trigger is called by hand');
+CREATE TABLE elsewhere (name text);
+CREATE TRIGGER late AFTER INSERT ON elsewhere FOR EACH ROW EXECUTE FUNCTION crmlife.guard_model();
+SELECT throws_ok('INSERT INTO elsewhere VALUES (NULL)', '39P01', 'crmlife.guard_model is for its own triggers', 'a guard that comes too late');
+DROP TRIGGER late ON elsewhere;
+CREATE TRIGGER early BEFORE INSERT ON elsewhere FOR EACH ROW EXECUTE FUNCTION crmlife.follow_model();
+SELECT throws_ok('INSERT INTO elsewhere VALUES (NULL)', '39P01', 'crmlife.follow_model is for its own triggers', 'a follower that comes too early');
+DROP TABLE elsewhere;
+-- a long one is compressed where it is stored, and means the same
+CREATE TABLE long AS
+SELECT ('CASE ' || string_agg(format('WHEN orders = %s THEN ''has_%s''', i, i), ' ') || ' ELSE ''many'' END WITH (unused = 1)')::crmlife.lifecycle_model AS model FROM generate_series(1, 200) AS i;
+SELECT ok(pg_column_size(model) < length(model::text) / 2, 'compressed') FROM long;
+SELECT is(string_agg(lifecycle_stage(n, 1, date '2025-01-01', date '2025-01-02', with_threshold(model, 'unused', 2)), ' ' ORDER BY n), 'has_1 has_77 has_200 many', 'and used')
+FROM long, unnest('{1,77,200,201}'::bigint[]) AS n;
+DROP TABLE long;
+-- a query with more models than are kept compiled, one of them again and again
+SELECT is(count(*) FILTER (WHERE lifecycle_stage(n, 1, date '2025-01-01', date '2025-01-02', format('CASE WHEN orders > %s THEN ''more'' ELSE ''less'' END', i)::crmlife.lifecycle_model)
+                                 IS DISTINCT FROM CASE WHEN n > i THEN 'more' ELSE 'less' END), 0::bigint, 'more models than are kept')
+FROM (SELECT i, 1 + (i * 37) % 150 AS n FROM (SELECT i FROM generate_series(1, 120) AS i UNION ALL SELECT CASE i % 2 WHEN 0 THEN 3 ELSE 120 END FROM generate_series(1, 9) AS i) AS s OFFSET 0) AS v;
 SELECT finish();

@@ -8,7 +8,7 @@ SET search_path = public;
 SET TimeZone = 'America/New_York';
 SET jit = off;
 SELECT setseed(0.25) IS NOT NULL AS seeded \gset
-SELECT plan(12);
+SELECT plan(18);
 
 CREATE TABLE model (n int, model crmlife.lifecycle_model);
 INSERT INTO model VALUES
@@ -91,6 +91,26 @@ SELECT set_eq('TABLE parallel_1 UNION TABLE parallel_2 UNION TABLE parallel_3 UN
               'SELECT * FROM serial', 'with the same stages');
 SELECT throws_ok($$SELECT lifecycle_stage(at, amount, CASE WHEN c < 700 THEN date '2024-07-01' ELSE '2024-07-02' END) FROM row_of$$,
                  '22023', NULL, 'parameters must agree between workers too');
+
+-- the model left out, and NULL
+SELECT set_eq('SELECT g, lifecycle_stage(at, amount, ''2024-07-01'') FROM row_of GROUP BY g', 'SELECT g, stage FROM serial, model m WHERE serial.n = m.n AND m.model::text = ''recency''::crmlife.lifecycle_model::text', 'the default model, in parallel');
+SELECT is((SELECT count(*) FROM (SELECT lifecycle_stage(at, amount, '2024-07-01', NULL::crmlife.lifecycle_model) AS stage FROM row_of GROUP BY g) AS x WHERE stage IS NOT NULL), 0::bigint, 'no model, in parallel');
+-- partitions: one with other parameters, one without a row, and none with one
+RESET max_parallel_workers_per_gather;
+SET enable_partitionwise_aggregate = on;
+CREATE TABLE parted (c int, at timestamptz, amount numeric, g int) PARTITION BY RANGE (g);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (20);
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (20) TO (40);
+INSERT INTO parted SELECT c, at, amount, g FROM row_of;
+ANALYZE parted;
+SELECT matches(plan_of('SELECT lifecycle_stage(at, amount, ''2024-07-01'') FROM parted'), '(?s)Finalize.*Append.*Partial.*Partial', 'partitions, plan');
+SELECT throws_ok($$SELECT lifecycle_stage(at, amount, CASE WHEN g < 20 THEN date '2024-07-01' ELSE '2024-07-02' END) FROM parted$$,
+                 '22023', 'as_of of lifecycle_stage differs between the rows of a group', 'as_of must agree between partitions');
+SELECT throws_ok($$SELECT lifecycle_stage(at, amount, '2024-07-01', CASE WHEN g < 20 THEN 'recency' ELSE 'kpi_bands' END::crmlife.lifecycle_model) FROM parted$$,
+                 '22023', 'model of lifecycle_stage differs between the rows of a group', 'and so must models');
+SELECT is((SELECT array_agg((SELECT lifecycle_stage(at, amount, '2024-07-01') FROM parted WHERE g + 0 BETWEEN a AND b) ORDER BY a) FROM (VALUES (0, 19), (20, 39), (50, 60)) AS x (a, b)),
+          (SELECT array_agg((SELECT lifecycle_stage(at, amount, '2024-07-01') FROM row_of WHERE g BETWEEN a AND b) ORDER BY a) FROM (VALUES (0, 19), (20, 39), (50, 60)) AS x (a, b)), 'partitions without a row');
+RESET enable_partitionwise_aggregate;
 
 -- over growing frames: the state goes on after an answer
 SELECT is(count(*), 0::bigint, 'as a window function')

@@ -10,7 +10,7 @@ CREATE SCHEMA rfm_scheme_test;
 SET search_path = rfm_scheme_test, public;
 SET TimeZone = 'UTC';
 SET IntervalStyle = 'postgres';
-SELECT plan(31);
+SELECT plan(32);
 
 CREATE TABLE score AS SELECT r * 100 + f * 10 + m AS score, r, f, m FROM generate_series(1, 9) r, generate_series(1, 9) f, generate_series(1, 9) m;
 -- 100 random schemes of up to 12 boxes, a third of the limits open
@@ -56,6 +56,7 @@ SELECT is(problem(query), problem, query) FROM (VALUES
   ($$SELECT rfm_scheme_segment(555, ARRAY[('a', 1, 1, 1, 1, 1, 1), (NULL, 1, 1, 1, 1, 1, 1)]::crmlife.rfm_box[])$$, '22023 box 2 of an RFM scheme is not valid | Its segment is NULL.'),
   ($$SELECT rfm_scheme_segment(555, ARRAY[('a', 0, 4, 1, 1, 1, 1)::crmlife.rfm_box])$$, '22023 box 1 of an RFM scheme is not valid | A limit is 0.'),
   ($$SELECT rfm_scheme_segment(555, ARRAY[NULL]::crmlife.rfm_box[])$$, '22023 box 1 of an RFM scheme is not valid | It is NULL.'),
+  ($$SELECT rfm_scheme_segment(111, array_fill(boxes[1], ARRAY[1001])) FROM scheme LIMIT 1$$, '54000 an RFM scheme has at most 1000 boxes | There are 1001.'),
   ($$SELECT crmlife.rfm_boxes('none')$$, '42704 there is no RFM scheme "none" | There are mine, r.')) v (query, problem);
 
 -- a stage table: sizes, thresholds and moves

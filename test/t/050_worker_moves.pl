@@ -98,6 +98,18 @@ $node->safe_psql('two', "INSERT INTO orders (customer_id, paid_at, amount) VALUE
 ok(defined wait_for($node, 'two', 'SELECT count(*) FROM stages WHERE customer_id = 1', '1'), 'a database that is named is served');
 my ($code, $out, $err) = $node->psql('postgres', q(ALTER SYSTEM SET crmlife.databases = 'a b'));
 isnt($code, 0, 'a broken list is refused');
+like($err, qr/DETAIL:.*List syntax is invalid/, '... and says why');
+
+# beside another library that asks for shared memory
+SKIP:
+{
+	skip 'pg_stat_statements is not installed', 1
+	  if $node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_stat_statements'") eq '0';
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_statements, crmlife'");
+	$node->restart;
+	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_shmem_allocations WHERE name IN ('pg_stat_statements', 'crmlife workers', 'crmlife progress')"),
+		'3', 'both have their shared memory');
+}
 
 $node->stop;
 done_testing();
