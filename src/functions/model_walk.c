@@ -626,9 +626,8 @@ walk_case(CrmWalk *walk, const CaseExpr *expression, bool of_stages)
 	ListCell   *cell;
 
 	check_stack_depth();
-	if (++walk->depth > CRM_MODEL_MAX_DEPTH)
-		refuse(walk, expression->location, ERRCODE_STATEMENT_TOO_COMPLEX,
-			   "CASE is nested too deeply", NULL);
+	/* its first condition finds that too deep, if it is */
+	walk->depth++;
 	if (expression->arg != NULL)
 	{
 		operand = walk_value(walk, (Node *) expression->arg);

@@ -53,6 +53,7 @@ INSERT INTO refused (model, expected) VALUES
 ('CASE WHEN (orders + 1).x > 1 THEN ''x'' END', '0A000 | a subscript or field can''t stand in a stage model | line 1, column 12: "orders + 1).x > 1 THEN ''x'' END"'),
 ('CASE WHEN orders[1] > 1 THEN ''x'' END', '0A000 | a subscript or field can''t stand in a stage model | line 1, column 11: "orders[1] > 1 THEN ''x'' END"'),
 ('CASE WHEN grouping(orders) > 1 THEN ''x'' END', '0A000 | this expression can''t stand in a stage model | line 1, column 11: "grouping(orders) > 1 THEN ''x'' END"'),
+(repeat('CASE WHEN orders > 1 THEN ', 250) || '''x''' || repeat(' END', 250), '54001 | stage model is nested too deeply | line 1, column 5159: "orders > 1 THEN CASE WHEN orders > 1 THE"'),
 ('orders=1', '42601 | syntax error in stage model: CASE expected | line 1, column 1: "orders=1"'),
 ('CASE WHEN orders IS DISTINCT FROM 1 THEN ''x'' END', '0A000 | this operator can''t stand in a stage model | line 1, column 18: "IS DISTINCT FROM 1 THEN ''x'' END"'),
 ('CASE WHEN orders % 2 = 0 THEN ''x'' END', '0A000 | operator % can''t stand in a stage model | line 1, column 18: "% 2 = 0 THEN ''x'' END"'),

@@ -8,7 +8,7 @@ SET search_path = public;
 SET TimeZone = 'America/New_York';
 SET jit = off;
 SELECT setseed(0.25) IS NOT NULL AS seeded \gset
-SELECT plan(18);
+SELECT plan(19);
 
 CREATE TABLE model (n int, model crmlife.lifecycle_model);
 INSERT INTO model VALUES
@@ -96,7 +96,7 @@ SELECT throws_ok($$SELECT lifecycle_stage(at, amount, CASE WHEN c < 700 THEN dat
 SELECT set_eq('SELECT g, lifecycle_stage(at, amount, ''2024-07-01'') FROM row_of GROUP BY g', 'SELECT g, stage FROM serial, model m WHERE serial.n = m.n AND m.model::text = ''recency''::crmlife.lifecycle_model::text', 'the default model, in parallel');
 SELECT is((SELECT count(*) FROM (SELECT lifecycle_stage(at, amount, '2024-07-01', NULL::crmlife.lifecycle_model) AS stage FROM row_of GROUP BY g) AS x WHERE stage IS NOT NULL), 0::bigint, 'no model, in parallel');
 -- partitions: one with other parameters, one without a row, and none with one
-RESET max_parallel_workers_per_gather;
+SET max_parallel_workers_per_gather = 0;
 SET enable_partitionwise_aggregate = on;
 CREATE TABLE parted (c int, at timestamptz, amount numeric, g int) PARTITION BY RANGE (g);
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (20);
@@ -110,6 +110,7 @@ SELECT throws_ok($$SELECT lifecycle_stage(at, amount, '2024-07-01', CASE WHEN g 
                  '22023', 'model of lifecycle_stage differs between the rows of a group', 'and so must models');
 SELECT is((SELECT array_agg((SELECT lifecycle_stage(at, amount, '2024-07-01') FROM parted WHERE g + 0 BETWEEN a AND b) ORDER BY a) FROM (VALUES (0, 19), (20, 39), (50, 60)) AS x (a, b)),
           (SELECT array_agg((SELECT lifecycle_stage(at, amount, '2024-07-01') FROM row_of WHERE g BETWEEN a AND b) ORDER BY a) FROM (VALUES (0, 19), (20, 39), (50, 60)) AS x (a, b)), 'partitions without a row');
+SELECT is((SELECT lifecycle_stage(at, amount, '2024-07-01', NULL::crmlife.lifecycle_model) FROM parted), NULL, 'partitions without a model');
 RESET enable_partitionwise_aggregate;
 
 -- over growing frames: the state goes on after an answer
