@@ -15,6 +15,7 @@
 #include "utils/date.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "engine/calendar.h"
 
 typedef enum CrmTimeKind
@@ -24,7 +25,7 @@ typedef enum CrmTimeKind
 	CRM_TIME_TIMESTAMPTZ
 } CrmTimeKind;
 
-extern void crm_refuse_infinite_date(DateADT date) pg_attribute_noreturn();
+pg_noreturn extern void crm_refuse_infinite_date(DateADT date);
 
 /* inline: functions that are called once per row take several */
 static inline CrmDay
