@@ -62,9 +62,8 @@ parse_expression(const char *argument, const char *text)
 	SelectStmt *select;
 	ResTarget  *target;
 
-	if (list_length(statements) != 1)
-		refuse(argument, text, "is not one expression",
-			   "Give a column, or an expression over the columns of a row.");
+	/* a semicolon is none of an expression's words */
+	Assert(list_length(statements) == 1);
 	select = castNode(SelectStmt, linitial_node(RawStmt, statements)->stmt);
 	if (list_length(select->targetList) != 1 || select->fromClause ||
 		select->whereClause || select->groupClause || select->havingClause ||

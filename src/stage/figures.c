@@ -66,7 +66,6 @@ struct CrmFigures
 	CrmDay					  day; /* not over yet */
 	State					  state;
 	bool					  everybody;
-	bool					  unknown; /* there is no tally to add to */
 	CrmStageTally			  tally;
 	bool					  of_days;
 	bool					  of_weeks;
@@ -322,8 +321,6 @@ walk_histories(CrmFigures *figures)
 {
 	CrmIdentity saved;
 
-	if (!figures->of_days && !figures->of_weeks)
-		return;
 	crm_become_table_owner(figures->definition, &saved);
 	crm_for_each_history(figures->definition, CRM_NO_DAY, count_stored,
 						 figures);
@@ -367,7 +364,8 @@ crm_figures_begin(const CrmStageDefinition *definition, CrmDay day,
 	figures->everybody = everybody;
 	figures->state = read_state(definition);
 	then = figures->state.day;
-	figures->unknown = then == CRM_NO_DAY && !everybody;
+	/* each run writes the state down, and the first looks at everybody */
+	Assert(then != CRM_NO_DAY || everybody);
 	crm_stage_tally_init(&figures->tally, definition);
 	if (then != CRM_NO_DAY && then < day)
 		begin_days(figures, then);
@@ -421,8 +419,7 @@ void
 crm_figures_add(CrmFigures *figures, const CrmPair *pair,
 				const CrmStageRow *row)
 {
-	if (!figures->unknown)
-		tally_customer(figures, pair, row);
+	tally_customer(figures, pair, row);
 	if (figures->of_days || figures->of_weeks)
 		count_pair(figures, pair, row);
 }
@@ -512,10 +509,7 @@ finish(CrmFigures *figures)
 	CrmDay					  then = figures->state.day;
 	bool					  past = then == CRM_NO_DAY;
 
-	if (figures->unknown)
-		tally_stored(&figures->tally, figures->day, false);
-	crm_stage_tally_write(&figures->tally,
-						  figures->everybody || figures->unknown);
+	crm_stage_tally_write(&figures->tally, figures->everybody);
 	if (past && !figures->of_days && definition->keep_history)
 		count_past(figures, CRM_NO_DAY);
 	if (!past && figures->day < then)

@@ -57,12 +57,12 @@ check_columns(const CrmStageDefinition *definition, SPIPlanPtr plan)
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
 	TupleDesc		  row = source->resultDesc;
 
-	if (TupleDescAttr(row, 0)->atttypid !=
-		crm_stage_column_type(CRM_COLUMN_HISTORY))
-		crm_refuse_stage_column(definition, CRM_COLUMN_HISTORY);
-	if (TupleDescAttr(row, 1)->atttypid !=
-		crm_stage_column_type(CRM_COLUMN_KNOWN_SINCE))
-		crm_refuse_stage_column(definition, CRM_COLUMN_KNOWN_SINCE);
+	static const int columns[] = {CRM_COLUMN_HISTORY, CRM_COLUMN_KNOWN_SINCE};
+
+	for (int i = 0; i < lengthof(columns); i++)
+		if (TupleDescAttr(row, i)->atttypid !=
+			crm_stage_column_type(columns[i]))
+			crm_refuse_stage_column(definition, columns[i]);
 }
 
 static Portal

@@ -81,8 +81,8 @@ crm_database_listed(const char *name)
 	if (crm_databases == NULL || crm_databases[0] == '\0')
 		return true;
 	copy = pstrdup(crm_databases);
-	if (!SplitIdentifierString(copy, ',', &names))
-		return false; /* refused when it was set */
+	/* it was checked when it was set */
+	(void) SplitIdentifierString(copy, ',', &names);
 	foreach (cell, names)
 		if (strcmp((char *) lfirst(cell), name) == 0)
 			return true;
@@ -107,13 +107,12 @@ serve(Oid oid)
 	{
 		if (served_count == served_space)
 		{
-			served_space = served_space == 0 ? 16 : served_space * 2;
-			served =
-				served == NULL
-					? MemoryContextAllocZero(TopMemoryContext,
-											 served_space *
-												 sizeof(ServedDatabase))
-					: repalloc(served, served_space * sizeof(ServedDatabase));
+			Size size;
+
+			served_space = Max(served_space * 2, 2);
+			size = served_space * sizeof(ServedDatabase);
+			served = served == NULL ? MemoryContextAlloc(TopMemoryContext, size)
+									: repalloc(served, size);
 		}
 		database = &served[served_count++];
 		memset(database, 0, sizeof(ServedDatabase));

@@ -198,14 +198,6 @@ flush(CrmLoad *load)
 	MemoryContextReset(load->context);
 }
 
-static void
-refuse_integer(Oid type)
-{
-	ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					errmsg("customer out of range for type %s",
-						   format_type_be(type))));
-}
-
 /* from the key's kind to the column's type */
 static Datum
 key_value(const CrmLoad *load, Datum key)
@@ -216,13 +208,9 @@ key_value(const CrmLoad *load, Datum key)
 	switch (column->atttypid)
 	{
 		case INT2OID:
-			if (DatumGetInt64(key) != (int16) DatumGetInt64(key))
-				refuse_integer(INT2OID);
-			return Int16GetDatum((int16) DatumGetInt64(key));
+			return DirectFunctionCall1(int82, key);
 		case INT4OID:
-			if (DatumGetInt64(key) != (int32) DatumGetInt64(key))
-				refuse_integer(INT4OID);
-			return Int32GetDatum((int32) DatumGetInt64(key));
+			return DirectFunctionCall1(int84, key);
 		case VARCHAROID:
 			if (column->atttypmod >= 0)
 				return DirectFunctionCall3(varchar, key,

@@ -129,25 +129,15 @@ tell(void)
 static void
 at_transaction_end(XactEvent event, void *arg)
 {
-	switch (event)
+	if (event == XACT_EVENT_PRE_COMMIT)
+		tell();
+	else if (event == XACT_EVENT_PRE_PREPARE)
+		refuse_prepare();
+	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE ||
+			 event == XACT_EVENT_ABORT)
 	{
-		case XACT_EVENT_PRE_COMMIT:
-			tell();
-			break;
-		case XACT_EVENT_PRE_PREPARE:
-			refuse_prepare();
-			break;
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PREPARE:
-			to_tell = NIL;
-			end_claims(true);
-			break;
-		case XACT_EVENT_ABORT:
-			to_tell = NIL;
-			end_claims(false);
-			break;
-		default:
-			break;
+		to_tell = NIL;
+		end_claims(event != XACT_EVENT_ABORT);
 	}
 }
 

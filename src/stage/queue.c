@@ -160,11 +160,9 @@ put(CrmQueueWriter *writer, Datum customers, Datum new_rows)
 static void
 put_customers(CrmQueueWriter *writer, Datum *customers, int count)
 {
-	ArrayType *array;
+	ArrayType *array =
+		construct_array(customers, count, TEXTOID, -1, false, TYPALIGN_INT);
 
-	if (count == 0)
-		return;
-	array = construct_array(customers, count, TEXTOID, -1, false, TYPALIGN_INT);
 	put(writer, PointerGetDatum(array), 0);
 	pfree(array);
 }

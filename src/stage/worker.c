@@ -322,11 +322,10 @@ has_queued(Oid stage_table, DateADT today)
 	Oid	  types[] = {OIDOID, DATEOID};
 	Datum values[] = {ObjectIdGetDatum(stage_table), DateADTGetDatum(today)};
 
-	if (SPI_execute_with_args("SELECT FROM crmlife.queue WHERE stage_table = $1"
-							  " AND (due_on IS NULL OR due_on <= $2)",
-							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the queue");
-	return SPI_processed > 0 || crm_overflow_waits(stage_table);
+	return crm_query("SELECT FROM crmlife.queue WHERE stage_table = $1"
+					 " AND (due_on IS NULL OR due_on <= $2) LIMIT 1",
+					 2, types, values) > 0 ||
+		   crm_overflow_waits(stage_table);
 }
 
 /*

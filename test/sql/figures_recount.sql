@@ -10,7 +10,7 @@ SET jit = off;
 SET timezone = 'UTC';
 \getenv src PG_ABS_SRCDIR
 \set oracle :src '/data/figures.sql'
-SELECT plan(50);
+SELECT plan(51);
 CREATE SCHEMA recount_shop;
 SET search_path = recount_shop, public;
 SELECT setseed(0.6) \g /dev/null
@@ -95,6 +95,11 @@ SELECT is((SELECT count(*) FROM crmlife.verify_figures('stages')), 0::bigint, 'a
 UPDATE crmlife.tally SET orders = 0 WHERE stage_table = 'stages'::regclass;
 SELECT crmlife.refresh('stages', (pg_temp.today() + time '12:00') AT TIME ZONE 'UTC', "full" => true) \g /dev/null
 SELECT is((SELECT count(*) FROM crmlife.verify_figures('stages')), 0::bigint, 'so does a full refresh');
+
+-- whose rows are gone on the next day
+DELETE FROM orders WHERE customer = 5;
+SELECT crmlife.refresh('stages', (SELECT refreshed_day + 1 + time '12:00' FROM crmlife.status WHERE stage_table::oid = 'stages'::regclass) AT TIME ZONE 'UTC') \g /dev/null
+SELECT is((SELECT count(*) FROM crmlife.verify_figures('stages')), 0::bigint, 'who is no customer any more');
 
 -- ---- who may, and when ----
 SELECT crmlife.create_stage_table('bare', 'orders', 'customer', 'at', 'amount', keep_history => false) \g /dev/null

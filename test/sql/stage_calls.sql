@@ -25,6 +25,7 @@ CREATE FUNCTION key(i int, type text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     WHEN 'uuid' THEN '6f0dd5ab-0000-4000-8000-' || lpad(i::text, 12, '0')
     WHEN 'citext' THEN CASE WHEN i % 2 = 0 THEN 'Bob ' ELSE 'bob ' END || i / 2
     WHEN 'text' THEN CASE i WHEN 3 THEN '' WHEN 4 THEN ' ' WHEN 5 THEN 'o''Brien "x"' ELSE 'Kundé ' || i END
+    WHEN 'varchar' THEN 'customer ' || i
     WHEN 'varchar(9)' THEN 'c' || i || CASE WHEN i % 2 = 0 THEN ' ' ELSE '' END
     WHEN 'character(8)' THEN 'c' || i
     WHEN 'member_code' THEN 'M-' || i
@@ -46,7 +47,7 @@ INSERT INTO cases (what, key_type, column_type) VALUES
   ('int', 'int', 'integer'), ('bigint', 'bigint', 'bigint'), ('smallint', 'smallint', 'smallint'), ('uuid', 'uuid', 'uuid'),
   ('text', 'text', 'text'), ('varchar', 'varchar(9)', 'character varying(9)'), ('char', 'character(8)', 'character(8)'),
   ('domain over int', 'member_no', 'integer'), ('domain over varchar', 'member_code', 'character varying(12)'),
-  ('citext', 'citext', 'text'), ('name', 'name', 'text');
+  ('citext', 'citext', 'text'), ('name', 'name', 'text'), ('varchar of any length', 'varchar', 'character varying');
 INSERT INTO cases (what, time_type, zone, arguments, at) VALUES
   ('date', 'date', 'Asia/Shanghai', '', 'at::timestamp'),
   ('timestamp', 'timestamp', 'Asia/Shanghai', '', 'at'),
@@ -417,17 +418,45 @@ INSERT INTO monthly SELECT i, date '2024-11-20' + i, 3 FROM generate_series(1, 7
 SELECT crmlife.create_stage_table('monthly_stages', 'monthly', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
 SELECT crmlife.refresh('monthly_stages', '2025-01-01', true) \g /dev/null
 SELECT crmlife.calibrate('monthly_stages', rfm_window => '1 month') \g /dev/null
-CREATE FUNCTION wrong_days() RETURNS SETOF date LANGUAGE plpgsql AS $$
+CREATE FUNCTION wrong_days(first date, last date) RETURNS SETOF date LANGUAGE plpgsql AS $$
 DECLARE
   d date;
 BEGIN
-  FOR d IN SELECT generate_series(date '2025-01-27', '2025-04-05', '1 day')::date LOOP
+  FOR d IN SELECT generate_series(first, last, '1 day')::date LOOP
     PERFORM crmlife.refresh('monthly_stages', d);
     IF EXISTS (SELECT FROM crmlife.verify('monthly_stages')) THEN RETURN NEXT d; END IF;
   END LOOP;
 END $$;
-SELECT is_empty('SELECT * FROM wrong_days()', 'scores by a window of a month are right on every day');
+SELECT is_empty($$ SELECT * FROM wrong_days('2025-01-27', '2025-04-05') $$, 'scores by a window of a month are right on every day');
+SELECT crmlife.refresh('monthly_stages', '2025-02-27', true) \g /dev/null
+SELECT crmlife.calibrate('monthly_stages', rfm_window => '1 month 5 days') \g /dev/null
+SELECT is_empty($$ SELECT * FROM wrong_days('2025-02-28', '2025-03-09') $$, 'scores by a window of a month and some days as well');
+SELECT crmlife.calibrate('monthly_stages', 'mean') \g /dev/null
+SELECT is((SELECT rfm_window || ' ' || rfm_monetary FROM crmlife.rfm_cuts WHERE stage_table = 'monthly_stages'::regclass), '1 mon 5 days mean', 'the window stays when other things are calibrated');
 SELECT crmlife.drop_stage_table('monthly_stages') \g /dev/null
+
+-- cuts of amounts of any size
+CREATE TABLE wide (customer int, at date, amount numeric);
+SELECT crmlife.create_stage_table('wide_stages', 'wide', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+INSERT INTO wide SELECT i, date '2025-01-01' - i, i * 1e60 + 0.000001 FROM generate_series(1, 23) i;
+SELECT crmlife.refresh('wide_stages', '2025-01-01', true) \g /dev/null
+-- its owner may write to it
+UPDATE wide_stages SET rfm_score = NULL;
+SELECT is(crmlife.calibrate('wide_stages'), 23::bigint, 'all are given a score');
+SELECT is((SELECT monetary_cuts FROM crmlife.rfm_cuts WHERE stage_table = 'wide_stages'::regclass), (SELECT (rfm_cuts(date '2025-01-01' - at, 1::bigint, amount)).monetary_cuts FROM wide), 'cuts of wide amounts');
+SELECT is(sum(customers), NULL, 'nobody has moved from one segment to another') FROM crmlife.rfm_moves WHERE stage_table = 'wide_stages'::regclass;
+SELECT is_empty($$ SELECT * FROM crmlife.verify('wide_stages') $$);
+-- a table that its owner has changed and truncated is filled as well as one of ours
+CREATE FUNCTION filled(change text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE 'TRUNCATE wide_stages';
+  EXECUTE change;
+  PERFORM crmlife.refresh('wide_stages', '2025-01-01', true);
+  RETURN is((SELECT count(*) FROM wide_stages) || ' ' || (SELECT count(*) FROM crmlife.verify('wide_stages')), '23 0', change);
+END $$;
+SELECT filled(change) FROM unnest(ARRAY['ALTER TABLE wide_stages ADD remark text', 'ALTER TABLE wide_stages ADD checked bool NOT NULL DEFAULT true', 'ALTER TABLE wide_stages DROP remark, DROP checked',
+  'ALTER TABLE wide_stages ALTER customer TYPE bigint']) change;
+SELECT crmlife.drop_stage_table('wide_stages') \g /dev/null
 
 -- a foreign table: refused for triggers, as a partition too
 SELECT make_source(c) FROM cases c WHERE source = 'foreign' \g /dev/null

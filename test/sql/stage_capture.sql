@@ -91,6 +91,21 @@ SELECT after(ddl, result) FROM (VALUES
 ) x(ddl, result);
 SELECT is((SELECT to_stage FROM log ORDER BY seq DESC LIMIT 1), 'aftersale', 'the change log goes on under its new name');
 
+-- what verify says of rows that are not there, or should not be; and when there is nothing to say
+SAVEPOINT wrong;
+CREATE TEMP TABLE victim ON COMMIT DROP AS SELECT min(customer) AS customer, max(customer) AS other FROM stages;
+DELETE FROM stages WHERE customer = (SELECT customer FROM victim);
+UPDATE stages SET customer = 4711 WHERE customer = (SELECT other FROM victim);
+SELECT results_eq($$ SELECT * FROM crmlife.verify('stages') ORDER BY customer::int $$, $$ SELECT x.* FROM victim, LATERAL (VALUES
+  (customer::text, '(row)', 'missing', 'present'), (other::text, '(row)', 'missing', 'present'), ('4711', '(row)', 'present', 'missing')) x $$, 'rows missing and rows that should be');
+INSERT INTO orders SELECT 3900, other, '2025-06-30', 1 FROM victim;
+SELECT is((SELECT string_agg(v.customer, ' ') FROM crmlife.verify('stages') v, victim WHERE v.customer = other::text), NULL, 'who waits is left out');
+SELECT set_config('test.waiting', count(*)::text, false) FROM crmlife.verify('stages') \g /dev/null
+SELECT is(current_setting('test.waiting'), '2', 'the others are not');
+TRUNCATE orders;
+SELECT is_empty($$ SELECT * FROM crmlife.verify('stages') $$, 'everybody waits');
+ROLLBACK TO wrong;
+
 -- undone, it stays to be done
 SAVEPOINT before;
 INSERT INTO orders VALUES (4000, 12, '2025-06-30', 5);
@@ -145,9 +160,88 @@ SELECT after(ddl, result, 'part_stages') FROM (VALUES
   ('INSERT INTO log_2024_all VALUES (''c7'', ''2024-01-01'', 1)', 'captured, 1'),
   ('COPY log_2024 FROM PROGRAM ''echo c8,2024-02-02,5'' (FORMAT csv)', 'captured, 1')
 ) x(ddl, result);
+-- more than a handful
+DO $$ BEGIN FOR i IN 1 .. 70 LOOP EXECUTE format('CREATE TABLE log_all_%s PARTITION OF log_2024 FOR VALUES IN (%s)', i, 1000 + i); END LOOP; END $$;
+SELECT after('INSERT INTO log_lines SELECT ''p'' || i, ''2024-05-05'', 1000 + i FROM generate_series(1, 70) i', 'full', 'part_stages');
+SELECT after('INSERT INTO log_all_70 VALUES (''c1'', ''2024-05-05'', 1070)', 'captured, 1', 'part_stages');
+-- rows of a partition that is gone when they are looked at
+SELECT after('INSERT INTO log_all_70 VALUES (''c2'', ''2024-05-05'', 1070); DROP TABLE log_all_70', 'full', 'part_stages');
 SELECT crmlife.drop_stage_table('part_stages') \g /dev/null
 SELECT is_empty($$ SELECT tgrelid::regclass FROM pg_trigger WHERE tgname LIKE 'crmlife%' AND tgrelid <> 'orders'::regclass $$,
   'no partition keeps a trigger');
+
+-- ----- a source of somebody else's, who lets triggers be created and then disables one -----
+CREATE ROLE crmlife_guest;
+GRANT USAGE, CREATE ON SCHEMA capture TO crmlife_guest;
+GRANT SELECT, TRIGGER ON orders TO crmlife_guest;
+SET ROLE crmlife_guest;
+SELECT crmlife.create_stage_table('guest_stages', 'orders', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('guest_stages', '2025-06-30', true) \g /dev/null
+SELECT is(outcome('guest_stages'), 'captured, 0');
+RESET ROLE;
+ALTER TABLE orders DISABLE TRIGGER crmlife_capture_insert;
+INSERT INTO orders VALUES (5100, 1, '2025-06-30', 5);
+SET ROLE crmlife_guest;
+SELECT is(outcome('guest_stages'), 'full', 'what is missed is noticed');
+SELECT is(outcome('guest_stages'), 'full', 'as long as it may be');
+RESET ROLE;
+ALTER TABLE orders ENABLE ALWAYS TRIGGER crmlife_capture_insert;
+SET ROLE crmlife_guest;
+SELECT is(outcome('guest_stages'), 'full', 'enabled, once more');
+SELECT is(outcome('guest_stages'), 'captured, 0', 'and then it is captured again');
+SELECT crmlife.drop_stage_table('guest_stages') \g /dev/null
+RESET ROLE;
+SELECT is(outcome(), 'full', 'and of the owner''s own stage table');
+
+-- ----- refreshes within refreshes -----
+CREATE TABLE drops (customer int, at date, amount int);
+CREATE FUNCTION fall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM crmlife.refresh(TG_ARGV[0]::regclass, '2025-06-30'); RETURN NULL; END $$;
+DO $$ BEGIN
+  FOR i IN 1 .. 9 LOOP
+    PERFORM crmlife.create_stage_table('fall_' || i, 'drops', 'customer', 'at', 'amount', timezone => 'UTC');
+    PERFORM crmlife.refresh(('fall_' || i)::regclass, '2025-06-30', true);
+    IF i < 9 THEN EXECUTE format('CREATE TRIGGER fall AFTER INSERT ON fall_%s FOR EACH STATEMENT EXECUTE FUNCTION capture.fall(%L)', i, 'capture.fall_' || i + 1); END IF;
+  END LOOP;
+END $$;
+INSERT INTO drops VALUES (1, '2025-06-01', 1);
+SELECT is(error_of($$ SELECT crmlife.refresh('fall_1', '2025-06-30') $$), '54001 refreshes within refreshes go too deep', 'nine of them');
+SELECT is(error_of($$ SELECT crmlife.refresh('fall_2', '2025-06-30') $$), 'no error', 'eight of them');
+SELECT is((SELECT count(*) FROM fall_9), 1::bigint, 'down to the last');
+SELECT crmlife.drop_stage_table(('fall_' || i)::regclass) FROM generate_series(1, 9) i \g /dev/null
+
+-- ----- how far behind it is: who waits and, on a new day, who is due -----
+CREATE TABLE old_news (customer int, at date, amount int);
+INSERT INTO old_news SELECT i, (clock_timestamp() AT TIME ZONE 'UTC')::date - i, i FROM generate_series(1, 150) i;
+SELECT crmlife.create_stage_table('late_stages', 'old_news', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+CREATE FUNCTION behind() RETURNS bigint LANGUAGE sql AS $$ SELECT lag_rows FROM crmlife.status WHERE stage_table = 'late_stages'::regclass $$;
+SELECT is(behind(), 0::bigint, 'nothing waits');
+SELECT crmlife.refresh('late_stages', clock_timestamp() - interval '5 days', true) \g /dev/null
+CREATE TEMP TABLE due AS SELECT count(*) AS due FROM late_stages WHERE due_on <= (clock_timestamp() AT TIME ZONE 'UTC')::date;
+SELECT cmp_ok(due, '>', 10::bigint, 'some are due') FROM due;
+SELECT is(behind(), due, 'they are behind') FROM due;
+INSERT INTO old_news VALUES (160, (clock_timestamp() AT TIME ZONE 'UTC')::date, 1);
+SELECT is(behind(), due + 1, 'and who waits') FROM due;
+SAVEPOINT altered;
+ALTER TABLE late_stages ALTER due_on TYPE text;
+SELECT is(behind(), NULL, 'by a column of another type nobody is counted');
+ROLLBACK TO altered;
+SELECT crmlife.refresh('late_stages') \g /dev/null
+SELECT is(behind(), 0::bigint, 'refreshed, it is not behind');
+SELECT crmlife.drop_stage_table('late_stages') \g /dev/null
+
+-- ----- more customers than a few: by index, or everybody at once -----
+CREATE TABLE many (customer int, at date, amount int);
+INSERT INTO many SELECT i, date '2025-01-01' + i % 90, i % 50 FROM generate_series(1, 10001) i;
+CREATE INDEX ON many (customer);
+SELECT crmlife.create_stage_table('many_stages', 'many', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('many_stages', '2025-06-30', true) \g /dev/null
+-- as if there were a hundred times as many
+UPDATE pg_class SET reltuples = 1e6 WHERE oid IN ('many'::regclass, 'many_stages'::regclass);
+SELECT after('UPDATE many SET amount = amount + 1', 'captured, 10001', 'many_stages');
+-- nobody knows how many there are
+UPDATE pg_class SET reltuples = -1 WHERE oid = 'many_stages'::regclass;
+SELECT after('UPDATE many SET amount = amount - 1', 'full', 'many_stages');
+SELECT crmlife.drop_stage_table('many_stages') \g /dev/null
 
 -- ----- extremes -----
 CREATE TABLE odd (customer text, at timestamp, amount numeric);

@@ -10,7 +10,7 @@ DROP SCHEMA IF EXISTS stage_learn CASCADE;
 CREATE SCHEMA stage_learn;
 SET search_path = stage_learn, public;
 SET TimeZone = 'UTC';
-SELECT plan(44);
+SELECT plan(50);
 
 SELECT setseed(0.25) \gset
 CREATE TABLE shopper AS
@@ -109,6 +109,16 @@ SELECT crmlife.create_stage_table('fresh', 'sale', 'c', 'at', 'amount', order_ke
 SELECT is((SELECT source FROM crmlife.threshold WHERE stage_table = 'fresh'::regclass AND threshold = 'order_value'), 'learned', 'a threshold without default is learned at creation');
 CREATE TABLE few AS SELECT * FROM sale WHERE c < 10;
 SELECT throws_ok($$SELECT crmlife.create_stage_table('small', 'few', 'c', 'at', 'amount', members => 'member', member_customer => 'c', registered_at => 'joined', model => 'engagement')$$, '22023', 'threshold "order_value" of the stage model has no value', 'unless there is too little to learn it from');
+-- who has only orders to come says nothing yet
+INSERT INTO sale VALUES (5000, '2031-01-01', 10, 5000000), (5001, '2031-01-01', 10, 5001000);
+SELECT is((SELECT array_agg(l::text ORDER BY threshold, method) FROM crmlife.learn('stages') l), (SELECT array_agg(l::text ORDER BY threshold, method) FROM lesson l), 'who has only orders to come says nothing');
+DELETE FROM sale WHERE c >= 5000;
+-- of segments of one size those are learned from that come first
+CREATE TABLE little AS SELECT c, timestamp '2024-01-01' + i * c % 29 * interval '1 day' AS at, c % 7 + i AS amount, lpad((c % 101)::text, 3, '0') AS seg FROM generate_series(1, 202) c, generate_series(1, 3) i;
+SELECT crmlife.create_stage_table('many_segments', 'little', 'c', 'at', 'amount', segment => 'seg') \g /dev/null
+SELECT crmlife.refresh('many_segments', '2024-06-30', true) \g /dev/null
+SELECT is((SELECT count(DISTINCT segment) || ' ' || min(segment) || ' ' || max(segment) FROM crmlife.learn('many_segments', min_eligible => 2) WHERE segment <> ''), '100 000 099', 'of segments of one size the first hundred');
+SELECT crmlife.drop_stage_table('many_segments') \g /dev/null
 
 -- who may see it
 CREATE ROLE stage_learn_reader;

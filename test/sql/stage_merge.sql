@@ -6,7 +6,7 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET jit = off;
-SELECT plan(120);
+SELECT plan(138);
 
 CREATE SCHEMA merging;
 SET search_path = merging, public;
@@ -77,6 +77,9 @@ SELECT is(refreshed('stages', 'orders', '2025-07-02'), current_setting('merging.
 SELECT cmp_ok(current_setting('merging.due')::int, '>', 10, 'it moved some');
 SELECT is((SELECT orders FROM stages WHERE customer = 15), 5::bigint, 'visible now');
 SELECT is((SELECT count(*) FROM stages_changes WHERE cause = 'time' AND changed_on = '2025-07-01') > 0, true, 'days between are told');
+INSERT INTO orders VALUES (5090, 16, '2025-06-29', 5);
+SELECT is_empty($$SELECT * FROM crmlife.verify('stages')$$, 'who waits with a new row is left out');
+SELECT is(refreshed('stages', 'orders', '2025-07-02'), '1 customers, not read');
 
 -- ----- what is not only new -----
 SELECT format('SELECT after(%L, %L, as_of => ''2025-07-02'')', what, result) FROM (VALUES
@@ -128,6 +131,52 @@ CREATE FUNCTION change_before() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW
 CREATE TRIGGER each_row BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION change_before();
 SELECT after($$INSERT INTO orders VALUES (6501, 34, '2025-06-30', 6)$$, '1 customers, not read', as_of => '2025-07-02');
 DROP TRIGGER each_row ON orders;
+
+-- ----- entries and forms that are not what they seem -----
+-- a value that lies elsewhere
+CREATE TABLE remarks (status text);
+ALTER TABLE remarks ALTER status SET STORAGE EXTERNAL;
+INSERT INTO remarks VALUES (repeat('x', 3000));
+SELECT after($$INSERT INTO orders (id, customer, at, amount, status) SELECT 6600, 36, '2025-06-30', 6, status FROM remarks$$, '1 customers, by index', as_of => '2025-07-02');
+-- entries that no statement of today writes: of other columns, a relation that is gone, of a form nobody knows
+CREATE PROCEDURE odd_entry(id int, change text) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('INSERT INTO orders (id, customer, at, amount) VALUES (%s, 36, ''2025-06-30'', 6)', id);
+  COMMIT;
+  EXECUTE change;
+END $$;
+CREATE TABLE elsewhere (id int PRIMARY KEY, who int, at timestamptz, amount numeric, status text);
+-- with the OID of another relation, whatever the byte order
+CREATE FUNCTION of_elsewhere(entry bytea) RETURNS bytea LANGUAGE sql AS $$
+  WITH r AS (SELECT n, int4send(oid::int) AS big FROM unnest('{orders,elsewhere}'::regclass[]) WITH ORDINALITY r(oid, n)),
+  b AS (SELECT n, encode(big, 'hex') AS big, encode(set_byte(set_byte(set_byte(set_byte(big, 0, get_byte(big, 3)), 1, get_byte(big, 2)), 2, get_byte(big, 1)), 3, get_byte(big, 0)), 'hex') AS small FROM r)
+  SELECT decode(replace(replace(encode(entry, 'hex'), a.big, b.big), a.small, b.small), 'hex') FROM b a, b WHERE (a.n, b.n) = (1, 2)
+$$;
+SELECT format('CALL odd_entry(%s, %L)', 6610 + row_number() OVER (), change), format('SELECT is(refreshed(''stages'', ''orders'', ''2025-07-02''), %L, %L)', result, what) FROM (VALUES
+  ('fewer columns', 'UPDATE crmlife.queue SET new_rows = set_byte(new_rows, 5, 2)', 'everybody, passes 1'),
+  ('another column of that type', 'UPDATE crmlife.queue SET new_rows = set_byte(new_rows, 6, 1)', 'everybody, passes 1'),
+  ('no column', 'UPDATE crmlife.queue SET new_rows = set_byte(new_rows, 6, 77)', 'everybody, passes 1'),
+  ('rows of visits, of which there are none', 'UPDATE crmlife.queue SET new_rows = set_byte(new_rows, 4, 1)', 'everybody, passes 1'),
+  ('a relation without these names', 'UPDATE crmlife.queue q SET new_rows = of_elsewhere(q.new_rows)', 'everybody, passes 1')
+) x(what, change, result) \gexec
+CREATE FUNCTION after_damage(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  raised text;
+BEGIN
+  raised := error_of(change);
+  IF raised = 'no error' THEN raised := error_of($r$SELECT crmlife.refresh('stages', '2025-07-02')$r$); END IF;
+  RAISE EXCEPTION USING ERRCODE = 'U0001', MESSAGE = raised;
+EXCEPTION WHEN SQLSTATE 'U0001' THEN
+  RETURN SQLERRM;
+END $$;
+INSERT INTO orders (id, customer, at, amount) VALUES (6640, 36, '2025-06-30', 6);
+SELECT is(after_damage('UPDATE crmlife.queue SET new_rows = substr(new_rows, 1, length(new_rows) - 1)'), 'XX001 an entry of crmlife.queue is damaged', 'cut off in a row');
+SELECT is(after_damage('UPDATE crmlife.queue SET new_rows = substr(new_rows, 1, 5)'), 'XX001 an entry of crmlife.queue is damaged', 'cut off before any');
+SELECT is(refreshed('stages', 'orders', '2025-07-02'), '1 customers, not read', 'and nothing was lost');
+SELECT format('UPDATE crmlife.capture_source SET new_rows = %L', form), format('SELECT after(%L, ''1 customers, by index'', as_of => ''2025-07-02'')', format('INSERT INTO orders (id, customer, at, amount) VALUES (%s, 36, ''2025-06-30'', 6)', 6650 + n))
+FROM unnest(ARRAY['0', '0' || repeat(' 1', 40), '0 2 99']) WITH ORDINALITY f(form, n) \gexec
+UPDATE crmlife.capture_source SET seen = '' WHERE stage_table = 'stages'::regclass;
+SELECT after($$INSERT INTO orders (id, customer, at, amount) VALUES (6660, 36, '2025-06-30', 6)$$, 'everybody, passes 1', as_of => '2025-07-02');
 
 -- ----- columns that are not what they were -----
 SELECT format('SELECT after(%L, %L, as_of => ''2025-07-02'')', what, result) FROM (VALUES
@@ -264,6 +313,16 @@ SELECT is((SELECT string_agg(segment, ' ' ORDER BY customer) FROM by_member WHER
        is((SELECT segment FROM by_order WHERE customer = 50), 'first');
 SELECT crmlife.drop_stage_table(t) FROM unnest('{by_member,by_order}'::regclass[]) t \g /dev/null
 
+-- two orders at one time: the smaller amount tells, then the text, whichever came first
+CREATE TABLE ties (customer text, at timestamp, amount numeric, segment text);
+WITH one AS (SELECT amount, segment FROM unnest(ARRAY[NULL, 1, 2]) amount, unnest(ARRAY['a', 'ab', 'b']) segment)
+INSERT INTO ties SELECT concat_ws(' ', coalesce(a.amount::text, '-'), a.segment, coalesce(b.amount::text, '-'), b.segment), '2025-06-01', a.amount, a.segment
+FROM one a, one b;
+INSERT INTO ties SELECT customer, at, nullif(split_part(customer, ' ', 3), '-')::numeric, split_part(customer, ' ', 4) FROM ties;
+SELECT crmlife.create_stage_table('tie_stages', 'ties', 'customer', 'at', 'amount', segment => 'segment', timezone => 'UTC') \g /dev/null
+SELECT set_eq('SELECT customer, segment FROM tie_stages', 'SELECT DISTINCT ON (customer) customer, segment FROM ties ORDER BY customer, at, amount NULLS FIRST, segment COLLATE "C"', 'of two orders at one time');
+SELECT crmlife.drop_stage_table('tie_stages') \g /dev/null
+
 -- ----- how what is read is read, whatever the planner would like -----
 SELECT crmlife.refresh('stages', '2025-07-02') > 0 \g /dev/null
 SET random_page_cost = 100000;
@@ -319,6 +378,11 @@ SELECT refreshed('stages', 'orders', '2025-07-03') \g /dev/null
 TRUNCATE crmlife.queue;
 INSERT INTO orders (id, customer, at, amount) SELECT 10000 + i, 1 + i % 100, '2025-06-30', 5 FROM generate_series(1, 1000) i;
 SELECT is((entries, everybody)::text, '(4,0)', 'many rows to an entry') FROM entries();
+-- without the table that tells of it
+SELECT is(after_damage(change || '; INSERT INTO merging.orders (id, customer, at, amount) SELECT 20000 + i, 1, ''2025-06-30'', 5 FROM generate_series(1, 20000) i'), error, change) FROM (VALUES
+  ('ALTER TABLE crmlife.queue_overflow RENAME TO x', '42P01 table crmlife.queue_overflow does not exist'),
+  ('ALTER TABLE crmlife.queue_overflow ADD x int', '55000 table crmlife.queue_overflow is of another version')) x(change, error);
+VACUUM crmlife.queue;
 INSERT INTO orders (id, customer, at, amount) SELECT 20000 + i, 1 + i % 100, '2025-06-30', 5 FROM generate_series(1, 10000) i;
 SELECT is((everybody, marks, kilobytes)::text, '(0,1,64)', 'beyond it they are not told apart, and it does not grow') FROM entries();
 DO $$ BEGIN FOR i IN 1 .. 50 LOOP UPDATE orders SET amount = amount + 1 WHERE id = i; END LOOP; END $$;

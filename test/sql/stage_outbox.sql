@@ -10,7 +10,7 @@ SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 BEGIN;
-SELECT plan(80);
+SELECT plan(83);
 CREATE ROLE crmlife_alice; CREATE ROLE crmlife_mailer; CREATE ROLE crmlife_reader; CREATE ROLE crmlife_post; GRANT crmlife_post TO crmlife_mailer;
 CREATE SCHEMA box AUTHORIZATION crmlife_alice;
 GRANT USAGE ON SCHEMA box TO PUBLIC;
@@ -53,6 +53,10 @@ SELECT results_eq($$ SELECT seq, customer, to_stage FROM crmlife.changes_since('
 SELECT is((SELECT customer FROM crmlife.changes_since('box."My stages"', 'mailer', 1)) LIKE 'c_', true, 'char(n) without its blanks');
 SELECT is((SELECT string_agg(consumer || ' ' || (active_pid = pg_backend_pid()), ', ' ORDER BY added_at, number) FROM crmlife.consumers JOIN (SELECT consumer, position = 2 AS number FROM crmlife.consumers) n USING (consumer)),
   'Büro "2" true, mailer true', 'both are in use by this session');
+SELECT pg_advisory_unlock_all() \g /dev/null
+SELECT is((SELECT count(active_pid) FROM crmlife.consumers), 0::bigint, 'let go of, none is');
+SELECT is((SELECT count(*) FROM crmlife.changes_since('box."My stages"', 'mailer', 1)), 1::bigint, 'given again');
+SELECT is((SELECT active_pid FROM crmlife.consumers WHERE consumer = 'mailer'), pg_backend_pid(), 'it is in use again');
 SELECT is(crmlife.ack('box."My stages"', 'mailer', (SELECT max(seq) FROM box."My stages_changes")), (SELECT max(seq) FROM box."My stages_changes"), 'all are acknowledged');
 SELECT is_empty($$ SELECT * FROM crmlife.changes_since('box."My stages"', 'mailer') $$, 'and none comes again');
 SELECT is((SELECT waiting || ' ' || (lag = '0') FROM crmlife.consumers WHERE consumer = 'mailer'), '0 true', 'nothing waits for it');

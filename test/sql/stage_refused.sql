@@ -68,6 +68,7 @@ SELECT refused_creation(arguments, error) FROM (VALUES
   ($$timezone => NULL$$, '22004 timezone must not be null'),
   ($$refresh_every => NULL$$, '22004 refresh_every must not be null'),
   ($$capture => NULL$$, '22004 capture must not be null'),
+  ($$keep_history => NULL$$, '22004 keep_history must not be null | Leave it out for its default.'),
   -- names
   ($$name => ''$$, '42602 invalid name syntax'),
   ($$name => 'a.b.c.d'$$, '42601 improper relation name%'),
@@ -224,8 +225,14 @@ SELECT refused(call, error) FROM (VALUES
   ($$SELECT crmlife.effective_model('orders')$$, '42704 refusals.orders is not a stage table%'),
   ($$SELECT crmlife.drop_stage_table('orders')$$, '42704 refusals.orders is not a stage table%'),
   ($$SELECT crmlife.drop_stage_table(1)$$, '42704 what was given is not a stage table%'),
-  ($$SELECT crmlife.capture()$$, '%')
+  ($$SELECT * FROM crmlife.learn('s', min_eligible => 0)$$, '22023 min_eligible must be at least 1'),
+  ($$SELECT crmlife.add_consumer('s', 'mailer', role => NULL)$$, '22004 role must not be null'),
+  ($$SELECT * FROM crmlife._segment_models('orders')$$, '42704 refusals.orders is not a stage table%'),
+  ($$SELECT crmlife.capture()$$, '39P01 crmlife.capture() is a trigger function | crmlife.create_stage_table puts it where it is needed.'),
+  ($$SELECT crmlife.wake_worker()$$, '39P01 crmlife.wake_worker() is a trigger function')
 ) x(call, error);
+SELECT is_empty($$ SELECT crmlife._segment_models(NULL) $$, 'no table, no segments');
+SELECT is(w::text, '(,,)', 'what is no stage table has nobody waiting') FROM crmlife.waiting('orders') w;
 SELECT is(crmlife.effective_model(NULL)::text, NULL, 'no table, no model');
 SELECT is((SELECT model::text FROM crmlife.stage_table), 'recency'::crmlife.lifecycle_model::text, 'the model is what it was');
 SELECT is_empty($$ SELECT * FROM crmlife.verify('s') $$, 'and so are the rows');
@@ -282,6 +289,26 @@ SELECT alike(after_ddl(ddl, $$SELECT crmlife.refresh('s', '2025-12-01', true)$$)
   ('DROP VIEW order_view; ALTER TABLE orders ALTER customer TYPE smallint', 'no error'),
   ('DROP VIEW order_view; ALTER TABLE orders ALTER amount TYPE bigint USING amount * 100', 'no error')
 ) x(ddl, error);
+-- the capture trigger where a user has put it, and without the tables it needs
+SELECT alike(after_ddl(ddl, $$INSERT INTO orders (customer, at, amount) VALUES (1, '2025-06-01', 3)$$), error, ddl) FROM (VALUES
+  ('CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION crmlife.capture()',
+   '39P01 crmlife.capture() must be fired AFTER, FOR EACH STATEMENT and with transition tables | crmlife.create_stage_table creates the triggers the right way.'),
+  ('CREATE TRIGGER t AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION crmlife.capture()', '39P01 crmlife.capture() must be fired AFTER%'),
+  ('ALTER TABLE crmlife.capture_source RENAME TO x', '42P01 table crmlife.capture_source does not exist | ALTER EXTENSION crmlife UPDATE;'),
+  ('ALTER TABLE crmlife.queue RENAME TO x', '42P01 table crmlife.queue does not exist | ALTER EXTENSION crmlife UPDATE;'),
+  ('ALTER TABLE crmlife.queue ADD x int', '55000 table crmlife.queue is of another version | ALTER EXTENSION crmlife UPDATE;')
+) x(ddl, error);
+SELECT alike(after_ddl(ddl, call), error, ddl || ': ' || regexp_replace(call, '\d{5,}', 'OID')) FROM (VALUES
+  ('ALTER TABLE crmlife.stage_table RENAME TO x', $$SELECT crmlife.refresh('s')$$, '42P01 extension crmlife is not installed in this database | CREATE EXTENSION crmlife;'),
+  ('DROP TABLE s', format('SELECT crmlife.refresh(%s)', 's'::regclass::oid),
+   format('42P01 stage table with OID %1$s does not exist any more | crmlife.drop_stage_table(%1$s) removes what is left of it.', 's'::regclass::oid)),
+  ('DROP TABLE s', format('SELECT * FROM crmlife._rfm_counts(%s)', 's'::regclass::oid), format('42P01 relation with OID %s does not exist', 's'::regclass::oid)),
+  ('TRUNCATE s; ALTER TABLE s DROP COLUMN stage', $$SELECT crmlife.refresh('s', '2025-12-01', true)$$, '42703 stage table refusals.s has lost its column "stage" of type text%'),
+  -- as a restored dump leaves it
+  ('DELETE FROM crmlife.stage_state', $$SELECT * FROM crmlife.forecast('s', 5)$$, '55000 stage table refusals.s has not been refreshed yet | SELECT crmlife.refresh(''refusals.s'');'),
+  ('DELETE FROM crmlife.stage_state', $$SELECT * FROM crmlife.verify('s')$$, '55000 stage table refusals.s has not been refreshed yet | SELECT crmlife.refresh(''refusals.s'');'),
+  ('DELETE FROM crmlife.stage_state', $$SELECT crmlife.recount_figures('s')$$, '55000 stage table refusals.s has not been refreshed yet | SELECT crmlife.refresh(''refusals.s'');')
+) x(ddl, call, error);
 
 -- where nothing may be written
 SAVEPOINT reading;

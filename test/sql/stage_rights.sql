@@ -71,6 +71,7 @@ SELECT is(error_of(call), error, 'another: ' || call) FROM (VALUES
 ) x(call, error);
 SELECT is_empty('SELECT * FROM crmlife.status', 'nothing of it is seen');
 SELECT is_empty('SELECT * FROM crmlife.rfm_cuts', 'nor its cuts');
+SELECT is(w::text, '(,,)', 'nor who waits') FROM crmlife.waiting('shop.stages') w;
 SELECT is_empty('SELECT * FROM crmlife.threshold', 'nor its thresholds');
 RESET ROLE;
 GRANT SELECT ON shop.stages TO crmlife_reader;

@@ -71,6 +71,17 @@ $node->safe_psql('one', "INSERT INTO orders (customer_id, paid_at, amount) VALUE
 my $took = wait_for($node, 'one', 'SELECT count(*) FROM daily WHERE customer_id = 3000', '1');
 cmp_ok($took // 99, '<', 3, 'a shorter interval counts at once');
 
+# intervals nobody can mean
+$node->safe_psql('one', <<EOS);
+SELECT crmlife.create_stage_table('eager', 'orders', 'customer_id', 'paid_at', 'amount', refresh_every => '1 microsecond');
+SELECT crmlife.create_stage_table('lazy', 'orders', 'customer_id', 'paid_at', 'amount', refresh_every => '100000 years');
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (3001, now(), 5);
+EOS
+ok(defined wait_for($node, 'one', 'SELECT count(*) FROM eager JOIN lazy USING (customer_id) WHERE customer_id = 3001', '1'), 'the shortest and the longest interval');
+ok(defined wait_for($node, 'one', q(SELECT next_run_at - refreshed_at BETWEEN '364 days' AND '366 days' FROM crmlife.status WHERE stage_table = 'lazy'::regclass), 't'), '... a year at most');
+ok(defined wait_for($node, 'one', q(SELECT next_run_at - refreshed_at < '10 seconds' FROM crmlife.status WHERE stage_table = 'eager'::regclass), 't'), '... a tenth of a second at least');
+$node->safe_psql('one', "SELECT crmlife.drop_stage_table('eager'), crmlife.drop_stage_table('lazy')");
+
 is(verified($node, 'one', $_), 0, "verify of $_") for 'stages', '"the ""other"" stages"', 'daily';
 is($node->safe_psql('one', "SELECT string_agg(DISTINCT state, ',') FROM crmlife.status WHERE state <> 'running'"), 'ok', 'all is well');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'crmlife launcher'"), '1', 'one launcher');

@@ -75,6 +75,16 @@ EOS
 ok(defined wait_for($node, 'shop', state_of('state', 'kept'), 'failing'), 'it runs as the owner: no right, no refresh');
 like($node->safe_psql('shop', state_of('last_error', 'kept')), qr/permission denied.*42501/, '... and says so');
 
+# its zone is no zone any more
+$node->safe_psql('shop', <<EOS);
+SELECT crmlife.create_stage_table('astray', 'orders', 'customer_id', 'paid_at', 'amount', refresh_every => '1 second');
+UPDATE crmlife.stage_table SET timezone = 'Mars/Olympus' WHERE stage_table = 'astray'::regclass;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (889, now(), 1);
+EOS
+ok(defined wait_for($node, 'shop', q(SELECT last_error ~ 'Mars/Olympus' FROM crmlife.stage_state WHERE stage_table = 'astray'::regclass::oid), 't'), 'a zone that is gone: failing');
+ok(defined wait_for($node, 'shop', 'SELECT count(*) FROM good WHERE customer_id = 889', '1'), '... and it stops nobody');
+$node->safe_psql('shop', "UPDATE crmlife.stage_table SET timezone = 'UTC' WHERE stage_table = 'astray'::regclass; SELECT crmlife.drop_stage_table('astray')");
+
 # a lock that is not to be had
 $node->safe_psql('shop', q(ALTER SYSTEM SET crmlife.worker_lock_timeout = '300ms'));
 $node->reload;
@@ -99,8 +109,17 @@ EOS
 ok(defined wait_for($node, 'shop', state_of('state', 'sleepy'), 'failing'), 'a run that takes too long is given up');
 like($node->safe_psql('shop', state_of('last_error', 'sleepy')), qr/57014/, '... as a cancelled statement');
 
-# dropped behind crmlife's back
+# dropped behind crmlife's back, and its triggers while somebody writes
+$node->safe_psql('shop', q(ALTER SYSTEM SET crmlife.worker_interval = '1s'; ALTER SYSTEM SET log_min_messages = debug1));
+$node->reload;
+my $writer = $node->background_psql('shop');
+$writer->query_safe('BEGIN; INSERT INTO other VALUES (1, 779, now(), 1, 1)');
 $node->safe_psql('shop', 'DROP TABLE bad');
+my $start = time;
+sleep 0.1 until told($node, 'could not clean up after a dropped stage table') || time - $start > 20;
+cmp_ok(told($node, 'could not clean up after a dropped stage table: canceling statement due to lock timeout'), '>', 0, 'a source somebody writes to is not waited for');
+$writer->query_safe('COMMIT');
+$writer->quit;
 ok(defined wait_for($node, 'shop', q(SELECT count(*) FROM crmlife.stage_table t WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = t.stage_table)), '0'),
 	'a stage table dropped with DROP TABLE is forgotten');
 is($node->safe_psql('shop', q(SELECT count(*) FROM pg_trigger WHERE tgrelid = 'other'::regclass)), '0', '... with its triggers');

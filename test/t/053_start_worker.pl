@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use FindBin;
+use IPC::Run;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Utils;
 use Shop;
@@ -63,6 +64,14 @@ $node->safe_psql('postgres', 'DROP DATABASE shop');
 ok(defined wait_for($node, 'postgres', $launchers, '0', 15), '... and with the database');
 sleep 1;
 unlike(slurp_file($node->logfile), qr/FATAL:  database/, 'without a complaint');
+
+# called twice at the same time, one is enough
+$node->safe_psql('quiet', 'CREATE EXTENSION crmlife');
+my @calls = map { IPC::Run::start([ 'psql', '-XAtqc', 'SELECT crmlife.start_worker()', $node->connstr('quiet') ], '>', '/dev/null', '2>', '/dev/null') } 1 .. 2;
+$_->finish for @calls;
+ok(defined wait_for($node, 'postgres', $launchers, '1', 15), 'called twice at the same time: one launcher');
+$node->safe_psql('quiet', 'DROP EXTENSION crmlife');
+ok(defined wait_for($node, 'postgres', $launchers, '0', 15), '... which ends as well');
 
 # no process left for it
 $node->append_conf('postgresql.conf', 'max_worker_processes = 0');

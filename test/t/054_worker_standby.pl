@@ -25,6 +25,8 @@ is($standby->safe_psql('postgres', $processes), '0', 'the standby runs nothing o
 my $err;
 $standby->psql('shop', "SELECT crmlife.refresh('stages')", stderr => \$err);
 like($err, qr/ERROR:.*standby.*HINT:.*primary/s, 'refresh: a clear error');
+$standby->psql('shop', "SELECT * FROM crmlife.changes_since('stages', 'mailer')", stderr => \$err);
+like($err, qr/ERROR:.*standby.*HINT:.*primary/s, 'changes_since: a clear error');
 $standby->psql('shop', 'SELECT crmlife.start_worker()', stderr => \$err);
 like($err, qr/ERROR:.*standby.*HINT:.*primary/s, 'start_worker: a clear error');
 is($standby->safe_psql('shop', "SELECT state FROM crmlife.status WHERE state <> 'running'"), 'ok', 'status can be read');

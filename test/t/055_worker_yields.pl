@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use FindBin;
+use IPC::Run;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Utils;
 use Shop;
@@ -137,17 +138,24 @@ $node->safe_psql('postgres', 'DROP DATABASE cinq');
 my $log = slurp_file($node->logfile);
 unlike($log, qr/ERROR:.*(relation|schema) "crmlife/, 'no error of a worker about what is gone');
 
-# two worker processes, taken by PostgreSQL's own launcher and by crmlife's
-$node->append_conf('postgresql.conf', 'max_worker_processes = 2');
+# three worker processes, taken by PostgreSQL's own launcher, crmlife's and a
+# parallel query
+$node->append_conf('postgresql.conf', "max_worker_processes = 3\ncrmlife.worker_enabled = off");
 $node->restart;
-$node->safe_psql('copy', "INSERT INTO orders (customer_id, paid_at, amount) VALUES (1004, now(), 5)");
-sleep 6;
-$log = slurp_file($node->logfile);
-my @warnings = $log =~ /finds no free worker process.*?HINT:  Increase "max_worker_processes"/gs;
-is(scalar @warnings, 1, 'out of worker processes: it is said once, and what to do');
-$node->append_conf('postgresql.conf', 'max_worker_processes = 8');
-$node->restart;
-ok(defined wait_for($node, 'copy', 'SELECT count(*) FROM stages WHERE customer_id = 1004', '1', 20), 'with more, it goes on');
+$node->safe_psql('copy', "CREATE TABLE one AS SELECT 1 AS x; INSERT INTO orders (customer_id, paid_at, amount) VALUES (1004, now(), 5)");
+my $place = -s $node->logfile;
+my $query = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('copy'), '-c', <<'EOS' ], '>', '/dev/null');
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SET parallel_leader_participation = off; SET max_parallel_workers_per_gather = 2;
+SELECT sum(length(pg_sleep(7)::text)) FROM one;
+EOS
+ok(defined wait_for($node, 'postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'", '1'), 'a parallel query');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET crmlife.worker_enabled = on');
+$node->reload;
+$query->finish;
+ok(defined wait_for($node, 'copy', 'SELECT count(*) FROM stages WHERE customer_id = 1004', '1', 20), 'when it is done, it goes on');
+is(told($node, 'finds no free worker process.*\n.*\n.*HINT:  Increase "max_worker_processes"', $place), 1, 'out of worker processes: it is said once, and what to do');
+is(told($node, 'crmlife finds worker processes again', $place), 1, '... and that there are some again');
 
 $node->stop;
 done_testing();

@@ -107,6 +107,8 @@ for my $way ('at once', 'data apart', 'in four', 'a directory', 'a script')
 		'never refreshed,never refreshed,never refreshed', "$way: not refreshed here yet");
 	my ($code, $out, $err) = $node->psql($database, "SELECT * FROM crmlife.verify('desk.stages')");
 	like($err, qr/has not been refreshed yet/, "$way: verify says so");
+	is($node->safe_psql($database, "BEGIN; DO \$\$ BEGIN PERFORM crmlife.drop_stage_table('desk.segmented'); END \$\$; SELECT to_regclass('desk.segmented') IS NULL AND to_regclass('desk.segmented_changes') IS NULL; ROLLBACK"),
+		't', "$way: dropped before the first refresh, the log goes too");
 
 	# written before the first refresh
 	$node->safe_psql($database, <<'EOS');
