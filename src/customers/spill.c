@@ -223,7 +223,8 @@ load_partition(CrmCustomers *customers, int partition, CrmCustomers *child)
 		CrmEntries entries;
 
 		/* it was written from this very buffer, which never shrinks */
-		Assert(head.bytes <= spill->room);
+		if (unlikely(head.bytes > spill->room))
+			elog(ERROR, "a temporary file is damaged");
 		read_fully(file, spill->chunk, head.bytes);
 		if (child->log != NULL)
 		{
