@@ -106,21 +106,6 @@ keep_sight(Sight *sight, const SnapshotData *snapshot)
 
 /* ---- the models ---- */
 
-static CrmInForce *
-read_models(Oid stage_table)
-{
-	CrmIdentity saved;
-	CrmInForce *in_force;
-
-	crm_require_stage_reader(stage_table);
-	crm_become_catalog_owner(&saved);
-	in_force = crm_read_in_force(stage_table);
-	crm_revert_identity(&saved);
-	if (in_force == NULL)
-		crm_refuse_other_table(stage_table);
-	return in_force;
-}
-
 static void
 forget(Kept *kept)
 {
@@ -143,7 +128,7 @@ read_anew(Kept *kept, MemoryContext lasting, Oid stage_table)
 	context = AllocSetContextCreate(lasting, "crmlife models in force",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
-	kept->in_force = read_models(stage_table);
+	kept->in_force = crm_show_in_force(stage_table);
 	kept->stage_table = stage_table;
 	kept->user = GetUserId();
 	keep_sight(&kept->sight, snapshot);

@@ -280,25 +280,32 @@ crm_in_force_has(const CrmInForce *in_force, const char *segment)
 
 PG_FUNCTION_INFO_V1(crm_segment_models);
 
-/* (stage_table) -> the segments with values of their own, and their models */
-Datum
-crm_segment_models(PG_FUNCTION_ARGS)
+CrmInForce *
+crm_show_in_force(Oid stage_table)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid			   stage_table;
-	CrmIdentity	   saved;
-	CrmInForce	  *in_force;
+	CrmIdentity saved;
+	CrmInForce *in_force;
 
-	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0))
-		return (Datum) 0;
-	stage_table = PG_GETARG_OID(0);
 	crm_require_stage_reader(stage_table);
 	crm_become_catalog_owner(&saved);
 	in_force = crm_read_in_force(stage_table);
 	crm_revert_identity(&saved);
 	if (in_force == NULL)
 		crm_refuse_other_table(stage_table);
+	return in_force;
+}
+
+/* (stage_table) -> the segments with values of their own, and their models */
+Datum
+crm_segment_models(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	CrmInForce	  *in_force;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	in_force = crm_show_in_force(PG_GETARG_OID(0));
 	for (int i = 0; i < in_force->count; i++)
 	{
 		Datum values[2];

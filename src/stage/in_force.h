@@ -17,6 +17,8 @@ typedef struct CrmInForce CrmInForce;
  * owner of crmlife's own tables.
  */
 extern CrmInForce *crm_read_in_force(Oid stage_table);
+/* the same for a user: an error if it is none, or not for him to read */
+extern CrmInForce *crm_show_in_force(Oid stage_table);
 /* the same with a snapshot taken now, whoever the caller is */
 extern CrmInForce *crm_newest_in_force(Oid stage_table);
 
