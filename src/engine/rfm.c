@@ -117,16 +117,6 @@ crm_rfm_cuts_init(CrmRfmCuts *cuts, const CrmMoney *recency, int recency_count,
 
 /* ---------------------------------------------------------------- scores -- */
 
-static inline int
-cuts_below(const int64_t *cuts, int count, int64_t value)
-{
-	int below = 0;
-
-	for (int i = 0; i < count; i++)
-		below += cuts[i] < value;
-	return below;
-}
-
 static inline const int64_t *
 monetary_floors(CrmRfmCuts *cuts, int scale)
 {
@@ -149,8 +139,9 @@ monetary_below(CrmRfmCuts *cuts, CrmMoney monetary)
 	/* INT64_MIN is left out: there a floor may stand for less than itself */
 	if (monetary.wide == NULL && monetary.scale <= CRM_RFM_FAST_SCALE &&
 		monetary.mantissa > INT64_MIN && monetary.mantissa <= INT64_MAX)
-		return cuts_below(monetary_floors(cuts, monetary.scale),
-						  cuts->monetary_count, (int64_t) monetary.mantissa);
+		return crm_rfm_cuts_below(monetary_floors(cuts, monetary.scale),
+								  cuts->monetary_count,
+								  (int64_t) monetary.mantissa);
 	for (int i = 0; i < cuts->monetary_count; i++)
 		below += crm_money_cmp(cuts->monetary[i], monetary) < 0;
 	return below;
@@ -160,54 +151,30 @@ int
 crm_rfm_recency_score(const CrmRfmCuts *cuts, int64_t recency_days)
 {
 	return 1 + cuts->recency_count -
-		   cuts_below(cuts->recency, cuts->recency_count, recency_days);
+		   crm_rfm_cuts_below(cuts->recency, cuts->recency_count, recency_days);
 }
 
-static __attribute__((noinline)) int
-work_out(const CrmRfmCuts *cuts, int64_t recency_days, int64_t frequency)
+int
+crm_rfm_two_digits_anew(CrmRfmCuts *cuts, int64_t recency_days,
+						int64_t frequency)
 {
-	return 100 * crm_rfm_recency_score(cuts, recency_days) +
-		   10 * (1 +
-				 cuts_below(cuts->frequency, cuts->frequency_count, frequency));
-}
+	int r = 100 * crm_rfm_recency_score(cuts, recency_days);
+	int f = 10 * (1 + crm_rfm_cuts_below(cuts->frequency, cuts->frequency_count,
+										 frequency));
 
-/* the hundreds and tens: looked up where the values are small */
-static inline int
-two_digits(CrmRfmCuts *cuts, int64_t recency_days, int64_t frequency)
-{
-	int16_t *r;
-	int16_t *f;
-
-	if ((uint64_t) recency_days >= CRM_RFM_TABLED_DAYS ||
-		(uint64_t) frequency >= CRM_RFM_TABLED_ORDERS)
-		return work_out(cuts, recency_days, frequency);
-	r = &cuts->recency_digit[recency_days];
-	f = &cuts->frequency_digit[frequency];
-	if (*r < 0 || *f < 0)
-	{
-		int both = work_out(cuts, recency_days, frequency);
-
-		*r = (int16_t) (both / 100 * 100);
-		*f = (int16_t) (both % 100);
-	}
-	return *r + *f;
+	if ((uint64_t) recency_days < CRM_RFM_TABLED_DAYS)
+		cuts->recency_digit[recency_days] = (int16_t) r;
+	if ((uint64_t) frequency < CRM_RFM_TABLED_ORDERS)
+		cuts->frequency_digit[frequency] = (int16_t) f;
+	return r + f;
 }
 
 int
 crm_rfm_score(CrmRfmCuts *cuts, int64_t recency_days, int64_t frequency,
 			  CrmMoney monetary)
 {
-	return two_digits(cuts, recency_days, frequency) + 1 +
+	return crm_rfm_two_digits(cuts, recency_days, frequency) + 1 +
 		   monetary_below(cuts, monetary);
-}
-
-int
-crm_rfm_score_int64(CrmRfmCuts *cuts, int64_t recency_days, int64_t frequency,
-					int64_t mantissa, int scale)
-{
-	return two_digits(cuts, recency_days, frequency) + 1 +
-		   cuts_below(monetary_floors(cuts, scale), cuts->monetary_count,
-					  mantissa);
 }
 
 bool

@@ -65,9 +65,38 @@ crm_rfm_cuts_init(CrmRfmCuts *cuts, const CrmMoney *recency, int recency_count,
 extern int crm_rfm_score(CrmRfmCuts *cuts, int64_t recency_days,
 						 int64_t frequency, CrmMoney monetary);
 
-/* the same for an amount of 64 bits and a scale up to CRM_RFM_FAST_SCALE */
-extern int crm_rfm_score_int64(CrmRfmCuts *cuts, int64_t recency_days,
-							   int64_t frequency, int64_t mantissa, int scale);
+/* r * 100 + f * 10, by the cuts themselves */
+extern int crm_rfm_two_digits_anew(CrmRfmCuts *cuts, int64_t recency_days,
+								   int64_t frequency);
+
+/* the same, looked up where the values are small and have been there before */
+static inline int
+crm_rfm_two_digits(CrmRfmCuts *cuts, int64_t recency_days, int64_t frequency)
+{
+	int r;
+	int f;
+
+	if ((uint64_t) recency_days < CRM_RFM_TABLED_DAYS &&
+		(uint64_t) frequency < CRM_RFM_TABLED_ORDERS)
+	{
+		r = cuts->recency_digit[recency_days];
+		f = cuts->frequency_digit[frequency];
+		if ((r | f) >= 0)
+			return r + f;
+	}
+	return crm_rfm_two_digits_anew(cuts, recency_days, frequency);
+}
+
+/* how many of the cuts, or of words that order as they do, are less */
+static inline int
+crm_rfm_cuts_below(const int64_t *cuts, int count, int64_t value)
+{
+	int below = 0;
+
+	for (int i = 0; i < count; i++)
+		below += cuts[i] < value;
+	return below;
+}
 
 /* the R score alone */
 extern int crm_rfm_recency_score(const CrmRfmCuts *cuts, int64_t recency_days);

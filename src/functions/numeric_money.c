@@ -24,15 +24,15 @@
 #include "compat.h"
 #include "functions/numeric_money.h"
 
-#define KIND_MASK 0xC000
+#define KIND_MASK CRM_NUMERIC_KIND
 #define KIND_NEGATIVE 0x4000
-#define KIND_SHORT 0x8000
+#define KIND_SHORT CRM_NUMERIC_SHORT
 #define KIND_SPECIAL 0xC000
 
 #define SPECIAL_MASK 0xF000
 #define SPECIAL_NAN 0xC000
 
-#define SHORT_NEGATIVE 0x2000
+#define SHORT_NEGATIVE CRM_NUMERIC_SHORT_NEGATIVE
 #define SHORT_SCALE_MASK 0x1F80
 #define SHORT_SCALE_SHIFT 7
 #define SHORT_SCALE_MAX 63
@@ -223,12 +223,6 @@ read_int64(Datum datum, int64 *mantissa, int *scale)
 	return true;
 }
 
-bool
-crm_numeric_int64(Datum value, int64 *mantissa, int *scale)
-{
-	return read_int64(value, mantissa, scale);
-}
-
 /* any numeric */
 static CrmMoney
 any_to_money(struct varlena *given)
@@ -274,6 +268,40 @@ crm_numeric_datum_sign(Datum value)
 	if (parts.ndigits == 0)
 		return 0;
 	return parts.negative ? -1 : 1;
+}
+
+/* the word of |value|, cut off, and whether it is all of it */
+static int64
+order_of_parts(const Parts *parts, bool *exact)
+{
+	int64 word = parts->weight + SHORT_WEIGHT_MAX + 1;
+
+	*exact = parts->ndigits <= CRM_ORDER_DIGITS;
+	for (int i = 0; i < CRM_ORDER_DIGITS; i++)
+		word = word << CRM_ORDER_BITS |
+			   (i < parts->ndigits ? read_digit(parts, i) : 0);
+	return word;
+}
+
+int64
+crm_numeric_order_bound(Numeric value)
+{
+	Parts parts;
+	int64 word;
+	bool  exact;
+
+	split_numeric((struct varlena *) value, &parts);
+	if (parts.ndigits == 0)
+		return 0;
+	/* all amounts with a word lie on one side of these */
+	if (parts.weight > SHORT_WEIGHT_MAX)
+		return parts.negative ? PG_INT64_MIN : PG_INT64_MAX;
+	if (parts.weight < SHORT_WEIGHT_MIN)
+		return parts.negative ? -1 : 0;
+	word = order_of_parts(&parts, &exact);
+	if (parts.negative)
+		return exact ? -word : -word - 1;
+	return word;
 }
 
 /*

@@ -31,6 +31,7 @@ typedef struct ScoreCache
 	MemoryContext	context; /* of bytes and of the cuts' wide amounts */
 	struct varlena *bytes[3];
 	CrmRfmCuts		cuts;
+	int64			order[CRM_RFM_MAX_CUTS]; /* bounds of the monetary cuts */
 } ScoreCache;
 
 PG_FUNCTION_INFO_V1(crm_rfm_score_fixed);
@@ -157,6 +158,9 @@ fill_cache(ScoreCache *cache, struct varlena **bytes)
 	crm_rfm_cuts_from_arrays(&cache->cuts, PointerGetDatum(bytes[0]),
 							 PointerGetDatum(bytes[1]),
 							 PointerGetDatum(bytes[2]));
+	for (int i = 0; i < cache->cuts.monetary_count; i++)
+		cache->order[i] = crm_numeric_order_bound(
+			crm_numeric_from_money(cache->cuts.monetary[i]));
 	for (int i = 2; i >= 0; i--)
 	{
 		struct varlena *copy = palloc(VARSIZE_ANY(bytes[i]));
@@ -180,15 +184,14 @@ create_cache(FmgrInfo *flinfo)
 	return cache;
 }
 
-static CrmRfmCuts *
-cached_cuts(FunctionCallInfo fcinfo)
+/* cuts that may be others in each row, or the first ones */
+static pg_noinline ScoreCache *
+compared_cache(FunctionCallInfo fcinfo)
 {
 	ScoreCache	   *cache = fcinfo->flinfo->fn_extra;
 	struct varlena *bytes[3];
 	bool			same;
 
-	if (cache != NULL && cache->constant && cache->bytes[0] != NULL)
-		return &cache->cuts;
 	if (cache == NULL)
 		cache = create_cache(fcinfo->flinfo);
 	same = cache->bytes[0] != NULL;
@@ -199,7 +202,25 @@ cached_cuts(FunctionCallInfo fcinfo)
 	}
 	if (!same)
 		fill_cache(cache, bytes);
-	return &cache->cuts;
+	return cache;
+}
+
+static inline ScoreCache *
+cached_cuts(FunctionCallInfo fcinfo)
+{
+	ScoreCache *cache = fcinfo->flinfo->fn_extra;
+
+	if (likely(cache != NULL && cache->constant && cache->bytes[0] != NULL))
+		return cache;
+	return compared_cache(fcinfo);
+}
+
+static pg_noinline Datum
+score_any_amount(FunctionCallInfo fcinfo, ScoreCache *cache)
+{
+	PG_RETURN_INT32(
+		crm_rfm_score(&cache->cuts, PG_GETARG_INT32(0), PG_GETARG_INT64(1),
+					  crm_money_from_numeric_datum(PG_GETARG_DATUM(2))));
 }
 
 /*
@@ -209,18 +230,17 @@ cached_cuts(FunctionCallInfo fcinfo)
 Datum
 crm_rfm_score_fixed(PG_FUNCTION_ARGS)
 {
-	CrmRfmCuts *cuts = cached_cuts(fcinfo);
-	int64		mantissa;
-	int			scale;
+	ScoreCache *cache = cached_cuts(fcinfo);
+	int64		order;
 
-	/* most amounts are small: no way over 128 bits for them */
-	if (likely(crm_numeric_int64(PG_GETARG_DATUM(2), &mantissa, &scale)) &&
-		scale <= CRM_RFM_FAST_SCALE)
-		PG_RETURN_INT32(crm_rfm_score_int64(
-			cuts, PG_GETARG_INT32(0), PG_GETARG_INT64(1), mantissa, scale));
+	/* the score needs no more of an amount than its place among the cuts */
+	if (unlikely(!crm_numeric_order(PG_GETARG_DATUM(2), &order)))
+		return score_any_amount(fcinfo, cache);
 	PG_RETURN_INT32(
-		crm_rfm_score(cuts, PG_GETARG_INT32(0), PG_GETARG_INT64(1),
-					  crm_money_from_numeric_datum(PG_GETARG_DATUM(2))));
+		crm_rfm_two_digits(&cache->cuts, PG_GETARG_INT32(0),
+						   PG_GETARG_INT64(1)) +
+		1 +
+		crm_rfm_cuts_below(cache->order, cache->cuts.monetary_count, order));
 }
 
 /* --------------------------------------------------------------- segment -- */

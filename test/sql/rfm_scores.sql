@@ -4,7 +4,7 @@
 \pset format unaligned
 \pset tuples_only true
 SET client_min_messages = warning;
-SELECT plan(21);
+SELECT plan(23);
 
 -- Quantiles of type 7, each times the number of bins: exact, no division.
 CREATE FUNCTION pg_temp.cuts_times_bins(v numeric[], bins int) RETURNS numeric[] LANGUAGE sql AS $$
@@ -166,6 +166,19 @@ SELECT is((SELECT count(*) FROM fixed WHERE rfm_score(r, f, m, rc, fc, mc) IS DI
 SELECT is((SELECT count(*) FROM fixed WHERE rfm_score(r, f, m, '{7,90,140,365}', '{1,2,3,5}', '{10,20.5,30,1e40}') IS DISTINCT FROM
              100 * (5 - pg_temp.above(r, '{7,90,140,365}')) + 10 * (1 + pg_temp.above(f, '{1,2,3,5}')) + 1 + pg_temp.above(m, '{10,20.5,30,1e40}')),
           0::bigint, 'also when they are constants');
+
+-- Amounts that differ in their last digit, of all sizes a short numeric has and
+-- beyond, of both signs: each one against each as a cut.
+CREATE TEMP TABLE near AS
+SELECT DISTINCT trim_scale(sign * (digits::numeric + step) * ('1e' || e)::numeric) AS v
+FROM unnest(ARRAY[1, -1]) AS sign,
+     unnest(ARRAY['0', '1', '9999', '10000', '12340000.5678', '99999999', '1234567890123456', '12345678901234567890', '99999999999999999999']) AS digits,
+     unnest(ARRAY[0, 1, 0.0001, -0.0001, 1e-9]) AS step,
+     unnest(ARRAY[-275, -258, -254, -63, -7, 0, 3, 236, 252, 260]) AS e;
+SELECT cmp_ok((SELECT count(*) FROM near)::int, '>', 800, 'there are amounts close to each other');
+SELECT is((SELECT count(*) FROM near a, near c
+           WHERE rfm_score(1, 1, a.v, '{}', '{}', ARRAY[c.v]) IS DISTINCT FROM 111 + (a.v > c.v)::int),
+          0::bigint, 'each is on its side of each other one as a cut');
 
 -- Scalars keep their cuts between calls: a prepared statement and a PL/pgSQL
 -- expression meet other cuts each time.
