@@ -94,8 +94,6 @@ history_lifecycle_schedule(FunctionCallInfo fcinfo, CrmTimeKind kind)
 char *
 crm_grid_fact_text(const CrmGridFact *fact)
 {
-	if (fact->fact == CRM_FACT_COUNT)
-		return pstrdup("a threshold");
 	if (!crm_fact_is_window(fact->fact))
 		return pstrdup(crm_fact_name(fact->fact));
 	return psprintf("%s(%lld)", crm_fact_name(fact->fact),

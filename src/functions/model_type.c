@@ -491,19 +491,6 @@ shipped_like(const CrmModelText *parts)
 	return NULL;
 }
 
-static const CrmShippedStage *
-find_stage(const CrmShippedModel *model, const char *name)
-{
-	const CrmShippedStage *stage;
-
-	if (model == NULL)
-		return NULL;
-	for (stage = model->stages; stage->stage != NULL; stage++)
-		if (strcmp(stage->stage, name) == 0)
-			return stage;
-	return NULL;
-}
-
 static void
 set_text(Datum *value, bool *null, const char *text)
 {
@@ -511,30 +498,33 @@ set_text(Datum *value, bool *null, const char *text)
 	*value = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
-/*
- * The model's own numbers of its stages, in the order in which they are shown:
- * that of the shipped model, else of first appearance.
- */
-static int *
-shown_order(const CrmModel *model, const CrmShippedModel *shipped)
+typedef struct ShownStage
 {
-	int	  count = crm_model_stage_count(model);
-	int	 *order = palloc(count * sizeof(int));
-	bool *placed = palloc0(count * sizeof(bool));
-	int	  placed_count = 0;
+	int					   number; /* in the model */
+	const CrmShippedStage *shipped;
+} ShownStage;
+
+/* in the order of the shipped model, else of first appearance */
+static ShownStage *
+shown_stages(const CrmModel *model, const CrmShippedModel *shipped)
+{
+	int			count = crm_model_stage_count(model);
+	ShownStage *shown = palloc(count * sizeof(ShownStage));
+	bool	   *placed = palloc0(count * sizeof(bool));
+	int			placed_count = 0;
 
 	for (const CrmShippedStage *stage = shipped ? shipped->stages : NULL;
 		 stage != NULL && stage->stage != NULL; stage++)
 		for (int i = 0; i < count; i++)
 			if (strcmp(crm_model_stage_name(model, i), stage->stage) == 0)
 			{
-				order[placed_count++] = i;
+				shown[placed_count++] = (ShownStage){i, stage};
 				placed[i] = true;
 			}
 	for (int i = 0; i < count; i++)
 		if (!placed[i])
-			order[placed_count++] = i;
-	return order;
+			shown[placed_count++] = (ShownStage){i, NULL};
+	return shown;
 }
 
 Datum
@@ -544,22 +534,22 @@ crm_model_stages(PG_FUNCTION_ARGS)
 	CrmModelText		  *parts;
 	const CrmShippedModel *shipped;
 	CrmModel			  *model;
-	int					  *order;
+	ShownStage			  *shown;
 
 	InitMaterializedSRF(fcinfo, 0);
 	parts = crm_model_text_split(crm_model_datum_text(PG_GETARG_DATUM(0)));
 	shipped = shipped_like(parts);
 	model = crm_model_text_compile(parts, false);
-	order = shown_order(model, shipped);
+	shown = shown_stages(model, shipped);
 	for (int i = 0; i < crm_model_stage_count(model); i++)
 	{
-		const char			  *name = crm_model_stage_name(model, order[i]);
-		const CrmShippedStage *stage = find_stage(shipped, name);
+		const CrmShippedStage *stage = shown[i].shipped;
 		Datum				   values[6];
 		bool				   nulls[6] = {false};
 
 		values[0] = Int32GetDatum(i + 1);
-		values[1] = CStringGetTextDatum(name);
+		values[1] =
+			CStringGetTextDatum(crm_model_stage_name(model, shown[i].number));
 		set_text(&values[2], &nulls[2], stage ? stage->zone : NULL);
 		set_text(&values[3], &nulls[3], stage ? stage->label_en : NULL);
 		set_text(&values[4], &nulls[4], stage ? stage->label_zh : NULL);

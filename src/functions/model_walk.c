@@ -54,6 +54,15 @@ refuse(const CrmWalk *walk, int location, int code, const char *message,
 	pg_unreachable();
 }
 
+static int
+place_of(const Node *node)
+{
+	/* PostgreSQL knows no place of these */
+	while (IsA(node, A_Indirection))
+		node = castNode(A_Indirection, node)->arg;
+	return exprLocation(node);
+}
+
 /*
  * A node that breaks no limit.  What depends on the day is looked at for each
  * of its alternatives when a change of the stage is searched for.
@@ -554,7 +563,7 @@ walk_stage(CrmWalk *walk, Node *node, bool by_when)
 	}
 	if (IsA(node, CaseExpr))
 		return walk_case(walk, castNode(CaseExpr, node), true);
-	refuse(walk, exprLocation(node), ERRCODE_DATATYPE_MISMATCH,
+	refuse(walk, place_of(node), ERRCODE_DATATYPE_MISMATCH,
 		   "a stage is expected here: its name in quotes",
 		   "No branch, or no ELSE, means 'unclassified'.");
 }
@@ -732,11 +741,7 @@ walk_call(CrmWalk *walk, const FuncCall *call)
 pg_noreturn static void
 refuse_node(const CrmWalk *walk, Node *node)
 {
-	/* PostgreSQL knows no place of this one */
-	const Node *placed =
-		IsA(node, A_Indirection) ? castNode(A_Indirection, node)->arg : node;
-
-	refuse(walk, exprLocation(placed), ERRCODE_FEATURE_NOT_SUPPORTED,
+	refuse(walk, place_of(node), ERRCODE_FEATURE_NOT_SUPPORTED,
 		   psprintf("%s can't stand in a stage model", describe(node)),
 		   "A model consists of facts, thresholds, numbers, operators and "
 		   "CASE.");
@@ -750,7 +755,7 @@ walk_value(CrmWalk *walk, Node *node)
 
 	check_stack_depth();
 	if (++walk->depth > CRM_MODEL_MAX_DEPTH)
-		refuse(walk, exprLocation(node), ERRCODE_STATEMENT_TOO_COMPLEX,
+		refuse(walk, place_of(node), ERRCODE_STATEMENT_TOO_COMPLEX,
 			   "stage model is nested too deeply", NULL);
 	switch (nodeTag(node))
 	{

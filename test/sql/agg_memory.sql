@@ -11,7 +11,7 @@ SET search_path = agg_memory, public;
 SET TimeZone = 'UTC';
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
-SELECT plan(34);
+SELECT plan(36);
 
 SELECT setseed(0.75) \gset
 CREATE TABLE orders AS
@@ -135,6 +135,17 @@ SELECT is((SELECT concat_ws(' ', repurchase_stats(1), repurchase_stats(1, at), (
 CREATE TABLE longkey AS SELECT repeat(md5((i % 150)::text), 1 + 2000 * (i % 3)) AS c FROM generate_series(1, 400) i;
 SET work_mem = '64kB';
 SELECT is((SELECT (repurchase_stats(c)).numerator || '/' || (repurchase_stats(c)).denominator FROM longkey), '150/150', 'keys up to 128 kB');
+-- rows in a log, one of which is larger than all the memory there is for it: as the same customers under short names
+CREATE TABLE longkey_log AS
+SELECT revenue_cohorts(c, at, amount, 'month') AS amounts, retention_curve(c, at, 100, date '2026-01-01', true, true) AS days
+FROM (SELECT c, date '2024-01-01' + (row_number() OVER ())::int AS at, 1.5 * row_number() OVER () AS amount FROM longkey) x;
+SET work_mem = '1GB';
+CREATE TABLE shortkey_log AS
+SELECT revenue_cohorts(c, at, amount, 'month') AS amounts, retention_curve(c, at, 100, date '2026-01-01', true, true) AS days
+FROM (SELECT length(c) || left(c, 32) AS c, date '2024-01-01' + (row_number() OVER ())::int AS at, 1.5 * row_number() OVER () AS amount FROM longkey) x;
+SELECT is(l.amounts, s.amounts, 'keys up to 128 kB in a log with amounts') FROM longkey_log l, shortkey_log s;
+SELECT is(l.days, s.days, 'keys up to 128 kB in a log of days') FROM longkey_log l, shortkey_log s;
+SET work_mem = '64kB';
 SELECT is((SELECT (repurchase_stats('')).denominator || '/' || (repurchase_stats(repeat('x', (c % 300)))).denominator FROM orders), '1/300', 'the empty key, and keys that begin alike');
 
 SELECT finish();

@@ -52,6 +52,10 @@ INSERT INTO refused (model, expected) VALUES
 ('CASE WHEN nullif(orders, 1) = 1 THEN ''x'' END', '0A000 | this operator can''t stand in a stage model | line 1, column 11: "nullif(orders, 1) = 1 THEN ''x'' END"'),
 ('CASE WHEN (orders + 1).x > 1 THEN ''x'' END', '0A000 | a subscript or field can''t stand in a stage model | line 1, column 12: "orders + 1).x > 1 THEN ''x'' END"'),
 ('CASE WHEN orders[1] > 1 THEN ''x'' END', '0A000 | a subscript or field can''t stand in a stage model | line 1, column 11: "orders[1] > 1 THEN ''x'' END"'),
+('CASE WHEN ((orders[1])[2]).x > 1 THEN ''x'' END', '0A000 | a subscript or field can''t stand in a stage model | line 1, column 13: "orders[1])[2]).x > 1 THEN ''x'' END"'),
+('CASE WHEN orders > 1 THEN orders[1] END', '42804 | a stage is expected here: its name in quotes | line 1, column 27: "orders[1] END"'),
+-- of this PostgreSQL knows no place
+('CASE WHEN orders[1] COLLATE "C" = 1 THEN ''x'' END', '0A000 | COLLATE can''t stand in a stage model'),
 ('CASE WHEN grouping(orders) > 1 THEN ''x'' END', '0A000 | this expression can''t stand in a stage model | line 1, column 11: "grouping(orders) > 1 THEN ''x'' END"'),
 (repeat('CASE WHEN orders > 1 THEN ', 250) || '''x''' || repeat(' END', 250), '54001 | stage model is nested too deeply | line 1, column 5159: "orders > 1 THEN CASE WHEN orders > 1 THE"'),
 ('orders=1', '42601 | syntax error in stage model: CASE expected | line 1, column 1: "orders=1"'),

@@ -131,8 +131,41 @@ EOS
 ok(defined wait_for($node, 'shop', value_of(q(schedule_error !~ 'weeks:' AND schedule_error ~ 'learn:'), 'status', 'due'), 't'), 'one is mended, and the other is still told');
 $node->safe_psql('shop', "ALTER TABLE crmlife.learned_threshold DROP CONSTRAINT no_more; SELECT crmlife.learn('due')");
 is($node->safe_psql('shop', value_of('schedule_error IS NULL', 'status', 'due')), 't', 'who learns by hand has mended it');
+
+# a step that takes too long is given up, and the refresh stands
+$node->safe_psql('shop', <<EOS);
+ALTER TABLE crmlife.learned_threshold ADD CONSTRAINT slow CHECK (pg_sleep(30) IS NOT NULL) NOT VALID;
+ALTER SYSTEM SET crmlife.worker_statement_timeout = '2s';
+EOS
+$node->reload;
+$node->safe_psql('shop', <<EOS);
+BEGIN;
+UPDATE crmlife.stage_state SET learned_on = learned_on - 40 WHERE stage_table = 'due'::regclass::oid;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (9, now(), 1);
+COMMIT;
+EOS
+ok(defined wait_for($node, 'shop', value_of(q(schedule_error ~ 'learn: [^\n]*statement timeout[^\n]*57014'), 'status', 'due'), 't'), 'a step that takes too long is given up');
+is($node->safe_psql('shop', value_of('failures = 0 AND last_error IS NULL', 'status', 'due')), 't', '... the refresh has not failed');
+$node->safe_psql('shop', 'ALTER TABLE crmlife.learned_threshold DROP CONSTRAINT slow; ALTER SYSTEM RESET crmlife.worker_statement_timeout');
+$node->reload;
+
+# what was learned by a method and settings of one's choice is learned by these again
+my $lessons = "SELECT string_agg(concat_ws(' ', threshold, method, value, customers, chosen, min_eligible, smoothing), ', ' ORDER BY threshold, method)"
+  . " FROM crmlife.learned_threshold WHERE stage_table = 'young'::regclass AND segment = ''";
+my $by_hand = $node->safe_psql('shop', "SELECT count(*) FROM crmlife.learn('young', 'smartpush', 7, 5); $lessons");
+like($by_hand, qr/active_period smartpush \S+ \d+ t 7 5/, 'learned by smartpush');
+$node->safe_psql('shop', <<EOS);
+DELETE FROM crmlife.learned_threshold WHERE stage_table = 'young'::regclass AND NOT (segment = '' AND threshold = 'active_period' AND chosen);
+UPDATE crmlife.learned_threshold SET value = value + 1 WHERE stage_table = 'young'::regclass;
+SELECT crmlife.set_schedule('young', NULL, '1 month');
+UPDATE crmlife.stage_state SET learned_on = learned_on - 40 WHERE stage_table = 'young'::regclass::oid;
+UPDATE orders SET amount = amount WHERE customer_id = 1;
+EOS
+ok(defined wait_for($node, 'shop', "SELECT learned_on = current_date FROM crmlife.stage_state WHERE stage_table = 'young'::regclass::oid", 't'), 'and again on its schedule');
+is("9\n" . $node->safe_psql('shop', $lessons), $by_hand, '... by the same method and settings, to the same thresholds');
+
 is($node->safe_psql('shop', "SELECT count(*) FROM crmlife.verify_figures('due')"), '0', 'all adds up');
-is(verified($node, 'shop', 'due'), 0, 'verify');
+is(verified($node, 'shop', 'due') + verified($node, 'shop', 'young'), 0, 'verify');
 
 $node->stop;
 done_testing();
