@@ -30,6 +30,7 @@
 #include "customers/beside.h"
 #include "engine/rate.h"
 #include "functions/agg.h"
+#include "functions/agg_part.h"
 #include "functions/history_state.h"
 
 PG_FUNCTION_INFO_V1(crm_customers_combine);
@@ -37,18 +38,6 @@ PG_FUNCTION_INFO_V1(crm_customers_serial);
 PG_FUNCTION_INFO_V1(crm_customers_deserial);
 
 /* ---- the start of a group ------------------------------------------------ */
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("function called outside an aggregate"),
-						errhint("It is a part of an aggregate: call that.")));
-	return context;
-}
 
 static CrmKeyKind
 key_kind_of_type(Oid type)
@@ -211,7 +200,7 @@ CrmCustomers *
 crm_agg_start(FunctionCallInfo fcinfo, CrmAgg *agg, const CrmMetric *metric,
 			  const CrmParams *params, bool params_null)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = crm_aggregate_context(fcinfo);
 
 	if (agg->query == NULL)
 	{
@@ -266,7 +255,7 @@ crm_agg_add_text(CrmCustomers *customers, Datum value, CrmDay day)
 static CrmCustomers *
 start_from_wire(FunctionCallInfo fcinfo, const CrmWire *wire)
 {
-	MemoryContext	   context = aggregate_context(fcinfo);
+	MemoryContext	   context = crm_aggregate_context(fcinfo);
 	CrmCustomersQuery *query = fcinfo->flinfo->fn_extra;
 	bool			   params_null;
 	const CrmParams	  *params = crm_wire_params(wire, &params_null);
@@ -288,10 +277,10 @@ combine_parcel(CrmCustomers *state, const CrmParcel *parcel)
 	bool			 params_null;
 	const CrmParams *params = crm_wire_params(wire, &params_null);
 
-	crm_agg_compare_params(state, params, params_null);
 	if (crm_wire_metric(wire) != state->query->metric ||
 		crm_wire_key_kind(wire) != state->query->key_kind)
 		elog(ERROR, "states of different aggregates cannot be combined");
+	crm_agg_compare_params(state, params, params_null);
 	if (!params_null)
 		crm_parcel_merge(state, parcel);
 }
@@ -303,7 +292,7 @@ crm_customers_combine(PG_FUNCTION_ARGS)
 		PG_ARGISNULL(0) ? NULL : (CrmCustomers *) PG_GETARG_POINTER(0);
 	const CrmParcel *parcel;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(1))
 	{
 		if (state == NULL)
@@ -327,7 +316,7 @@ crm_customers_serial(PG_FUNCTION_ARGS)
 	CrmCustomers *state;
 	bytea		 *bytes;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	state = (CrmCustomers *) PG_GETARG_POINTER(0);
 	bytes = crm_parcel_serialize(state);
 	watch_all_files(fcinfo, state);
@@ -339,7 +328,7 @@ crm_customers_deserial(PG_FUNCTION_ARGS)
 {
 	bytea *bytes;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
 	PG_RETURN_POINTER(
 		crm_parcel_open(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
@@ -369,7 +358,7 @@ crm_agg_totals(FunctionCallInfo fcinfo, const CrmParams **params)
 {
 	CrmCustomers *state;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		return NULL;
 	if (is_over_histories(fcinfo))

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "functions/agg_part.h"
 #include "functions/numeric_money.h"
 
 PG_FUNCTION_INFO_V1(crm_average_order_accum);
@@ -26,10 +27,7 @@ typedef struct Average
 static Average *
 state_of(FunctionCallInfo fcinfo, MemoryContext *context)
 {
-	if (!AggCheckCallContext(fcinfo, context))
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("function called outside an aggregate"),
-						errhint("It is a part of an aggregate: call that.")));
+	*context = crm_aggregate_context(fcinfo);
 	if (!PG_ARGISNULL(0))
 		return (Average *) PG_GETARG_POINTER(0);
 	return MemoryContextAllocZero(*context, sizeof(Average));
@@ -97,14 +95,15 @@ crm_average_order_serial(PG_FUNCTION_ARGS)
 Datum
 crm_average_order_deserial(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
-	bytea		 *bytes = PG_GETARG_BYTEA_PP(0);
-	Size		  size = VARSIZE_ANY_EXHDR(bytes);
-	Average		 *average;
-	Numeric		  sum;
+	bytea	*bytes = PG_GETARG_BYTEA_PP(0);
+	Size	 size = VARSIZE_ANY_EXHDR(bytes);
+	Average *average;
+	Numeric	 sum;
 
-	if (!AggCheckCallContext(fcinfo, &context) ||
-		size < sizeof(int64) + VARHDRSZ)
+	(void) crm_aggregate_context(fcinfo);
+	if (size < sizeof(int64) ||
+		!crm_numeric_is_whole(VARDATA_ANY(bytes) + sizeof(int64),
+							  size - sizeof(int64)))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("invalid serialized average")));
 	average = palloc0(sizeof(Average));

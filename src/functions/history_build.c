@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "functions/agg_part.h"
 #include "functions/history.h"
 #include "functions/localday.h"
 #include "functions/numeric_money.h"
@@ -27,18 +28,6 @@ PG_FUNCTION_INFO_V1(crm_history_combine);
 PG_FUNCTION_INFO_V1(crm_history_serial);
 PG_FUNCTION_INFO_V1(crm_history_deserial);
 PG_FUNCTION_INFO_V1(crm_history_final);
-
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("function called outside an aggregate"),
-						errhint("It is a part of an aggregate: call that.")));
-	return context;
-}
 
 static CrmPurchases *
 state_argument(FunctionCallInfo fcinfo, int number)
@@ -109,7 +98,7 @@ add_order(FunctionCallInfo fcinfo, CrmPurchases *state, int64 at)
 static inline Datum
 accumulate(FunctionCallInfo fcinfo, CrmTimeKind kind)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	CrmPurchases *state = state_argument(fcinfo, 0);
 	MemoryContext old;
 	int64		  at;
@@ -154,7 +143,7 @@ crm_history_accum_timestamptz(PG_FUNCTION_ARGS)
 Datum
 crm_history_merge_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext	context = aggregate_context(fcinfo);
+	MemoryContext	context = crm_aggregate_context(fcinfo);
 	CrmPurchases   *state = state_argument(fcinfo, 0);
 	CrmPurchaseView view;
 	MemoryContext	old;
@@ -176,7 +165,7 @@ crm_history_merge_accum(PG_FUNCTION_ARGS)
 Datum
 crm_history_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = aggregate_context(fcinfo);
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	CrmPurchases *state = state_argument(fcinfo, 0);
 	CrmPurchases *other = state_argument(fcinfo, 1);
 	MemoryContext old;
@@ -199,7 +188,7 @@ crm_history_combine(PG_FUNCTION_ARGS)
 Datum
 crm_history_serial(PG_FUNCTION_ARGS)
 {
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	return crm_history_make((CrmPurchases *) PG_GETARG_POINTER(0));
 }
 
@@ -209,7 +198,7 @@ crm_history_deserial(PG_FUNCTION_ARGS)
 	CrmPurchaseView view;
 	CrmPurchases   *state;
 
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	crm_history_open(&view, PG_GETARG_DATUM(0));
 	state = new_state(view.times);
 	crm_purchases_add_view(state, &view);
@@ -219,7 +208,7 @@ crm_history_deserial(PG_FUNCTION_ARGS)
 Datum
 crm_history_final(PG_FUNCTION_ARGS)
 {
-	(void) aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	return crm_history_make((CrmPurchases *) PG_GETARG_POINTER(0));

@@ -28,6 +28,7 @@
 #include "engine/second.h"
 #include "engine/value.h"
 #include "functions/agg.h"
+#include "functions/agg_part.h"
 #include "functions/history.h"
 #include "functions/history_state.h"
 #include "functions/numeric_money.h"
@@ -38,12 +39,8 @@ static CrmHistories *
 start(FunctionCallInfo fcinfo, const CrmMetric *metric, const CrmAgg *agg,
 	  const CrmHistoryParams *params)
 {
-	MemoryContext context;
+	MemoryContext context = crm_aggregate_context(fcinfo);
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("function called outside an aggregate"),
-						errhint("It is a part of an aggregate: call that.")));
 	if (!PG_ARGISNULL(0))
 		return crm_histories_open(fcinfo, 0, context);
 	if (agg->params_given)

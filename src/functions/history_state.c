@@ -22,6 +22,7 @@
 
 #include "compat.h"
 #include "functions/agg.h"
+#include "functions/agg_part.h"
 #include "functions/history_state.h"
 
 #define VERSION 1
@@ -384,15 +385,11 @@ add_cells(CrmHistories *state, const CrmHistories *other)
 Datum
 crm_histories_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context;
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	MemoryContext old;
 	CrmHistories *state;
 	CrmHistories *other;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("function called outside an aggregate"),
-						errhint("It is a part of an aggregate: call that.")));
 	state = crm_histories_open(fcinfo, 0, context);
 	other = expanded_state(PG_GETARG_DATUM(1));
 	if (other == NULL)

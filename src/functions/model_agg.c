@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "functions/agg_part.h"
 #include "functions/localday.h"
 #include "functions/model_shipped.h"
 #include "functions/model_type.h"
@@ -386,13 +387,11 @@ accumulate(FunctionCallInfo fcinfo, CrmTimeKind kind)
 {
 	StageState *state =
 		PG_ARGISNULL(0) ? NULL : (StageState *) PG_GETARG_POINTER(0);
-	MemoryContext context;
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	MemoryContext old;
 	Parameters	  given;
 	CrmDay		  day;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
 	if (PG_ARGISNULL(1))
 	{
 		if (state == NULL)
@@ -451,7 +450,15 @@ merge(StageState *state, const StageState *other)
 	for (int i = 0; i < other->count; i++)
 		add_day(state, other->days[i]);
 	for (int i = 0; i < other->tally_count; i++)
-		add_tally(state, &other->tallies[i]);
+	{
+		Tally tally = other->tallies[i];
+
+		/* what was deserialized lives for this call only */
+		if (tally.revenue.wide != NULL)
+			tally.revenue.wide = (CrmWide *) DatumGetNumericCopy(
+				PointerGetDatum(tally.revenue.wide));
+		add_tally(state, &tally);
+	}
 }
 
 Datum
@@ -461,11 +468,9 @@ crm_stage_combine(PG_FUNCTION_ARGS)
 		PG_ARGISNULL(0) ? NULL : (StageState *) PG_GETARG_POINTER(0);
 	StageState *other =
 		PG_ARGISNULL(1) ? NULL : (StageState *) PG_GETARG_POINTER(1);
-	MemoryContext context;
+	MemoryContext context = crm_aggregate_context(fcinfo);
 	MemoryContext old;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
 	if (other == NULL)
 	{
 		if (state == NULL)
@@ -518,6 +523,13 @@ send_model(StringInfo buffer, const KnownModel *known)
 				 (int) VARSIZE_ANY_EXHDR(known->value));
 }
 
+pg_noreturn static void
+refuse_state(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("invalid serialized state of lifecycle_stage")));
+}
+
 static const KnownModel *
 receive_model(FunctionCallInfo fcinfo, StringInfo buffer)
 {
@@ -528,6 +540,8 @@ receive_model(FunctionCallInfo fcinfo, StringInfo buffer)
 		return NULL;
 	if (size == 0)
 		return known_model(fcinfo->flinfo, NULL);
+	if (size <= CRM_MODEL_DIGEST)
+		refuse_state();
 	value = cstring_to_text_with_len(pq_getmsgbytes(buffer, size), size);
 	return known_model(fcinfo->flinfo, value);
 }
@@ -538,6 +552,7 @@ crm_stage_serial(PG_FUNCTION_ARGS)
 	StageState	  *state = (StageState *) PG_GETARG_POINTER(0);
 	StringInfoData buffer;
 
+	(void) crm_aggregate_context(fcinfo);
 	settle_days(state);
 	settle_tallies(state);
 	pq_begintypsend(&buffer);
@@ -571,18 +586,18 @@ crm_stage_deserial(PG_FUNCTION_ARGS)
 	StageState	  *state;
 	int			   count;
 
-	if (!AggCheckCallContext(fcinfo, NULL))
-		elog(ERROR, "aggregate function called in non-aggregate context");
+	(void) crm_aggregate_context(fcinfo);
 	initStringInfo(&buffer);
 	appendBinaryStringInfo(&buffer, VARDATA_ANY(bytes),
 						   (int) VARSIZE_ANY_EXHDR(bytes));
 	if (pq_getmsgbyte(&buffer) != WIRE_VERSION)
-		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-						errmsg("unknown version of a partial state")));
+		refuse_state();
 	given.known = receive_model(fcinfo, &buffer);
 	given.as_of = (CrmDay) pq_getmsgint(&buffer, 4);
 	state = new_state(CurrentMemoryContext, &given);
 	state->seen = pq_getmsgbyte(&buffer) != 0;
+	if (state->seen && state->known == NULL)
+		refuse_state();
 	state->orders = pq_getmsgint64(&buffer);
 	state->revenue = receive_money(&buffer);
 	state->first_order = (CrmDay) pq_getmsgint(&buffer, 4);

@@ -112,6 +112,32 @@ split_numeric(const struct varlena *value, Parts *parts)
 	parts->ndigits = (size - 2 * (int) sizeof(uint16)) / (int) sizeof(int16);
 }
 
+bool
+crm_numeric_is_whole(const char *bytes, Size size)
+{
+	varattrib_4b head;
+	Size		 before = VARHDRSZ + sizeof(uint16);
+	uint16		 kind;
+
+	if (size < before)
+		return false;
+	memcpy(&head, bytes, VARHDRSZ);
+	if (!VARATT_IS_4B_U(&head) || VARSIZE_4B(&head) != size)
+		return false;
+	kind = read_uint16(bytes + VARHDRSZ) & KIND_MASK;
+	if (kind != KIND_SHORT)
+		before += sizeof(uint16);
+	if (kind == KIND_SPECIAL || size < before ||
+		(size - before) % sizeof(int16) != 0)
+		return false;
+	for (Size at = before; at < size; at += sizeof(int16))
+	{
+		if (read_uint16(bytes + at) >= BASE)
+			return false;
+	}
+	return true;
+}
+
 /* value * 10^shift with its sign; false if 127 bits don't hold it */
 static inline bool
 signed_shift(unsigned __int128 value, bool negative, int shift,

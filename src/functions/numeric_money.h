@@ -120,6 +120,11 @@ crm_numeric_require_finite(Datum value)
 
 /* for a plain (not toasted) value: false if 128 bits don't hold the mantissa */
 extern bool crm_numeric_parts(Datum value, crm_i128 *mantissa, int *scale);
+/*
+ * Are so many bytes of any alignment a finite numeric as PostgreSQL makes them?
+ * To be asked of what comes from another process: the others trust a numeric.
+ */
+extern bool crm_numeric_is_whole(const char *bytes, Size size);
 /* scale in 0..16383 */
 extern Numeric crm_numeric_from_parts(crm_i128 mantissa, int scale);
 

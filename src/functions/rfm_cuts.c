@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "functions/agg_part.h"
 #include "functions/numeric_money.h"
 #include "functions/rfm.h"
 
@@ -138,20 +139,10 @@ create_state(Parameters parameters, int64 capacity)
 	return state;
 }
 
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "rfm_cuts called outside an aggregate");
-	return context;
-}
-
 Datum
 crm_rfm_cuts_accum(PG_FUNCTION_ARGS)
 {
-	MemoryContext old = MemoryContextSwitchTo(aggregate_context(fcinfo));
+	MemoryContext old = MemoryContextSwitchTo(crm_aggregate_context(fcinfo));
 	Parameters	  parameters = read_parameters(fcinfo);
 	CutsState	 *state;
 
@@ -179,7 +170,7 @@ crm_rfm_cuts_accum(PG_FUNCTION_ARGS)
 Datum
 crm_rfm_cuts_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext old = MemoryContextSwitchTo(aggregate_context(fcinfo));
+	MemoryContext old = MemoryContextSwitchTo(crm_aggregate_context(fcinfo));
 	CutsState	 *into =
 		   PG_ARGISNULL(0) ? NULL : (CutsState *) PG_GETARG_POINTER(0);
 	CutsState *from =
@@ -255,7 +246,7 @@ crm_rfm_cuts_serialize(PG_FUNCTION_ARGS)
 	CrmRfmSample  *sample = &state->sample;
 	StringInfoData wire;
 
-	aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	pq_begintypsend(&wire);
 	pq_sendint8(&wire, WIRE_VERSION);
 	pq_sendint8(&wire, state->parameters.null);
@@ -273,6 +264,13 @@ crm_rfm_cuts_serialize(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pq_endtypsend(&wire));
 }
 
+pg_noreturn static void
+refuse_state(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+					errmsg("invalid serialized state of rfm_cuts")));
+}
+
 static CrmMoney
 receive_wide(StringInfo wire)
 {
@@ -281,12 +279,10 @@ receive_wide(StringInfo wire)
 	char	   *aligned;
 	CrmMoney	result;
 
-	if (size < (int) (VARHDRSZ + sizeof(uint16)))
-		elog(ERROR, "corrupted state of rfm_cuts");
+	if (!crm_numeric_is_whole(bytes, size))
+		refuse_state();
 	aligned = palloc(size);
 	memcpy(aligned, bytes, size);
-	if (VARATT_IS_EXTENDED(aligned) || VARSIZE(aligned) != size)
-		elog(ERROR, "corrupted state of rfm_cuts");
 	result = crm_money_from_numeric_datum(PointerGetDatum(aligned));
 	pfree(aligned);
 	return result;
@@ -315,6 +311,16 @@ receive_sample(StringInfo wire, CrmRfmSample *sample, int64 count, int scale,
 	}
 }
 
+/* those that no group can have */
+static void
+refuse_parameters(Parameters parameters)
+{
+	if (parameters.method > CRM_RFM_MEDIAN ||
+		(!parameters.null && (parameters.bins < CRM_RFM_MIN_BINS ||
+							  parameters.bins > CRM_RFM_MAX_BINS)))
+		refuse_state();
+}
+
 Datum
 crm_rfm_cuts_deserialize(PG_FUNCTION_ARGS)
 {
@@ -326,20 +332,22 @@ crm_rfm_cuts_deserialize(PG_FUNCTION_ARGS)
 	bool		   wide;
 	int64		   count;
 
-	aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	initStringInfo(&wire);
 	wire.data = VARDATA_ANY(bytes);
 	wire.len = VARSIZE_ANY_EXHDR(bytes);
 	if (pq_getmsgbyte(&wire) != WIRE_VERSION)
-		elog(ERROR, "state of rfm_cuts has an unknown version");
+		refuse_state();
 	parameters.null = pq_getmsgbyte(&wire);
 	parameters.bins = pq_getmsgbyte(&wire);
 	parameters.method = pq_getmsgbyte(&wire);
-	scale = pq_getmsgint(&wire, 4);
+	refuse_parameters(parameters);
+	scale = (int) pq_getmsgint(&wire, 4);
 	wide = pq_getmsgbyte(&wire);
 	count = pq_getmsgint64(&wire);
-	if (count < 0 || count > wire.len / (int64) (2 * sizeof(int64)))
-		elog(ERROR, "corrupted state of rfm_cuts");
+	if (count < 0 || count > wire.len / (int64) (2 * sizeof(int64)) ||
+		scale < 0 || scale > CRM_MONEY_MAX_SCALE)
+		refuse_state();
 	state = create_state(parameters, count);
 	receive_sample(&wire, &state->sample, count, scale, wide);
 	pq_getmsgend(&wire);
@@ -357,7 +365,7 @@ crm_rfm_cuts_final(PG_FUNCTION_ARGS)
 	bool	  nulls[7] = {true, true, true, false, false, false, false};
 	TupleDesc descriptor;
 
-	aggregate_context(fcinfo);
+	(void) crm_aggregate_context(fcinfo);
 	if (state != NULL && state->parameters.null)
 		PG_RETURN_NULL();
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)

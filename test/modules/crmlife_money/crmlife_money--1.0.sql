@@ -28,3 +28,9 @@ AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT;
 -- decode the value so many times: a stopwatch for the decoder
 CREATE FUNCTION money_decode_loop(numeric, bigint) RETURNS bigint
 AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT;
+-- whether its bytes would be taken from another process
+CREATE FUNCTION money_is_whole(numeric) RETURNS bool
+AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT;
+-- an error of the engine, by its number in engine/host.h
+CREATE FUNCTION host_fail(int) RETURNS void
+AS 'MODULE_PATHNAME' LANGUAGE C STRICT;

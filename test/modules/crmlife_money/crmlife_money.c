@@ -26,6 +26,8 @@ PG_FUNCTION_INFO_V1(money_identical);
 PG_FUNCTION_INFO_V1(money_same_bytes);
 PG_FUNCTION_INFO_V1(money_sum);
 PG_FUNCTION_INFO_V1(money_decode_loop);
+PG_FUNCTION_INFO_V1(money_is_whole);
+PG_FUNCTION_INFO_V1(host_fail);
 
 #define ARG(n) crm_money_from_numeric_datum(PG_GETARG_DATUM(n))
 #define RETURN(money) PG_RETURN_NUMERIC(crm_numeric_from_money(money))
@@ -130,4 +132,18 @@ money_decode_loop(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 	}
 	PG_RETURN_INT64(total);
+}
+
+Datum
+money_is_whole(PG_FUNCTION_ARGS)
+{
+	Numeric given = PG_GETARG_NUMERIC(0);
+
+	PG_RETURN_BOOL(crm_numeric_is_whole((char *) given, VARSIZE(given)));
+}
+
+Datum
+host_fail(PG_FUNCTION_ARGS)
+{
+	crm_fail((CrmError) PG_GETARG_INT32(0), "what", "detail", "hint");
 }

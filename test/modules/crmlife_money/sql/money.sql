@@ -6,7 +6,7 @@
 \pset tuples_only true
 SET extra_float_digits = 1;
 
-SELECT plan(23);
+SELECT plan(33);
 SELECT setseed(0.20020726);
 
 -- Numbers of 0 to `most` digits around the point, of both signs: some with
@@ -104,5 +104,13 @@ SELECT throws_ok($$SELECT money_round_trip('NaN')$$, '22003', 'amount must be a 
 SELECT throws_ok($$SELECT money_round_trip('-Infinity')$$, '22003', 'amount must be a finite number', 'infinity');
 SELECT throws_ok($$SELECT money_datum_sign('Infinity')$$, '22003', 'amount must be a finite number', 'the sign of infinity');
 SELECT throws_ok($$SELECT money_div(1, 0.00)$$, '22012', 'division by zero', 'division by zero');
+
+-- what another process may send
+SELECT is(count(*) FILTER (WHERE NOT money_is_whole(x) OR NOT money_is_whole(money_round_trip(x))), 0::bigint, 'every amount is whole') FROM amount;
+SELECT ok(NOT money_is_whole(x), 'but not ' || x) FROM unnest('{NaN,Infinity,-Infinity}'::numeric[]) AS x;
+
+-- an error of the engine, whatever raises it
+SELECT throws_ok(format('SELECT host_fail(%s)', number), sqlstate, 'what', 'error ' || number)
+FROM unnest('{22023,22003,22008,22012,XX001,XX000}'::text[]) WITH ORDINALITY AS e (sqlstate, n), LATERAL (SELECT n - 1) AS x (number);
 
 SELECT finish();
