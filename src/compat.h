@@ -80,6 +80,20 @@ crm_is_virtual(Form_pg_attribute column)
 #endif
 }
 
+/*
+ * SQL: a text that changes with the expressions of a relation's virtual columns.
+ * A stored column's new expression rewrites the table.
+ */
+#if PG_VERSION_NUM >= 180000
+#define CRM_VIRTUAL_COLUMNS_OF(relation)                                  \
+	"(SELECT coalesce(string_agg('/v' || d.oid, '' ORDER BY d.oid), '') " \
+	"FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid "    \
+	"AND a.attnum = d.adnum WHERE d.adrelid = " relation                  \
+	" AND a.attgenerated = 'v')"
+#else
+#define CRM_VIRTUAL_COLUMNS_OF(relation) "''"
+#endif
+
 /* catalog/index.h is included where this is used */
 #if PG_VERSION_NUM >= 170000
 #define crm_reindex_relation(relation, flags, params) \

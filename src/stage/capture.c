@@ -352,17 +352,21 @@ install_triggers(Oid relation)
 
 /*
  * The last change of each of its capture triggers, where its rows are stored,
- * and the subscriptions that write to it: a relation of which this is the same
- * has had its triggers all the time, and was not rewritten.
+ * the subscriptions that write to it, and what its virtual columns are made of:
+ * a relation of which this is the same has had its triggers all the time, and
+ * its rows were not rewritten, nor made to be read as others.
  */
 #define SEEN_NOW                                                               \
 	"(SELECT coalesce(string_agg(concat_ws(':', t.oid, t.xmin, t.tgenabled), " \
 	"' ' ORDER BY t.tgname), '') || '/' || c.relfilenode || "                  \
 	"(SELECT coalesce(string_agg('/' || s.srsubid, '' ORDER BY s.srsubid), "   \
 	"'') FROM pg_subscription_rel s WHERE s.srrelid = r.source) "              \
-	"FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "             \
-	"AND t.tgname LIKE 'crmlife\\_capture\\_%' "                               \
-	"WHERE c.oid = r.source GROUP BY c.relfilenode)"
+	"|| " CRM_VIRTUAL_COLUMNS_OF(                                              \
+		"r.source") " "                                                        \
+					"FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = "   \
+					"c.oid "                                                   \
+					"AND t.tgname LIKE 'crmlife\\_capture\\_%' "               \
+					"WHERE c.oid = r.source GROUP BY c.relfilenode)"
 
 /* relations that feed a stage table, each with its customer column */
 typedef struct Feeds
