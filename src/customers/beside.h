@@ -49,7 +49,10 @@ crm_beside_fold(CrmCustomers *customers, const CrmKey *key, const uint32 *state,
 {
 	const CrmMetric *metric = customers->query->metric;
 
-	if (metric->days == NULL || !crm_beside_take(customers, key, state))
+	/* no customer has older rows where there are none at all */
+	if (metric->days == NULL || customers->beside == NULL ||
+		customers->beside->older == NULL ||
+		!crm_beside_take(customers, key, state))
 		metric->fold(state, &customers->params, totals);
 }
 

@@ -78,18 +78,56 @@ cohorts_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
 	crm_periods_merge(state, other, crm_periods_words(params));
 }
 
+/* the customers of a cohort, by the age of its first period, to their cells */
+static void
+count_bits(const CrmParams *params, CrmTotals *totals, int32_t first)
+{
+	int32_t now = crm_period_of(params->as_of, (CrmUnit) params->option);
+
+	for (int32_t age = 0; age <= first; age++)
+	{
+		int active =
+			crm_bit_sums_get(totals->bits, first, age + CRM_PERIODS_FLAGS);
+
+		if (active > 0)
+			crm_totals_cell(totals, now - first, first - age)
+				->count[CRM_COHORT_ACTIVE] += active;
+	}
+	crm_bit_sums_clear(totals->bits, first);
+}
+
+static void
+cohorts_close(const CrmParams *params, CrmTotals *totals)
+{
+	if (totals->bits == NULL)
+		return;
+	for (int32_t first = 0; first < totals->bits->rows; first++)
+		count_bits(params, totals, first);
+}
+
 static void
 cohorts_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
 {
-	CrmPeriodWalk walk = crm_periods_walk(state, crm_periods_words(params));
+	int			  words = crm_periods_words(params);
+	CrmPeriodWalk walk = crm_periods_walk(state, words);
 	int32_t		  first = crm_periods_walk_next(&walk);
 	int32_t		  cohort;
+	CrmBitSums	 *bits;
 
 	if (first < 0 || (state[0] & CRM_PERIODS_EARLY) != 0 ||
 		(state[0] & CRM_PERIODS_REACHED) == 0)
 		return;
-	cohort = crm_period_of(params->as_of, (CrmUnit) params->option) - first;
 	totals->count[CRM_COHORTS_CUSTOMERS]++;
+	bits = crm_totals_bits(totals, crm_periods_count(params), words);
+	if (bits != NULL)
+	{
+		for (int word = 0; word < words; word++)
+			crm_bit_sums_add(bits, first, word, state[word]);
+		if (crm_bit_sums_count(bits, first))
+			count_bits(params, totals, first);
+		return;
+	}
+	cohort = crm_period_of(params->as_of, (CrmUnit) params->option) - first;
 	for (int32_t age = first; age >= 0; age = crm_periods_walk_next(&walk))
 		crm_totals_cell(totals, cohort, first - age)
 			->count[CRM_COHORT_ACTIVE]++;
@@ -104,6 +142,7 @@ const CrmMetric crm_retention_cohorts = {
 	.add = crm_periods_add,
 	.merge = cohorts_merge,
 	.fold = cohorts_fold,
+	.close = cohorts_close,
 	.since = crm_periods_since,
 	.older = &crm_retention_cohorts_of_events,
 	.days = crm_periods_days,

@@ -88,6 +88,44 @@ maps_merge(uint32_t *state, const uint32_t *other, const CrmParams *params)
 	}
 }
 
+/* the rows of sums of bits, one for each of the maps */
+enum
+{
+	ONCE,
+	AGAIN,
+	MAPS
+};
+
+static void
+count_bits(const CrmParams *params, CrmTotals *totals)
+{
+	CrmBitSums *bits = totals->bits;
+	int32_t		now = crm_period_of(params->as_of, (CrmUnit) params->option);
+
+	for (int bit = CRM_PERIODS_FLAGS; bit < bits->words * CRM_PERIODS_WORD_BITS;
+		 bit++)
+	{
+		int		 once = crm_bit_sums_get(bits, ONCE, bit);
+		CrmCell *cell;
+
+		if (once == 0)
+			continue;
+		cell = crm_totals_cell(totals, now - (bit - CRM_PERIODS_FLAGS), 0);
+		cell->count[CRM_REPURCHASE_PERIOD_CUSTOMERS] += once;
+		cell->count[CRM_REPURCHASE_PERIOD_REPEATED] +=
+			crm_bit_sums_get(bits, AGAIN, bit);
+	}
+	crm_bit_sums_clear(bits, ONCE);
+	crm_bit_sums_clear(bits, AGAIN);
+}
+
+static void
+maps_close(const CrmParams *params, CrmTotals *totals)
+{
+	if (totals->bits != NULL)
+		count_bits(params, totals);
+}
+
 static void
 maps_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
 {
@@ -95,7 +133,19 @@ maps_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
 	int32_t		  now = crm_period_of(params->as_of, (CrmUnit) params->option);
 	CrmPeriodWalk walk = crm_periods_walk(state, words);
 	int32_t		  age;
+	CrmBitSums	 *bits = crm_totals_bits(totals, MAPS, words);
 
+	if (bits != NULL)
+	{
+		for (int word = 0; word < words; word++)
+		{
+			crm_bit_sums_add(bits, ONCE, word, state[word]);
+			crm_bit_sums_add(bits, AGAIN, word, state[words + word]);
+		}
+		if (crm_bit_sums_count(bits, ONCE))
+			count_bits(params, totals);
+		return;
+	}
 	while ((age = crm_periods_walk_next(&walk)) >= 0)
 	{
 		uint32_t bit = (uint32_t) age + CRM_PERIODS_FLAGS;
@@ -117,6 +167,7 @@ const CrmMetric crm_repurchase_periods = {
 	.add = maps_add,
 	.merge = maps_merge,
 	.fold = maps_fold,
+	.close = maps_close,
 	.since = crm_periods_since,
 	.older = &crm_repurchase_periods_of_rows,
 };

@@ -193,6 +193,21 @@ const CrmMetric crm_retention_between = {
 
 /* ---- the curve ----------------------------------------------------------- */
 
+/* those whose maps are in the sums of bits, to their cells */
+static void
+count_bits(CrmTotals *totals)
+{
+	for (int32_t n = 0; n < totals->bits->words * BITS; n++)
+	{
+		int retained = crm_bit_sums_get(totals->bits, 0, n);
+
+		if (retained > 0)
+			crm_totals_cell(totals, n, 0)->count[CRM_CURVE_RETAINED] +=
+				retained;
+	}
+	crm_bit_sums_clear(totals->bits, 0);
+}
+
 /*
  * A customer is eligible for days 0 .. last; it is counted at the last one
  * only, and close sums up from there.
@@ -204,6 +219,7 @@ curve_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
 	CrmDay			first = crm_day_from_word(state[0]);
 	int64_t			over = (int64_t) params->as_of - 1 - first;
 	int32_t			last = over < params->n ? (int32_t) over : params->n;
+	CrmBitSums	   *sums;
 
 	if (first < params->from || first > params->to)
 		return;
@@ -211,16 +227,24 @@ curve_fold(const uint32_t *state, const CrmParams *params, CrmTotals *totals)
 	if (over < 0)
 		return;
 	crm_totals_cell(totals, last, 0)->count[CRM_CURVE_ELIGIBLE]++;
+	sums = crm_totals_bits(totals, 1, map_words(params));
 	for (int word = 0; word <= last / BITS; word++)
 	{
 		uint32_t bits = map[word];
 
 		if (word == last / BITS)
 			bits &= (uint32_t) ((UINT64_C(2) << (last % BITS)) - 1);
+		if (sums != NULL)
+		{
+			crm_bit_sums_add(sums, 0, word, bits);
+			continue;
+		}
 		for (; bits != 0; bits &= bits - 1)
 			crm_totals_cell(totals, word * BITS + __builtin_ctz(bits), 0)
 				->count[CRM_CURVE_RETAINED]++;
 	}
+	if (sums != NULL && crm_bit_sums_count(sums, 0))
+		count_bits(totals);
 }
 
 void
@@ -230,6 +254,8 @@ crm_retention_curve_close(const CrmParams *params, CrmTotals *totals)
 
 	if (totals->count[CRM_CURVE_CUSTOMERS] == 0)
 		return;
+	if (totals->bits != NULL)
+		count_bits(totals);
 	for (int32_t n = params->n; n >= 0; n--)
 	{
 		CrmCell *cell = crm_totals_cell(totals, n, 0);

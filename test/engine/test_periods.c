@@ -27,6 +27,8 @@ typedef struct Rows
 static Rows		 rows[CUSTOMERS];
 static CrmParams params;
 static CrmTotals totals;
+/* each customer stands for so many who did the same */
+static int alike;
 
 /* days up to as_of, most of them within the map, some centuries before it */
 static CrmDay
@@ -48,6 +50,7 @@ random_group(void)
 {
 	bool limits = random_chance(0.3);
 
+	alike = random_chance(0.1) ? (int) random_between(2, 600) : 1;
 	memset(&params, 0, sizeof(params));
 	params.option = (int32_t) random_between(CRM_UNIT_DAY, CRM_UNIT_YEAR);
 	params.as_of = (CrmDay) random_between(-20000, 20000);
@@ -159,14 +162,14 @@ fold_kept(Kept *kept, const CrmMetric *metric)
 	{
 		if (metric->days != NULL)
 			days = metric->days(kept->state, &params, day);
-		if (days == 0)
+		for (int i = 0; days == 0 && i < alike; i++)
 			metric->fold(kept->state, &params, &totals);
 	}
 	for (size_t i = 0; i < days; i++)
 		keep_event(kept, day[i]);
 	kept->count =
 		sort_events(kept->event, kept->count, !metric->older->amounts);
-	if (kept->count > 0)
+	for (int i = 0; kept->count > 0 && i < alike; i++)
 		metric->older->walk(kept->event, kept->count, &params, &totals);
 }
 
@@ -290,7 +293,7 @@ check_cohorts(void)
 
 			if (first < params.from || first > params.to)
 				continue;
-			customers++;
+			customers += alike;
 			for (int i = 0; i < rows[c].count; i++)
 			{
 				int32_t		   period = crm_period_index(rows[c].day[i], unit);
@@ -302,9 +305,10 @@ check_cohorts(void)
 				{
 					CrmDay start = first_day(&rows[other]);
 
-					active += start >= params.from && start <= params.to &&
-							  crm_period_index(start, unit) == cohort &&
-							  orders_in(&rows[other], period) > 0;
+					if (start >= params.from && start <= params.to &&
+						crm_period_index(start, unit) == cohort &&
+						orders_in(&rows[other], period) > 0)
+						active += alike;
 				}
 				CHECK(cell != NULL && cell->count[CRM_COHORT_ACTIVE] == active,
 					  "cohort %d, period %d", cohort, period - cohort);
@@ -323,7 +327,8 @@ check_cohorts(void)
 				for (int k = 0; k < i; k++)
 					again |= crm_period_index(rows[c].day[k], unit) ==
 							 crm_period_index(rows[c].day[i], unit);
-				cells -= !again && first >= params.from && first <= params.to;
+				if (!again && first >= params.from && first <= params.to)
+					cells -= alike;
 			}
 		}
 		CHECK(cells == 0, "no other cells");
@@ -355,8 +360,9 @@ check_repurchase(void)
 			}
 			CHECK(customers > 0 &&
 					  cell->count[CRM_REPURCHASE_PERIOD_CUSTOMERS] ==
-						  customers &&
-					  cell->count[CRM_REPURCHASE_PERIOD_REPEATED] == repeated,
+						  customers * alike &&
+					  cell->count[CRM_REPURCHASE_PERIOD_REPEATED] ==
+						  repeated * alike,
 				  "period %d", cell->row);
 		}
 		for (int c = 0; c < CUSTOMERS; c++)
@@ -392,15 +398,17 @@ check_growth(void)
 				bool born =
 					crm_period_index(first_day(&rows[c]), unit) == period;
 
-				want[CRM_GROWTH_NEW] += born;
-				want[CRM_GROWTH_RETURNING] += now && last;
-				want[CRM_GROWTH_RESURRECTED] += now && !last && !born;
-				want[CRM_GROWTH_DORMANT] += last && !now;
+				want[CRM_GROWTH_NEW] += born ? alike : 0;
+				want[CRM_GROWTH_RETURNING] += now && last ? alike : 0;
+				want[CRM_GROWTH_RESURRECTED] +=
+					now && !last && !born ? alike : 0;
+				want[CRM_GROWTH_DORMANT] += last && !now ? alike : 0;
 			}
 			CHECK(memcmp(cell->count, want, sizeof(want)) == 0, "period %d",
 				  period);
 		}
-		CHECK(totals.count[CRM_VALUE_CUSTOMERS] == CUSTOMERS, "customers");
+		CHECK(totals.count[CRM_VALUE_CUSTOMERS] == (int64_t) CUSTOMERS * alike,
+			  "customers");
 		crm_totals_free(&totals);
 	}
 }

@@ -93,9 +93,50 @@ check(const char *what, int32_t row, int32_t column)
 	}
 }
 
+/* ---- sums of bits --------------------------------------------------------- */
+
+#define SUM_ROWS 7
+#define SUM_WORDS 3
+
+static void
+check_bits(void)
+{
+	PROPERTY("sums of bits are those of the maps, one by one")
+	{
+		static int	maps_with[SUM_ROWS][SUM_WORDS * 32];
+		CrmBitSums *sums = crm_bit_sums_create(SUM_ROWS, SUM_WORDS);
+
+		memset(maps_with, 0, sizeof(maps_with));
+		for (int i = 0; i < 20000; i++)
+		{
+			int	 row = (int) random_between(0, SUM_ROWS - 1);
+			bool full = random_chance(0.5);
+
+			for (int word = 0; word < SUM_WORDS; word++)
+			{
+				uint32_t bits = full ? UINT32_MAX
+									 : (uint32_t) random_between(0, UINT32_MAX);
+
+				crm_bit_sums_add(sums, row, word, bits);
+				for (int bit = 0; bit < 32; bit++)
+					maps_with[row][word * 32 + bit] += bits >> bit & 1;
+			}
+			if (!crm_bit_sums_count(sums, row) && !random_chance(0.001))
+				continue;
+			for (int bit = 0; bit < SUM_WORDS * 32; bit++)
+				CHECK(crm_bit_sums_get(sums, row, bit) == maps_with[row][bit],
+					  "row %d, bit %d", row, bit);
+			memset(maps_with[row], 0, sizeof(maps_with[row]));
+			crm_bit_sums_clear(sums, row);
+		}
+		crm_free(sums);
+	}
+}
+
 int
 main(void)
 {
+	check_bits();
 	check("rows and columns from 0", 0, 0);
 	check("negative rows and columns", -ROWS / 2, -COLUMNS / 2);
 	check("the first rows", INT32_MIN, 0);
