@@ -59,9 +59,18 @@ typedef struct CrmCustomersQuery
 	MemoryContext		 totals_context;
 } CrmCustomersQuery;
 
+/* rows that nothing was done with yet */
+#define CRM_BATCH_ROWS 64
+
 /* rows on their way into the table, by the part of it they belong to (pending.c) */
 typedef struct CrmPending
 {
+	int	   batched;
+	CrmDay day[CRM_BATCH_ROWS];
+	/* a bigint, or the halves of a uuid as it stands in memory */
+	uint64 key[CRM_BATCH_ROWS];
+	uint64 rest[CRM_BATCH_ROWS];
+
 	int	   size; /* of pending.c's */
 	int	   parts;
 	int	   shift;  /* a hash's part is what this leaves of it */
@@ -139,7 +148,8 @@ extern void crm_customers_merge_wire(CrmCustomers *customers, CrmWire *wire);
 extern void
 crm_customers_put(CrmCustomers *customers, const CrmKey *key, CrmDay day);
 extern void crm_customers_flush(CrmCustomers *customers);
-extern void crm_customers_flush_part(CrmCustomers *customers, int part);
+/* the rows of a full batch */
+extern void crm_pending_distribute(CrmCustomers *customers);
 extern void crm_customers_add_text(CrmCustomers *customers, const char *bytes,
 								   uint32 length, CrmDay day);
 
@@ -147,9 +157,6 @@ extern void crm_customers_add_text(CrmCustomers *customers, const char *bytes,
 #define CRM_KEY_ROW_BYTES(kind)        \
 	(sizeof(uint64) + sizeof(CrmDay) + \
 	 ((kind) == CRM_KEY_UUID ? sizeof(uint64) : 0))
-
-/* a buffer's memory is asked for so far ahead of what is written */
-#define CRM_PENDING_AHEAD 64
 
 /* where the search for a hash starts */
 static inline char *
@@ -170,32 +177,40 @@ crm_pending_part(const CrmCustomers *customers, uint64 hash)
 				  customers->pending->shift);
 }
 
-/* one row of a bigint or uuid customer */
+/*
+ * One row of a bigint or uuid customer.  What comes first after a call from the
+ * executor is waited for, step by step; so hashing, whose steps depend on each
+ * other, is left for a loop over many rows.
+ */
 static pg_attribute_always_inline void
-crm_customers_add(CrmCustomers *customers, CrmKeyKind kind, const CrmKey *key,
+crm_customers_add(CrmCustomers *customers, CrmKeyKind kind, Datum value,
 				  CrmDay day)
 {
 	CrmPending *pending = customers->pending;
-	uint32		size = CRM_KEY_ROW_BYTES(kind);
-	int			part;
-	char	   *to;
+	int			row;
 
 	if (pending == NULL)
 	{
-		crm_customers_put(customers, key, day);
+		CrmKey key = kind == CRM_KEY_UUID
+						 ? crm_key_from_uuid(DatumGetUUIDP(value))
+						 : crm_key_from_bigint(DatumGetInt64(value));
+
+		crm_customers_put(customers, &key, day);
 		return;
 	}
-	part = crm_pending_part(customers, key->hash);
-	to = pending->rows + (Size) part * pending->bytes + pending->used[part];
-	crm_store64(to, key->hash);
-	memcpy(to + sizeof(uint64), &day, sizeof(day));
+	row = pending->batched++;
+	pending->day[row] = day;
 	if (kind == CRM_KEY_UUID)
-		crm_store64(to + sizeof(uint64) + sizeof(day), key->rest);
-	/* by the time the part has that much, its line is here */
-	__builtin_prefetch(to + CRM_PENDING_AHEAD, 1);
-	pending->used[part] += size;
-	if (pending->used[part] > pending->bytes - size)
-		crm_customers_flush_part(customers, part);
+	{
+		const char *data = (const char *) DatumGetUUIDP(value)->data;
+
+		pending->key[row] = crm_load64(data);
+		pending->rest[row] = crm_load64(data + sizeof(uint64));
+	}
+	else
+		pending->key[row] = (uint64) DatumGetInt64(value);
+	if (row == CRM_BATCH_ROWS - 1)
+		crm_pending_distribute(customers);
 }
 
 #endif /* CRM_CUSTOMERS_H */

@@ -42,6 +42,8 @@ static const Buffers buffers[] = {{64 * 1024, 0, 8192},
 								  {12 * 1024 * 1024, 9, 24576},
 								  {384 * 1024 * 1024, 11, 24576}};
 
+/* a buffer's memory is asked for so far ahead of what is written */
+#define BYTES_AHEAD 64
 /* so many rows ahead their slots are asked for, and their texts */
 #define SLOTS_AHEAD 12
 #define TEXTS_AHEAD 6
@@ -65,6 +67,7 @@ start(CrmCustomers *customers, int size)
 	CrmPending	  *pending =
 		MemoryContextAllocHuge(customers->context, buffers_bytes(wanted));
 
+	pending->batched = 0;
 	pending->size = size;
 	pending->parts = parts;
 	pending->shift = 63 - wanted->bits;
@@ -223,16 +226,66 @@ flush_part(CrmCustomers *customers, int part)
 	pending->used[part] = 0;
 }
 
-void
-crm_customers_flush_part(CrmCustomers *customers, int part)
+static inline CrmKey
+batched_key(const CrmPending *pending, CrmKeyKind kind, int row)
 {
-	flush_part(customers, part);
+	pg_uuid_t uuid;
+
+	if (kind == CRM_KEY_BIGINT)
+		return crm_key_from_bigint((int64) pending->key[row]);
+	crm_store64((char *) uuid.data, pending->key[row]);
+	crm_store64((char *) uuid.data + sizeof(uint64), pending->rest[row]);
+	return crm_key_from_uuid(&uuid);
+}
+
+static pg_attribute_always_inline void
+distribute(CrmCustomers *customers, CrmKeyKind kind)
+{
+	CrmPending *pending = customers->pending;
+	uint32		size = CRM_KEY_ROW_BYTES(kind);
+	int			rows = pending->batched;
+
+	pending->batched = 0;
+	for (int row = 0; row < rows; row++)
+	{
+		CrmKey key = batched_key(pending, kind, row);
+		int	   part = crm_pending_part(customers, key.hash);
+		char  *to =
+			pending->rows + (Size) part * pending->bytes + pending->used[part];
+
+		crm_store64(to, key.hash);
+		memcpy(to + sizeof(uint64), &pending->day[row], sizeof(CrmDay));
+		if (kind == CRM_KEY_UUID)
+			crm_store64(to + sizeof(uint64) + sizeof(CrmDay), key.rest);
+		/* by the time the part has that much, its line is here */
+		__builtin_prefetch(to + BYTES_AHEAD, 1);
+		pending->used[part] += size;
+		if (unlikely(pending->used[part] > pending->bytes - size))
+			flush_part(customers, part);
+	}
+}
+
+static void
+distribute_batch(CrmCustomers *customers)
+{
+	if (customers->query->key_kind == CRM_KEY_UUID)
+		distribute(customers, CRM_KEY_UUID);
+	else
+		distribute(customers, CRM_KEY_BIGINT);
+}
+
+void
+crm_pending_distribute(CrmCustomers *customers)
+{
+	distribute_batch(customers);
 	fit(customers);
 }
 
 void
 crm_customers_flush(CrmCustomers *customers)
 {
+	if (customers->pending != NULL)
+		distribute_batch(customers);
 	for (int part = 0;
 		 customers->pending != NULL && part < customers->pending->parts; part++)
 	{
@@ -270,7 +323,8 @@ crm_customers_add_text(CrmCustomers *customers, const char *bytes,
 	if (customers->pending->used[part] + fixed + length >
 		customers->pending->bytes)
 	{
-		crm_customers_flush_part(customers, part);
+		flush_part(customers, part);
+		fit(customers);
 		part = crm_pending_part(customers, key.hash);
 	}
 	to = customers->pending->rows + (Size) part * customers->pending->bytes +
@@ -279,6 +333,6 @@ crm_customers_add_text(CrmCustomers *customers, const char *bytes,
 	memcpy(to + sizeof(uint64), &day, sizeof(day));
 	memcpy(to + CRM_KEY_ROW_BYTES(CRM_KEY_TEXT), &length, sizeof(length));
 	crm_copy_bytes(to + fixed, bytes, length);
-	__builtin_prefetch(to + fixed + length + CRM_PENDING_AHEAD, 1);
+	__builtin_prefetch(to + fixed + length + BYTES_AHEAD, 1);
 	customers->pending->used[part] += fixed + length;
 }

@@ -150,19 +150,12 @@ static inline void
 crm_agg_add(FunctionCallInfo fcinfo, const CrmAgg *agg, CrmCustomers *customers,
 			CrmDay day)
 {
-	Datum  value = PG_GETARG_DATUM(1);
-	CrmKey key;
+	Datum value = PG_GETARG_DATUM(1);
 
 	if (agg->key_kind == CRM_KEY_BIGINT)
-	{
-		key = crm_key_from_bigint(DatumGetInt64(value));
-		crm_customers_add(customers, CRM_KEY_BIGINT, &key, day);
-	}
+		crm_customers_add(customers, CRM_KEY_BIGINT, value, day);
 	else if (agg->key_kind == CRM_KEY_UUID)
-	{
-		key = crm_key_from_uuid(DatumGetUUIDP(value));
-		crm_customers_add(customers, CRM_KEY_UUID, &key, day);
-	}
+		crm_customers_add(customers, CRM_KEY_UUID, value, day);
 	else
 		crm_agg_add_text(customers, value, day);
 	if (unlikely(customers->files_open))
