@@ -2,8 +2,8 @@
  * entry.c
  *		One customer as bytes, and the merging of runs of such entries.
  *
- * The form is that of the wire and of temporary files, integers with the
- * lowest byte first:
+ * The form is that of temporary files, integers with the lowest byte first; so
+ * do texts go over the wire, where others are packed (pack.c):
  *
  *		bigint   hash 8 |                         state 4 * words
  *		uuid     hash 8 | rest 8 |                state 4 * words
@@ -26,8 +26,6 @@
 #include "customers/entry.h"
 
 #define LOOK_AHEAD_EVERY 256
-/* slots written between two looks for an interrupt */
-#define WRITE_SLOTS 4096
 
 /* ---- write --------------------------------------------------------------- */
 
@@ -78,69 +76,6 @@ crm_entry_write(char *to, const CrmCustomers *customers, const char *slot)
 			   crm_state_words(customers));
 }
 
-static pg_attribute_always_inline bool
-comes_before(CrmKeyKind kind, const char *slot, const char *entry)
-{
-	uint64 hash = crm_load64(slot);
-	uint64 other = little64(crm_load64(entry));
-
-	if (hash != other || kind != CRM_KEY_UUID)
-		return hash < other;
-	return crm_load64(slot + sizeof(uint64)) <
-		   little64(crm_load64(entry + sizeof(uint64)));
-}
-
-/* linear probing has left the slots nearly in order */
-static pg_attribute_always_inline char *
-write_slots(CrmKeyKind kind, char *to, const CrmCustomers *customers,
-			const char *slot, const char *end, const char *first_entry)
-{
-	uint32 size = customers->slot_size;
-
-	for (; slot < end; slot += size)
-	{
-		char *at = to;
-
-		if (*crm_slot_state(customers, slot) == 0)
-			continue;
-		for (; at > first_entry && comes_before(kind, slot, at - size);
-			 at -= size)
-			crm_copy_slot(at, at - size, size);
-#ifdef WORDS_BIGENDIAN
-		crm_entry_write(at, customers, slot);
-#else
-		/* the bytes are those of the slot */
-		crm_copy_slot(at, slot, size);
-#endif
-		to += size;
-	}
-	return to;
-}
-
-char *
-crm_entries_write(char *to, const CrmCustomers *customers)
-{
-	const char *first_entry = to;
-	Size		step = (Size) WRITE_SLOTS * customers->slot_size;
-	const char *slot = customers->slots;
-
-	Assert(customers->query->key_kind != CRM_KEY_TEXT);
-	while (slot < customers->last)
-	{
-		const char *end = slot + Min(step, (Size) (customers->last - slot));
-
-		CHECK_FOR_INTERRUPTS();
-		if (customers->query->key_kind == CRM_KEY_UUID)
-			to = write_slots(CRM_KEY_UUID, to, customers, slot, end,
-							 first_entry);
-		else
-			to = write_slots(CRM_KEY_BIGINT, to, customers, slot, end,
-							 first_entry);
-		slot = end;
-	}
-	return to;
-}
-
 /* ---- read ---------------------------------------------------------------- */
 
 void
@@ -149,6 +84,28 @@ crm_refuse_entries(const char *detail)
 	ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 					errmsg("invalid serialized customers"),
 					errdetail_internal("%s", detail)));
+}
+
+CrmEntries
+crm_entries_open(const CrmCustomers *customers, const char *bytes, Size size)
+{
+	CrmEntries entries = {0};
+
+	if (customers->query->key_kind == CRM_KEY_TEXT)
+	{
+		entries.at = bytes;
+		entries.end = bytes + size;
+	}
+	else
+		entries.packed = crm_packed_open(customers, bytes, size);
+	return entries;
+}
+
+void
+crm_entries_close(CrmEntries *entries)
+{
+	if (entries->packed != NULL)
+		crm_packed_close(entries->packed);
 }
 
 bool

@@ -63,11 +63,14 @@ static pg_attribute_always_inline bool
 crm_entry_read(CrmKeyKind kind, Size min_size, CrmEntries *entries,
 			   CrmEntry *entry)
 {
-	Size		left = entries->end - entries->at;
-	const char *at = entries->at;
+	Size		left;
+	const char *at;
 
-	if (left == 0)
+	if (unlikely(entries->at == entries->end) &&
+		(entries->packed == NULL || !crm_packed_next(entries)))
 		return false;
+	left = entries->end - entries->at;
+	at = entries->at;
 	entry->start = at;
 	entry->size = min_size;
 	if (left < min_size)

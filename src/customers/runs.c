@@ -72,16 +72,27 @@ add_run(CrmCustomers *customers, Size size, uint64 count)
 	run->bytes = MemoryContextAllocHuge(customers->context, size);
 	run->size = size;
 	run->count = count;
-	run->left.at = run->bytes;
-	run->left.end = run->bytes + size;
 	runs->count++;
 	crm_customers_account(customers, size);
 	return run->bytes;
 }
 
+/* the run added last is shorter */
+static void
+end_run(CrmCustomers *customers, const char *end)
+{
+	Run *run = &customers->runs->run[customers->runs->count - 1];
+
+	crm_customers_unaccount(customers, run->size);
+	run->size = end - run->bytes;
+	run->bytes = repalloc_huge(run->bytes, run->size);
+	crm_customers_account(customers, run->size);
+}
+
 static void
 free_run(CrmCustomers *customers, Run *run)
 {
+	crm_entries_close(&run->left);
 	pfree(run->bytes);
 	run->bytes = NULL;
 	crm_customers_unaccount(customers, run->size);
@@ -116,20 +127,28 @@ keep_table(CrmCustomers *customers)
 	Size  size = 0;
 	char *to;
 
-	crm_table_visit(customers, measure_slot, &size);
-	to = add_run(customers, size, customers->count);
 	if (customers->query->key_kind == CRM_KEY_TEXT)
+	{
+		crm_table_visit(customers, measure_slot, &size);
+		to = add_run(customers, size, customers->count);
 		crm_table_visit_in_order(customers, write_slot, &to);
+	}
 	else
-		(void) crm_entries_write(to, customers);
+	{
+		size = crm_pack_bound(customers);
+		to = add_run(customers, size, customers->count);
+		to = crm_pack_table(to, customers);
+		memset(to, 0, CRM_PACK_PAD);
+		end_run(customers, to + CRM_PACK_PAD);
+	}
 	crm_table_clear(customers, true);
 }
 
 bool
-crm_runs_keep(CrmCustomers *customers, const CrmEntries *entries, uint64 count)
+crm_runs_keep(CrmCustomers *customers, const char *bytes, Size size,
+			  uint64 count)
 {
 	const CrmCustomersQuery *query = customers->query;
-	Size					 size = entries->end - entries->at;
 
 	if (customers->runs == NULL &&
 		(size < MIN_BYTES || customers->spill != NULL))
@@ -141,7 +160,7 @@ crm_runs_keep(CrmCustomers *customers, const CrmEntries *entries, uint64 count)
 	}
 	if (customers->count > 0)
 		keep_table(customers);
-	memcpy(add_run(customers, size, count), entries->at, size);
+	memcpy(add_run(customers, size, count), bytes, size);
 	return true;
 }
 
@@ -158,6 +177,7 @@ crm_runs_settle(CrmCustomers *customers)
 		Run		*run = &runs->run[i];
 		CrmMerge merge;
 
+		run->left = crm_entries_open(customers, run->bytes, run->size);
 		crm_merge_begin(&merge, customers, run->count);
 		crm_merge_entries(&merge, customers, &run->left);
 		if (merge.done != run->count)
@@ -179,20 +199,36 @@ typedef struct Heap
 	Run				  **run; /* the first one has the least key */
 } Heap;
 
+/* what the kind of key has, no more: a copy of all would wait for its parts */
+static pg_attribute_always_inline CrmKey
+copy_key(CrmKeyKind kind, const CrmKey *key)
+{
+	CrmKey copy = {.hash = key->hash};
+
+	if (kind == CRM_KEY_UUID)
+		copy.rest = key->rest;
+	if (kind == CRM_KEY_TEXT)
+	{
+		copy.bytes = key->bytes;
+		copy.length = key->length;
+	}
+	return copy;
+}
+
 /* the next entry of a run; false at its end */
 static pg_attribute_always_inline bool
-advance(const Heap *heap, CrmKeyKind kind, Run *run)
+advance(CrmKeyKind kind, Size entry_size, Run *run, CrmEntry *entry)
 {
-	CrmKey last = run->entry.key;
+	CrmKey last = copy_key(kind, &entry->key);
 
-	if (!crm_entry_read(kind, heap->entry_size, &run->left, &run->entry))
+	if (!crm_entry_read(kind, entry_size, &run->left, entry))
 	{
 		if (run->read != run->count)
 			crm_refuse_entries(
 				"There are not as many entries as the head says.");
 		return false;
 	}
-	if (run->read++ > 0 && crm_key_compare(kind, &last, &run->entry.key) >= 0)
+	if (run->read++ > 0 && crm_key_compare(kind, &last, &entry->key) >= 0)
 		crm_refuse_entries("The entries are not in order.");
 	return true;
 }
@@ -225,7 +261,7 @@ sift_down(Heap *heap, CrmKeyKind kind, int place)
 static pg_attribute_always_inline void
 advance_first(Heap *heap, CrmKeyKind kind)
 {
-	if (!advance(heap, kind, heap->run[0]))
+	if (!advance(kind, heap->entry_size, heap->run[0], &heap->run[0]->entry))
 	{
 		heap->run[0] = heap->run[--heap->count];
 		if (heap->count == 0)
@@ -246,7 +282,7 @@ fill_heap(Heap *heap, CrmKeyKind kind, CrmCustomers *customers)
 	heap->run = palloc(sizeof(heap->run[0]) * runs->count);
 	for (int i = 0; i < runs->count; i++)
 	{
-		if (advance(heap, kind, &runs->run[i]))
+		if (advance(kind, heap->entry_size, &runs->run[i], &runs->run[i].entry))
 			heap->run[heap->count++] = &runs->run[i];
 	}
 	for (int place = heap->count / 2 - 1; place >= 0; place--)
@@ -258,7 +294,7 @@ static pg_attribute_always_inline CrmKey
 take_customer(Heap *heap, CrmKeyKind kind, uint32 *state)
 {
 	const CrmCustomers *customers = heap->customers;
-	CrmKey				key = heap->run[0]->entry.key;
+	CrmKey				key = copy_key(kind, &heap->run[0]->entry.key);
 	uint32				more[CRM_STATE_MAX_WORDS];
 
 	crm_entry_state(state, &heap->run[0]->entry, heap->words);
@@ -277,36 +313,36 @@ take_customer(Heap *heap, CrmKeyKind kind, uint32 *state)
 static pg_attribute_always_inline void
 fold_two(CrmCustomers *customers, CrmKeyKind kind, CrmTotals *totals)
 {
-	uint32 state[CRM_STATE_MAX_WORDS];
-	uint32 more[CRM_STATE_MAX_WORDS];
-	uint32 folded = 0;
-	Heap   heap = {.entry_size = crm_entry_min_size(customers)};
-	int	   words = crm_state_words(customers);
-	Run	  *a = &customers->runs->run[0];
-	Run	  *b = &customers->runs->run[1];
-	bool   left_a = advance(&heap, kind, a);
-	bool   left_b = advance(&heap, kind, b);
+	uint32	 state[CRM_STATE_MAX_WORDS];
+	uint32	 more[CRM_STATE_MAX_WORDS];
+	uint32	 folded = 0;
+	Size	 size = crm_entry_min_size(customers);
+	int		 words = crm_state_words(customers);
+	Run		*run_a = &customers->runs->run[0];
+	Run		*run_b = &customers->runs->run[1];
+	CrmEntry a = {0};
+	CrmEntry b = {0};
+	bool	 left_a = advance(kind, size, run_a, &a);
+	bool	 left_b = advance(kind, size, run_b, &b);
 
 	while (left_a || left_b)
 	{
-		int	   order = !left_b ? -1
-					   : !left_a
-						   ? 1
-						   : crm_key_compare(kind, &a->entry.key, &b->entry.key);
-		Run	  *first = order <= 0 ? a : b;
-		CrmKey key = first->entry.key;
+		int	   order = !left_b	 ? -1
+					   : !left_a ? 1
+								 : crm_key_compare(kind, &a.key, &b.key);
+		CrmKey key = copy_key(kind, order <= 0 ? &a.key : &b.key);
 
-		crm_entry_state(state, &first->entry, words);
+		crm_entry_state(state, order <= 0 ? &a : &b, words);
 		if (order == 0)
 		{
-			crm_entry_state(more, &b->entry, words);
+			crm_entry_state(more, &b, words);
 			customers->query->metric->merge(state, more, &customers->params);
 		}
 		crm_beside_fold(customers, &key, state, totals);
 		if (order <= 0)
-			left_a = advance(&heap, kind, a);
+			left_a = advance(kind, size, run_a, &a);
 		if (order >= 0)
-			left_b = advance(&heap, kind, b);
+			left_b = advance(kind, size, run_b, &b);
 		if ((++folded & 0xFFF) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
@@ -341,6 +377,9 @@ crm_runs_fold(CrmCustomers *customers, CrmTotals *totals)
 {
 	CrmRuns *runs = customers->runs;
 
+	for (int i = 0; i < runs->count; i++)
+		runs->run[i].left =
+			crm_entries_open(customers, runs->run[i].bytes, runs->run[i].size);
 	switch (customers->query->key_kind)
 	{
 		case CRM_KEY_BIGINT:

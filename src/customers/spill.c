@@ -220,7 +220,7 @@ load_partition(CrmCustomers *customers, int partition, CrmCustomers *child)
 		crm_merge_begin(&merge, child, 1);
 	while (BufFileRead(file, &head, sizeof(head)) == sizeof(head))
 	{
-		CrmEntries entries;
+		CrmEntries entries = {0};
 
 		/* it was written from this very buffer, which never shrinks */
 		if (unlikely(head.bytes > spill->room))

@@ -117,11 +117,14 @@ typedef struct CrmEntry
 	Size		size;
 } CrmEntry;
 
+typedef struct CrmPacked CrmPacked;
+
 /* a stretch of entries to read, in the order of crm_key_compare */
 typedef struct CrmEntries
 {
 	const char *at;
 	const char *end;
+	CrmPacked  *packed; /* what comes after them, if they come in blocks */
 } CrmEntries;
 
 /* the next entry; false at the end, an error where it reaches beyond */
@@ -131,8 +134,6 @@ extern Size crm_entry_min_size(const CrmCustomers *customers);
 extern Size crm_entry_size(const CrmCustomers *customers, const char *slot);
 extern void
 crm_entry_write(char *to, const CrmCustomers *customers, const char *slot);
-/* all of a table in order, and where they end; not for texts */
-extern char *crm_entries_write(char *to, const CrmCustomers *customers);
 
 /*
  * The merging of a run of about `expected` entries in the order of hashes,
@@ -152,12 +153,35 @@ extern void crm_merge_entries(CrmMerge *merge, CrmCustomers *customers,
 							  CrmEntries *entries);
 
 /*
- * runs.c: what came from other processes, kept as it came.  False if that is
- * not worth it or not affordable, and then nothing is kept any longer: the runs
- * so far are in the table or its partitions.
+ * pack.c: entries in packed blocks, not for texts.  Behind the last block of a
+ * stretch stands a pad.
  */
-extern bool
-crm_runs_keep(CrmCustomers *customers, const CrmEntries *entries, uint64 count);
+#define CRM_PACK_PAD 8
+/* the most bytes that a table's entries take, with a pad */
+extern Size crm_pack_bound(const CrmCustomers *customers);
+/* all of a table in order, and where they end; the pad is for the caller */
+extern char *crm_pack_table(char *to, const CrmCustomers *customers);
+/* blocks and pad are in so many bytes; nothing is read yet */
+extern CrmPacked *
+crm_packed_open(const CrmCustomers *customers, const char *bytes, Size size);
+extern void crm_packed_close(CrmPacked *packed);
+/* no more entries can be in it */
+extern uint64 crm_packed_most(const CrmPacked *packed);
+/* the entries of the next block; false at the end */
+extern bool crm_packed_next(CrmEntries *entries);
+
+/*
+ * runs.c: what came from other processes, kept as it came: bytes of so many
+ * entries, packed or, of texts, as they are.  False if that is not worth it or
+ * not affordable, and then nothing is kept any longer: the runs so far are in
+ * the table or its partitions.
+ */
+extern bool crm_runs_keep(CrmCustomers *customers, const char *bytes, Size size,
+						  uint64 count);
+/* the entries in such bytes */
+extern CrmEntries
+crm_entries_open(const CrmCustomers *customers, const char *bytes, Size size);
+extern void crm_entries_close(CrmEntries *entries);
 /* merge the runs into the table */
 extern void crm_runs_settle(CrmCustomers *customers);
 /* all customers, when every one of them is in the runs */

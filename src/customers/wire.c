@@ -3,7 +3,8 @@
  *		A group of customers as a bytea, from a parallel worker to the leader.
  *
  *		version 1 | key kind 1 | metric 1 | flags 1 | parameters 6 * 4 | count 8
- *		entries, each customer once and in order (entry.c), or records (log.c)
+ *		entries, each customer once and in order (pack.c; of texts, entry.c), or
+ *		records (log.c)
  *
  * Integers have their lowest byte first.
  *
@@ -21,7 +22,7 @@
 #include "customers/log.h"
 #include "customers/table.h"
 
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 #define FLAG_PARAMS_NULL 1
 #define PARAMS_AT 4
 #define COUNT_AT (PARAMS_AT + 4 * CRM_PARAMS)
@@ -37,7 +38,8 @@ struct CrmWire
 	CrmKeyKind		 key_kind;
 	CrmParams		 params;
 	uint64			 count;
-	CrmEntries		 entries;
+	const char		*bytes; /* of entries or records */
+	Size			 size;
 };
 
 /* a bytea that grows */
@@ -124,11 +126,17 @@ append_table(void *argument, const CrmCustomers *table)
 		crm_table_visit_in_order(table, append_slot, buffer);
 	else
 	{
-		buffer_reserve(buffer, table->count * crm_entry_min_size(table));
-		buffer->used = crm_entries_write(buffer->data + buffer->used, table) -
-					   buffer->data;
+		buffer_reserve(buffer, crm_pack_bound(table));
+		buffer->used =
+			crm_pack_table(buffer->data + buffer->used, table) - buffer->data;
 		buffer->count += table->count;
 	}
+}
+
+static bool
+is_packed(const CrmCustomers *customers)
+{
+	return customers->log == NULL && customers->query->key_kind != CRM_KEY_TEXT;
 }
 
 static void
@@ -157,6 +165,12 @@ crm_customers_serialize(CrmCustomers *customers)
 	buffer.used = VARHDRSZ + HEAD_BYTES;
 	if (!customers->params_null)
 		crm_customers_visit(customers, append_table, &buffer);
+	if (is_packed(customers))
+	{
+		buffer_reserve(&buffer, CRM_PACK_PAD);
+		memset(buffer.data + buffer.used, 0, CRM_PACK_PAD);
+		buffer.used += CRM_PACK_PAD;
+	}
 	write_head(buffer.data + VARHDRSZ, customers, buffer.count);
 	SET_VARSIZE(buffer.data, buffer.used);
 	return (bytea *) buffer.data;
@@ -188,8 +202,8 @@ crm_wire_open(const char *bytes, Size size)
 		wire->params.value[i] =
 			(int32) (uint32) get_bytes(bytes + PARAMS_AT + 4 * i, 4);
 	wire->count = get_bytes(bytes + COUNT_AT, 8);
-	wire->entries.at = bytes + HEAD_BYTES;
-	wire->entries.end = bytes + size;
+	wire->bytes = bytes + HEAD_BYTES;
+	wire->size = size - HEAD_BYTES;
 	if (wire->metric == NULL || wire->key_kind < CRM_KEY_BIGINT ||
 		wire->key_kind > CRM_KEY_TEXT)
 		refuse_head("The metric or the kind of key is not known.");
@@ -219,27 +233,46 @@ crm_wire_params(const CrmWire *wire, bool *params_null)
 	return &wire->params;
 }
 
+static void
+merge_log(CrmCustomers *customers, const CrmWire *wire)
+{
+	if (wire->count > wire->size / crm_log_min_size(customers))
+		refuse_head("There are fewer entries than the head says.");
+	if (crm_log_append(customers, wire->bytes, wire->bytes + wire->size) !=
+		wire->count)
+		refuse_head("There are more entries than the head says.");
+}
+
+static uint64
+most_entries(const CrmCustomers *customers, const CrmWire *wire,
+			 const CrmEntries *entries)
+{
+	if (entries->packed != NULL)
+		return crm_packed_most(entries->packed);
+	return wire->size / crm_entry_min_size(customers);
+}
+
 /* metric, kind of key and parameters are the same: the caller has checked */
 void
 crm_customers_merge_wire(CrmCustomers *customers, CrmWire *wire)
 {
-	CrmMerge merge;
-	Size	 least = customers->log ? crm_log_min_size(customers)
-									: crm_entry_min_size(customers);
+	CrmEntries entries;
+	CrmMerge   merge;
 
-	if (wire->count > (uint64) (wire->entries.end - wire->entries.at) / least)
-		refuse_head("There are fewer entries than the head says.");
-	if (customers->log == NULL &&
-		crm_runs_keep(customers, &wire->entries, wire->count))
-		return;
 	if (customers->log != NULL)
-		merge.done =
-			crm_log_append(customers, wire->entries.at, wire->entries.end);
-	else
+	{
+		merge_log(customers, wire);
+		return;
+	}
+	entries = crm_entries_open(customers, wire->bytes, wire->size);
+	if (wire->count > most_entries(customers, wire, &entries))
+		refuse_head("There are fewer entries than the head says.");
+	if (!crm_runs_keep(customers, wire->bytes, wire->size, wire->count))
 	{
 		crm_merge_begin(&merge, customers, wire->count);
-		crm_merge_entries(&merge, customers, &wire->entries);
+		crm_merge_entries(&merge, customers, &entries);
+		if (merge.done != wire->count)
+			refuse_head("There are not as many entries as the head says.");
 	}
-	if (merge.done != wire->count)
-		refuse_head("There are more entries than the head says.");
+	crm_entries_close(&entries);
 }

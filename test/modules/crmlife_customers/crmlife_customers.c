@@ -52,22 +52,31 @@ add_row(CrmCustomers *customers, int kind, int64 id, CrmDay day)
 	pg_uuid_t uuid;
 	char	  text[600];
 	int		  length;
+	int64	  number;
 
 	switch (kind)
 	{
 		case CROWDED:
 			key = (CrmKey){.hash = id % 2 ? (uint64) id : ~(uint64) id};
-			crm_customers_add(customers, CRM_KEY_BIGINT, &key, day);
+			crm_customers_add(customers, CRM_KEY_BIGINT,
+							  Int64GetDatum(crm_key_bigint(&key)), day);
 			break;
 		case CRM_KEY_BIGINT:
-			key = crm_key_from_bigint(id % 2 ? id : -id);
-			crm_customers_add(customers, CRM_KEY_BIGINT, &key, day);
+			/* short ones in a row, those of each length, and negative ones */
+			number = id;
+			if (id >= 4000)
+				number |=
+					(int64) (crm_mix((uint64) id) >> (20 + id % 44) << 20);
+			if (id % 7 == 0)
+				number = -id;
+			crm_customers_add(customers, CRM_KEY_BIGINT, Int64GetDatum(number),
+							  day);
 			break;
 		case CRM_KEY_UUID:
 			memset(&uuid, 0, sizeof(uuid));
 			memcpy(uuid.data + (id % 2) * 8, &id, sizeof(id));
-			key = crm_key_from_uuid(&uuid);
-			crm_customers_add(customers, CRM_KEY_UUID, &key, day);
+			crm_customers_add(customers, CRM_KEY_UUID, UUIDPGetDatum(&uuid),
+							  day);
 			break;
 		case CRM_KEY_TEXT:
 			length = snprintf(text, sizeof(text), "%lld", (long long) id);

@@ -5,7 +5,7 @@
 \pset format unaligned
 \pset tuples_only true
 SET client_min_messages = warning;
-SELECT plan(111);
+SELECT plan(118);
 
 -- a budget so small that partitions spill again, one that spills, one that does not
 SELECT is(totals, expected, format('%s keys, metric %s, n %s, %s customers, budget %s, %s pieces', key, metric, n, customers, budget, pieces))
@@ -27,9 +27,14 @@ FROM (VALUES (1, 'bigint'), (2, 'uuid'), (3, 'text')) k (kind, key), (VALUES (1,
      (VALUES (300000, 4), (2000000, 7), (100000000, 3), (100000000, 40)) b (budget, pieces),
      LATERAL customers_random(kind, metric, n, 30000, 50000, budget, pieces, kind * 100 + metric * 10 + pieces, true) r;
 
-SELECT ok(refused > 500 AND accepted + refused = 3000, 'damaged bytes are refused or taken for others') FROM customers_fuzz(3, 3, 50, 3000, 1);
+-- states so large that few of them are packed together
+SELECT is(totals, expected, format('%s keys, large states, %s pieces merged by a leader', key, pieces))
+FROM (VALUES (1, 'bigint'), (2, 'uuid')) k (kind, key), (VALUES (2), (5)) b (pieces), LATERAL customers_random(kind, 3, 5000, 500, 3000, 100000000, pieces, kind * 10 + pieces, true) r;
+
+SELECT ok(refused > 500 AND accepted + refused = 3000, format('damaged bytes of kind %s are refused or taken for others', kind))
+FROM (VALUES (1), (2), (3)) k (kind), customers_fuzz(kind, 3, 50, 3000, 1);
 SELECT ok(refused > 150 AND accepted + refused = 600, format('damaged runs of kind %s are refused or taken for others', kind))
-FROM (VALUES (1), (3)) k (kind), customers_fuzz(kind, 3, 2500, 600, 2);
+FROM (VALUES (1), (2), (3)) k (kind), customers_fuzz(kind, 3, 2500, 600, 2);
 
 -- the metrics with rows in a log, without and with amounts, with older rows beside the table, with a sum
 SELECT ok(whole_accepted AND refused = bytes, format('a parcel of metric %s, kind %s, cut anywhere is refused', metric, kind))
