@@ -36,7 +36,7 @@
 #define FREE_BYTES (64 * 1024)
 #define FREE_CUSTOMERS 64
 /* up to this size a table is doubled, then it grows by half */
-#define DOUBLE_BYTES (32 * 1024 * 1024)
+#define DOUBLE_BYTES (16 * 1024 * 1024)
 /* slots moved at once when it grows, or a few more */
 #define BLOCK_SLOTS 2048
 /* once so many bits of the hash are used up there is nothing to partition by */
