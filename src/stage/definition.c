@@ -44,6 +44,7 @@
 #include "stage/definition.h"
 #include "stage/in_force.h"
 #include "stage/keys.h"
+#include "stage/plans.h"
 #include "stage/row.h"
 #include "stage/source.h"
 #include "stage/stage.h"
@@ -203,8 +204,8 @@ uint64
 crm_execute(const char *query, int nargs, Oid *types, Datum *values,
 			const char *nulls, int expected)
 {
-	int result =
-		SPI_execute_with_args(query, nargs, types, values, nulls, false, 0);
+	SPIPlanPtr plan = crm_plan(query, nargs, types, 0, CURSOR_OPT_PARALLEL_OK);
+	int		   result = SPI_execute_plan(plan, values, nulls, false, 0);
 
 	if (result != expected)
 		elog(ERROR, "SPI returned %s for \"%s\"",
@@ -215,8 +216,8 @@ crm_execute(const char *query, int nargs, Oid *types, Datum *values,
 uint64
 crm_query(const char *query, int nargs, Oid *types, Datum *values)
 {
-	int result =
-		SPI_execute_with_args(query, nargs, types, values, NULL, true, 0);
+	SPIPlanPtr plan = crm_plan(query, nargs, types, 0, CURSOR_OPT_PARALLEL_OK);
+	int		   result = SPI_execute_plan(plan, values, NULL, true, 0);
 
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "SPI returned %s for \"%s\"",

@@ -61,6 +61,7 @@
 #include "compat.h"
 #include "stage/definition.h"
 #include "stage/overflow.h"
+#include "stage/plans.h"
 
 enum
 {
@@ -196,12 +197,10 @@ crm_overflow_take(Oid stage_table, Snapshot snapshot)
 	PopActiveSnapshot();
 	if (everybody)
 	{
-		plan = SPI_prepare(next_step, 1, types);
-		if (plan == NULL ||
-			SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot,
+		plan = crm_plan(next_step, 1, types, 0, 0);
+		if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot,
 								 false, true, 0) != SPI_OK_INSERT)
 			elog(ERROR, "could not note the end of an overflow");
-		SPI_freeplan(plan);
 	}
 	crm_revert_identity(&saved);
 	return everybody;

@@ -48,6 +48,7 @@
 
 #include "compat.h"
 #include "stage/overflow.h"
+#include "stage/plans.h"
 #include "stage/queue.h"
 #include "stage/stage.h"
 
@@ -580,15 +581,13 @@ crm_queue_take(const CrmStageDefinition *definition, CrmDay day,
 	prepare_source(&reading, &definition->orders, CRM_EVENT_ORDER);
 	prepare_source(&reading, &definition->visits, CRM_EVENT_VISIT);
 	crm_become_catalog_owner(&saved);
-	plan = SPI_prepare("DELETE FROM crmlife.queue WHERE stage_table = $1 "
-					   "AND (due_on IS NULL OR due_on <= $2) "
-					   "RETURNING customers, new_rows",
-					   2, types);
-	if (plan == NULL ||
-		SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot,
+	plan = crm_plan("DELETE FROM crmlife.queue WHERE stage_table = $1 "
+					"AND (due_on IS NULL OR due_on <= $2) "
+					"RETURNING customers, new_rows",
+					2, types, 0, 0);
+	if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot,
 							 false, true, 0) != SPI_OK_DELETE_RETURNING)
 		elog(ERROR, "could not empty the queue");
-	SPI_freeplan(plan);
 	crm_revert_identity(&saved);
 	read_entries(&reading);
 	if (crm_overflow_take(definition->stage_table, snapshot))
