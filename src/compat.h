@@ -94,6 +94,25 @@ crm_is_virtual(Form_pg_attribute column)
 #define CRM_VIRTUAL_COLUMNS_OF(relation) "''"
 #endif
 
+/*
+ * A row in the place of another and, where it is a new version of its own, its
+ * index entries.  access/tableam.h and executor/executor.h are included where
+ * this is used.
+ */
+#if PG_VERSION_NUM >= 160000
+#define CrmUpdatedIndexes TU_UpdateIndexes
+#define crm_needs_indexes(updated) ((updated) != TU_None)
+#define crm_insert_index_tuples(relation, slot, estate, updated)             \
+	((void) ExecInsertIndexTuples(relation, slot, estate, true, false, NULL, \
+								  NIL, (updated) == TU_Summarizing))
+#else
+#define CrmUpdatedIndexes bool
+#define crm_needs_indexes(updated) (updated)
+#define crm_insert_index_tuples(relation, slot, estate, updated)             \
+	((void) ExecInsertIndexTuples(relation, slot, estate, true, false, NULL, \
+								  NIL))
+#endif
+
 /* catalog/index.h is included where this is used */
 #if PG_VERSION_NUM >= 170000
 #define crm_reindex_relation(relation, flags, params) \

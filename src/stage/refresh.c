@@ -50,6 +50,7 @@
 #include "functions/localday.h"
 #include "stage/capture.h"
 #include "stage/definition.h"
+#include "stage/due.h"
 #include "stage/figures.h"
 #include "stage/outbox.h"
 #include "stage/progress.h"
@@ -77,6 +78,7 @@ typedef struct Run
 	bool				everybody; /* are looked at by the sources */
 	CrmScan			   *filling;   /* the table is being created from this */
 	CrmQueued		   *queued;
+	CrmDue				due;
 	CrmKeys				kept;	 /* looked at by their stored histories */
 	CrmKeys				changed; /* by the sources */
 	MemoryContext		lasting; /* of the keys */
@@ -85,38 +87,6 @@ typedef struct Run
 } Run;
 
 /* ----- the keys to look at ----- */
-
-/* customers whom time alone changes by this day */
-static void
-take_due(const Run *run, CrmKeys *keys)
-{
-	const CrmStageDefinition *definition = run->definition;
-	Oid						  type = crm_key_type(definition->key);
-	Oid						  types[1] = {DATEOID};
-	Datum					  values[1] = {DateADTGetDatum(run->day)};
-	MemoryContext			  old;
-	int						  level = NewGUCNestLevel();
-
-	crm_force_shape(CRM_SHAPE_INDEX);
-	PushActiveSnapshot(run->snapshot);
-	crm_query(psprintf("SELECT %s::%s FROM %s WHERE due_on <= $1",
-					   quote_identifier(definition->customer_column),
-					   format_type_be(type), definition->table_name),
-			  1, types, values);
-	PopActiveSnapshot();
-	AtEOXact_GUC(true, level);
-	old = MemoryContextSwitchTo(run->lasting);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool  isnull;
-		Datum key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
-								  1, &isnull);
-
-		crm_keys_add(keys, crm_stage_key_copy(definition->key, key));
-	}
-	MemoryContextSwitchTo(old);
-	SPI_freetuptable(SPI_tuptable);
-}
 
 /*
  * Is a stored history all that its rows said?  Not where rows of one order lie
@@ -168,7 +138,11 @@ gather_keys(Run *run, bool full)
 	append_keys(run, merge ? &run->kept : &run->changed,
 				&run->queued->appended);
 	if (run->day > definition->refreshed_day)
-		take_due(run, merge ? &run->kept : &run->changed);
+	{
+		crm_due_read(definition, run->day, run->snapshot, run->lasting,
+					 &run->due);
+		append_keys(run, merge ? &run->kept : &run->changed, &run->due.keys);
+	}
 	crm_keys_settle(&run->changed);
 	crm_keys_settle(&run->kept);
 	crm_keys_subtract(&run->kept, &run->changed);
@@ -416,7 +390,8 @@ refresh_customer(Run *run, CrmPair *pair)
 		if (differing || run->everybody)
 			crm_figures_add(run->figures, pair, &row);
 		if (differing)
-			crm_writer_put(run->writer, pair->key, &row);
+			crm_writer_put(run->writer, pair->key, &row,
+						   pair->stored ? &pair->place : NULL);
 		return;
 	}
 	if (pair->stored)
@@ -485,7 +460,7 @@ refresh_changed(Run *run)
 		walk(run, crm_scan_begin(
 					  run->definition,
 					  crm_key_array(keys->kind, keys->keys + first, count),
-					  run->snapshot));
+					  run->snapshot, true));
 	}
 }
 
@@ -496,15 +471,19 @@ refresh_changed(Run *run)
 static void
 refresh_kept(Run *run)
 {
-	const CrmKeys *keys = &run->kept;
+	CrmKeys *keys = &run->kept;
+	CrmKept	 kept = {0};
 
 	if (keys->count == 0)
 		return;
 	crm_scan_check_rights(run->definition, run->snapshot);
-	walk(run, crm_scan_begin_stored(
-				  run->definition,
-				  crm_key_array(keys->kind, keys->keys, keys->count),
-				  run->queued->rows, run->day, run->snapshot));
+	kept.keys = crm_key_array(keys->kind, keys->keys, keys->count);
+	kept.places = crm_due_places(&run->due);
+	crm_keys_subtract(keys, &run->due.keys);
+	if (keys->count > 0)
+		kept.by_key = crm_key_array(keys->kind, keys->keys, keys->count);
+	walk(run, crm_scan_begin_stored(run->definition, &kept, run->queued->rows,
+									run->day, run->snapshot));
 }
 
 /*
@@ -516,7 +495,7 @@ refresh_by_stored(Run *run)
 {
 	append_keys(run, &run->changed, &run->kept);
 	crm_keys_settle(&run->changed);
-	walk(run, crm_scan_begin_stored(run->definition, (Datum) 0, NULL, run->day,
+	walk(run, crm_scan_begin_stored(run->definition, NULL, NULL, run->day,
 									run->snapshot));
 	refresh_changed(run);
 }
@@ -528,9 +507,9 @@ refresh_all(Run *run)
 							NULL, 0);
 	if (run->filling)
 		crm_scan_rewind(run->filling);
-	walk(run, run->filling
-				  ? run->filling
-				  : crm_scan_begin(run->definition, (Datum) 0, run->snapshot));
+	walk(run, run->filling ? run->filling
+						   : crm_scan_begin(run->definition, (Datum) 0,
+											run->snapshot, true));
 }
 
 /* ----- a run ----- */

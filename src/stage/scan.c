@@ -38,9 +38,11 @@
 #include "engine/purchase_history.h"
 #include "functions/feed.h"
 #include "functions/history.h"
+#include "stage/plans.h"
 #include "stage/progress.h"
 #include "stage/row.h"
 #include "stage/scan.h"
+#include "stage/select.h"
 #include "stage/shape.h"
 #include "stage/source.h"
 
@@ -73,6 +75,7 @@ struct CrmScan
 	bool					  times;	  /* orders have */
 	bool					  by_stored;  /* histories are the stored ones */
 	bool					  merging;	  /* and new rows come to them */
+	bool					  places;	  /* stored rows say where they lie */
 	CrmDay					  day;		  /* for which that is done */
 	TupleDesc				  descriptor; /* of stored rows */
 	CrmStageRow				  stored;
@@ -83,132 +86,57 @@ struct CrmScan
 	CrmDay					  first_day;  /* of all so far */
 };
 
-/* ----- the queries ----- */
-
-/* nothing where the column is of a type that the gather takes as it is */
-static const char *
-key_cast(Oid relation, const char *column)
-{
-	switch (getBaseType(get_atttype(relation, get_attnum(relation, column))))
-	{
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case UUIDOID:
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-			return "";
-		default:
-			return "::text";
-	}
-}
-
-/*
- * `column = ANY ($1)`, with the array in the column's own type so that an
- * index on the column serves.  citext has its own idea of equality, so there
- * the text decides.
- */
-static void
-append_key_filter(StringInfo sql, Oid relation, const char *column)
-{
-	AttrNumber	number = get_attnum(relation, column);
-	Oid			type = getBaseType(get_atttype(relation, number));
-	const char *quoted = quote_identifier(column);
-
-	switch (type)
-	{
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case UUIDOID:
-		case TEXTOID:
-		case VARCHAROID:
-			appendStringInfo(sql, "%s = ANY ($1)", quoted);
-			break;
-		case BPCHAROID:
-			appendStringInfo(sql, "%s = ANY ($1::pg_catalog.bpchar[])", quoted);
-			break;
-		default:
-			appendStringInfo(sql, "%s::text = ANY ($1)", quoted);
-			break;
-	}
-}
-
-/*
- * Customers and times that are NULL are left out as the rows come: a filter
- * may be what keeps the other expressions from failing.
- */
-static char *
-source_query(const CrmStageDefinition *definition, const CrmSource *source,
-			 const char *from, bool some)
-{
-	StringInfoData sql;
-	const char	  *link = " WHERE ";
-
-	crm_recheck_expressions(definition, source);
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT (%s)%s, ",
-					 quote_identifier(source->customer),
-					 key_cast(source->relation, source->customer));
-	if (source->at)
-		appendStringInfo(&sql, "(%s)", source->at);
-	else
-		appendStringInfoString(&sql, "NULL::timestamp");
-	if (source->amount)
-		appendStringInfo(&sql, ", (%s)::numeric", source->amount);
-	if (source->order_key)
-		appendStringInfo(&sql, ", (%s)::text", source->order_key);
-	if (source->segment)
-		appendStringInfo(&sql, ", (%s)::text", source->segment);
-	appendStringInfo(&sql, " FROM %s", from);
-	if (source->filter)
-	{
-		appendStringInfo(&sql, "%s(%s)", link, source->filter);
-		link = " AND ";
-	}
-	if (some)
-	{
-		appendStringInfoString(&sql, link);
-		append_key_filter(&sql, source->relation, source->customer);
-	}
-	return sql.data;
-}
-
-static char *
-stored_query(const CrmStageDefinition *definition, bool some)
-{
-	int			   columns = crm_stage_column_count(definition);
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(
-		&sql, "SELECT (%s)%s", quote_identifier(definition->customer_column),
-		key_cast(definition->stage_table, definition->customer_column));
-	for (int i = 0; i < columns; i++)
-		appendStringInfo(&sql, ", %s", crm_stage_columns[i].name);
-	appendStringInfo(&sql, " FROM %s", definition->table_name);
-	if (some)
-	{
-		appendStringInfoString(&sql, " WHERE ");
-		append_key_filter(&sql, definition->stage_table,
-						  definition->customer_column);
-	}
-	return sql.data;
-}
-
 /* ----- reading ----- */
 
-static SPIPlanPtr
-prepare(const CrmStageDefinition *definition, const char *query, bool some)
+/* what of a relation is read */
+typedef struct Some
 {
-	Oid		   types[1] = {crm_key_array_type(definition->key)};
-	SPIPlanPtr plan = SPI_prepare(query, some ? 1 : 0, types);
+	Datum	 array; /* of keys, or of places; 0: everything is read */
+	Oid		 type;	/* of the array */
+	CrmShape shape;
+} Some;
+
+static const Some everything = {0};
+
+static Some
+some_keys(const CrmScan *scan, Datum keys, Oid relation, const char *column)
+{
+	const CrmStageDefinition *definition = scan->definition;
+	ArrayType				 *array;
+	Some					  some = {0};
+
+	if (keys == 0)
+		return some;
+	array = DatumGetArrayTypeP(keys);
+	some.array = keys;
+	some.type = crm_key_array_type(definition->key);
+	some.shape = crm_shape(definition, relation, column,
+						   ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)));
+	return some;
+}
+
+static SPIPlanPtr
+prepare(const char *query, const Some *some)
+{
+	int		   nargs = some->array ? 1 : 0;
+	SPIPlanPtr plan = SPI_prepare(query, nargs, unconstify(Oid *, &some->type));
 
 	if (plan == NULL)
 		elog(ERROR, "SPI could not prepare \"%s\": %s", query,
 			 SPI_result_code_string(SPI_result));
 	return plan;
+}
+
+/*
+ * Of a query that is run again and again; one for each shape.  It is planned
+ * each time, for only an array that is known is searched by a hash.
+ */
+static SPIPlanPtr
+kept_plan(const char *query, const Some *some)
+{
+	return some->array ? crm_plan(query, 1, &some->type, 1 + some->shape,
+								  CURSOR_OPT_CUSTOM_PLAN)
+					   : crm_plan(query, 0, NULL, 0, 0);
 }
 
 static TupleDesc
@@ -219,32 +147,23 @@ result_of(SPIPlanPtr plan)
 	return source->resultDesc;
 }
 
-static int
-key_count(Datum keys)
-{
-	ArrayType *array = DatumGetArrayTypeP(keys);
-
-	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-}
-
-/* the query's rows, into the gather; keys: those of a relation's column */
+/* the query's rows, into the gather */
 static void
-run(CrmScan *scan, SPIPlanPtr plan, Datum keys, Oid relation,
-	const char *column, const CrmFeedColumns *columns)
+run(CrmScan *scan, SPIPlanPtr plan, const Some *some,
+	const CrmFeedColumns *columns)
 {
 	SPIExecuteOptions options = {.read_only = true};
 	int				  level = NewGUCNestLevel();
 	int				  result;
 
-	if (keys)
+	if (some->array)
 	{
 		options.params = makeParamList(1);
-		options.params->params[0] = (ParamExternData){
-			.value = keys,
-			.pflags = PARAM_FLAG_CONST,
-			.ptype = crm_key_array_type(scan->definition->key)};
-		crm_force_shape(
-			crm_shape(scan->definition, relation, column, key_count(keys)));
+		options.params->params[0] =
+			(ParamExternData){.value = some->array,
+							  .pflags = PARAM_FLAG_CONST,
+							  .ptype = some->type};
+		crm_force_shape(some->shape);
 	}
 	options.dest =
 		crm_progress_receiver(crm_feed_create(scan->gather, columns));
@@ -253,7 +172,6 @@ run(CrmScan *scan, SPIPlanPtr plan, Datum keys, Oid relation,
 		elog(ERROR, "SPI returned %s for customers' rows",
 			 SPI_result_code_string(result));
 	options.dest->rDestroy(options.dest);
-	SPI_freeplan(plan);
 	AtEOXact_GUC(true, level);
 }
 
@@ -263,15 +181,11 @@ has_times(TupleDesc row)
 	return getBaseType(TupleDescAttr(row, SOURCE_AT - 1)->atttypid) != DATEOID;
 }
 
-/*
- * The source's rows, or some that are given instead; keys: of these customers,
- * unless `from` has left out the others.
- */
+/* the rows that a query of crm_source_query's returns */
 static void
-read_rows(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
-		  const char *from, Datum keys, bool left_out)
+run_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
+		   SPIPlanPtr plan, const Some *some)
 {
-	SPIPlanPtr	   plan;
 	int			   last = SOURCE_AT;
 	CrmFeedColumns columns = {
 		.customer = SOURCE_KEY,
@@ -281,10 +195,6 @@ read_rows(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 		.undated = kind == CRM_EVENT_REGISTRATION,
 		.hint = "Correct the row, or leave such rows out with a filter."};
 
-	plan = prepare(
-		scan->definition,
-		source_query(scan->definition, source, from, keys != 0 && !left_out),
-		keys != 0);
 	if (kind == CRM_EVENT_ORDER)
 		scan->times = has_times(result_of(plan));
 	if (source->amount)
@@ -293,16 +203,39 @@ read_rows(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 		columns.extra = ++last;
 	if (source->segment)
 		columns.label = ++last;
-	run(scan, plan, keys, source->relation, source->customer, &columns);
+	run(scan, plan, some, &columns);
+}
+
+static char *
+whole_source_query(const CrmStageDefinition *definition,
+				   const CrmSource *source, bool some)
+{
+	return crm_source_query(definition, source,
+							crm_quote_relation(source->relation), some);
 }
 
 static void
 read_source(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 			Datum keys)
 {
-	if (OidIsValid(source->relation))
-		read_rows(scan, source, kind, crm_quote_relation(source->relation),
-				  keys, false);
+	Some  some;
+	char *query;
+
+	if (!OidIsValid(source->relation))
+		return;
+	some = some_keys(scan, keys, source->relation, source->customer);
+	query = whole_source_query(scan->definition, source, keys != 0);
+	run_source(scan, source, kind, kept_plan(query, &some), &some);
+}
+
+/* what its orders would have, if there were any */
+static void
+note_times(CrmScan *scan, const CrmSource *source, CrmEventKind kind)
+{
+	char *query = whole_source_query(scan->definition, source, false);
+
+	if (kind == CRM_EVENT_ORDER)
+		scan->times = has_times(result_of(kept_plan(query, &everything)));
 }
 
 /*
@@ -322,31 +255,61 @@ read_new(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 			   .enrtype = ENR_NAMED_TUPLESTORE,
 			   .enrtuples = (double) rows->count},
 		.reldata = rows->rows};
+	Some	   some;
+	SPIPlanPtr plan;
 
 	if (!OidIsValid(source->relation) || rows->descriptor == NULL)
 		return;
+	if (rows->count == 0)
+	{
+		note_times(scan, source, kind);
+		return;
+	}
 	if (SPI_register_relation(&relation) != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI could not register new rows");
 	initStringInfo(&from);
 	appendStringInfo(&from, "(SELECT * FROM %s WHERE ", relation.md.name);
-	append_key_filter(&from, source->relation, source->customer);
+	crm_append_key_filter(&from, source->relation, source->customer);
 	appendStringInfo(&from, " OFFSET 0) %s", relation.md.name);
-	read_rows(scan, source, kind, from.data, keys, true);
+	some = some_keys(scan, keys, source->relation, source->customer);
+	/* its columns are not watched as a relation's are: it is not kept */
+	plan = prepare(crm_source_query(scan->definition, source, from.data, false),
+				   &some);
+	run_source(scan, source, kind, plan, &some);
+	SPI_freeplan(plan);
 	SPI_unregister_relation(relation.md.name);
 }
 
 static void
-read_stored(CrmScan *scan, Datum keys)
+read_stored(CrmScan *scan, CrmStoredRows which, const Some *some)
 {
 	CrmFeedColumns columns = {
 		.customer = 1, .kind = KIND_STORED, .whole = true};
-	SPIPlanPtr plan = prepare(
-		scan->definition, stored_query(scan->definition, keys != 0), keys != 0);
+	SPIPlanPtr plan = kept_plan(
+		crm_stored_query(scan->definition, which, scan->places), some);
 
 	crm_check_stage_columns(scan->definition, result_of(plan), 1);
 	scan->descriptor = CreateTupleDescCopy(result_of(plan));
-	run(scan, plan, keys, scan->definition->stage_table,
-		scan->definition->customer_column, &columns);
+	run(scan, plan, some, &columns);
+}
+
+/* keys: 0 for all */
+static void
+read_stored_keys(CrmScan *scan, Datum keys)
+{
+	Some some = some_keys(scan, keys, scan->definition->stage_table,
+						  scan->definition->customer_column);
+
+	read_stored(scan, keys ? CRM_STORED_BY_KEY : CRM_STORED_ALL, &some);
+}
+
+static void
+read_stored_places(CrmScan *scan, Datum places)
+{
+	Some some = {
+		.array = places, .type = TIDARRAYOID, .shape = CRM_SHAPE_INDEX};
+
+	read_stored(scan, CRM_STORED_BY_PLACE, &some);
 }
 
 /* a walk over everybody may take the memory that builds may */
@@ -415,26 +378,29 @@ end_reading(CrmScan *scan)
 
 CrmScan *
 crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
-			   Snapshot snapshot)
+			   Snapshot snapshot, bool places)
 {
 	CrmScan *scan = open_scan(definition, keys != 0, snapshot);
 
+	scan->places = places;
 	begin_reading(definition, keys == 0, false);
 	read_source(scan, &definition->orders, CRM_EVENT_ORDER, keys);
 	read_source(scan, &definition->visits, CRM_EVENT_VISIT, keys);
 	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, keys);
-	read_stored(scan, keys);
+	read_stored_keys(scan, keys);
 	end_reading(scan);
 	return scan;
 }
 
 CrmScan *
-crm_scan_begin_stored(const CrmStageDefinition *definition, Datum keys,
+crm_scan_begin_stored(const CrmStageDefinition *definition, const CrmKept *kept,
 					  CrmNewRows *rows, CrmDay day, Snapshot snapshot)
 {
+	Datum	 keys = kept ? kept->keys : 0;
 	CrmScan *scan = open_scan(definition, keys != 0, snapshot);
 
 	scan->by_stored = true;
+	scan->places = true;
 	scan->day = day;
 	begin_reading(definition, keys == 0, true);
 	if (rows)
@@ -446,7 +412,10 @@ crm_scan_begin_stored(const CrmStageDefinition *definition, Datum keys,
 				 &rows[CRM_EVENT_VISIT], keys);
 	}
 	read_source(scan, &definition->members, CRM_EVENT_REGISTRATION, keys);
-	read_stored(scan, keys);
+	if (kept == NULL || kept->by_key)
+		read_stored_keys(scan, kept ? kept->by_key : 0);
+	if (kept && kept->places)
+		read_stored_places(scan, kept->places);
 	end_reading(scan);
 	return scan;
 }
@@ -464,8 +433,7 @@ crm_scan_check_rights(const CrmStageDefinition *definition, Snapshot snapshot)
 
 		if (!OidIsValid(sources[i]->relation))
 			continue;
-		query = source_query(definition, sources[i],
-							 crm_quote_relation(sources[i]->relation), false);
+		query = whole_source_query(definition, sources[i], false);
 		(void) crm_query(psprintf("%s LIMIT 0", query), 0, NULL, NULL);
 		SPI_freetuptable(SPI_tuptable);
 	}
@@ -480,11 +448,8 @@ crm_scan_check(const CrmStageDefinition *definition)
 
 	for (int i = 0; i < lengthof(sources); i++)
 		if (OidIsValid(sources[i]->relation))
-			SPI_freeplan(prepare(
-				definition,
-				source_query(definition, sources[i],
-							 crm_quote_relation(sources[i]->relation), false),
-				false));
+			(void) kept_plan(whole_source_query(definition, sources[i], false),
+							 &everything);
 }
 
 void
@@ -587,16 +552,20 @@ set_stored(CrmScan *scan, CrmPair *pair, const CrmGatherRow *row)
 {
 	MinimalTuple  tuple = (MinimalTuple) unconstify(char *, row->extra);
 	HeapTupleData whole;
-	Datum		  values[1 + CRM_STAGE_COLUMNS];
-	bool		  nulls[1 + CRM_STAGE_COLUMNS];
+	int			  columns = crm_stage_column_count(scan->definition);
+	Datum		  values[1 + CRM_STAGE_COLUMNS + 1];
+	bool		  nulls[1 + CRM_STAGE_COLUMNS + 1];
 
-	/* a stage table without histories has a column less */
-	nulls[1 + CRM_COLUMN_HISTORY] = true;
 	whole.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
 	whole.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
 	ItemPointerSetInvalid(&whole.t_self);
 	whole.t_tableOid = InvalidOid;
 	heap_deform_tuple(&whole, scan->descriptor, values, nulls);
+	if (scan->places)
+		pair->place = *(ItemPointer) DatumGetPointer(values[1 + columns]);
+	/* a stage table without histories has a column less */
+	if (columns <= CRM_COLUMN_HISTORY)
+		nulls[1 + CRM_COLUMN_HISTORY] = true;
 	memcpy(scan->stored.values, values + 1, sizeof(scan->stored.values));
 	memcpy(scan->stored.nulls, nulls + 1, sizeof(scan->stored.nulls));
 	pair->stored = &scan->stored;
@@ -745,6 +714,7 @@ crm_scan_next(CrmScan *scan, CrmPair *pair)
 	old = MemoryContextSwitchTo(scan->customer);
 	pair->key = crm_feed_customer(scan->kind, &customer.key);
 	pair->stored = NULL;
+	ItemPointerSetInvalid(&pair->place);
 	pair->times = scan->times;
 	MemoryContextSwitchTo(scan->arrays);
 	empty_history(scan, pair);

@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 #include "access/tupdesc.h"
+#include "storage/itemptr.h"
 #include "utils/snapshot.h"
 
 #include "engine/history.h"
@@ -31,6 +32,7 @@ typedef struct CrmPair
 	bool	   unknown;		   /* though that does not tell all */
 	const CrmStageRow *stored; /* NULL: not in the stage table */
 	TupleDesc		   descriptor; /* of stored: key, then crm_stage_columns */
+	ItemPointerData	   place;	   /* of stored; invalid: not asked for */
 
 	const char *segment;	  /* NULL: belongs to none */
 	CrmDay		segment_from; /* the day from which that is known */
@@ -47,17 +49,28 @@ crm_pair_segment(const CrmPair *pair, CrmDay day)
  * keys: an array of int8, uuid or text, or 0 for every customer; read by index
  * as long as that costs less than a pass over the relation.  snapshot: NULL for
  * one of the walk's own.  The caller is connected to SPI, as the stage table's
- * owner.  The customers come in no order that means anything.
+ * owner.  The customers come in no order that means anything.  places: those of
+ * the stored rows are wanted.
  */
 extern CrmScan *crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
-							   Snapshot snapshot);
+							   Snapshot snapshot, bool places);
+
+/* customers who are looked at by their stored histories */
+typedef struct CrmKept
+{
+	Datum keys;	  /* of all of them */
+	Datum by_key; /* of those whose rows are found by their keys; 0: none */
+	Datum places; /* an array of tid, of the others' rows; 0: none */
+} CrmKept;
+
 /*
  * The same by the histories stored in the stage table: of the sources only the
  * members are read, and the new rows, by kind, that no history has yet.  A pair
- * whose row on a day can't be known in this way is marked.
+ * whose row on a day can't be known in this way is marked.  kept: NULL for
+ * everybody.
  */
 extern CrmScan *
-crm_scan_begin_stored(const CrmStageDefinition *definition, Datum keys,
+crm_scan_begin_stored(const CrmStageDefinition *definition, const CrmKept *kept,
 					  CrmNewRows *rows, CrmDay day, Snapshot snapshot);
 /* an error where the owner may not read the sources any more */
 extern void

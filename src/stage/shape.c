@@ -149,10 +149,13 @@ crm_force_shape(CrmShape shape)
 {
 	static const char *const others[][4] = {
 		[CRM_SHAPE_INDEX] = {"enable_seqscan"},
+		[CRM_SHAPE_ROWS] = {"enable_seqscan", "enable_bitmapscan"},
 		[CRM_SHAPE_PASS] = {"enable_indexscan", "enable_indexonlyscan",
 							"enable_bitmapscan"}};
 	static const char *const wanted[][4] = {
-		[CRM_SHAPE_INDEX] = {"enable_indexscan", "enable_indexonlyscan"},
+		[CRM_SHAPE_INDEX] = {"enable_indexscan", "enable_indexonlyscan",
+							 "enable_tidscan"},
+		[CRM_SHAPE_ROWS] = {"enable_indexscan", "enable_indexonlyscan"},
 		[CRM_SHAPE_PASS] = {"enable_seqscan"}};
 
 	for (const char *const *name = wanted[shape]; *name; name++)

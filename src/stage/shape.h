@@ -12,6 +12,7 @@
 typedef enum CrmShape
 {
 	CRM_SHAPE_INDEX, /* each customer's rows by an index */
+	CRM_SHAPE_ROWS,	 /* the same, row by row: never by a bitmap of them */
 	CRM_SHAPE_PASS	 /* one pass over the relation, and a hash of the keys */
 } CrmShape;
 

@@ -129,7 +129,7 @@ verify_all(Verification *verification)
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife verify", ALLOCSET_DEFAULT_SIZES);
 	CrmScan *scan = crm_scan_begin(verification->definition, (Datum) 0,
-								   GetActiveSnapshot());
+								   GetActiveSnapshot(), false);
 	CrmPair	 pair;
 
 	while (crm_scan_next(scan, &pair))

@@ -7,7 +7,8 @@
  * stage table are PostgreSQL's business.  ON CONFLICT finds each stored row by
  * the primary key, whatever the planner thinks.  A row travels as one value of
  * the stage table's own row type: an array for each column costs twice as much.
- * Rows of a table that nobody can see yet are loaded instead (load.c).
+ * Rows of a table that nobody can see yet are loaded instead (load.c), and those
+ * that were read take their own place, where nothing forbids it (replace.c).
  *
  * Invariant: statements are run in the order removal, rows, log, deferral,
  * and everything given is written when crm_writer_end returns.
@@ -29,6 +30,7 @@
 #include "utils/rel.h"
 
 #include "stage/load.h"
+#include "stage/replace.h"
 #include "stage/scan.h"
 #include "stage/writer.h"
 
@@ -70,6 +72,7 @@ struct CrmWriter
 	const CrmStageDefinition *definition;
 	MemoryContext			  context; /* what the batches at hand hold */
 	CrmLoad					 *load; /* of a table nobody sees yet, else NULL */
+	CrmReplace				 *replace; /* of a plain one, else NULL */
 	Oid						  row_type;
 	TupleDesc				  descriptor;
 	int						  columns;
@@ -283,6 +286,8 @@ crm_writer_begin(const CrmStageDefinition *definition, bool empty)
 	begin_rows(writer, definition, empty);
 	begin_log(writer, definition);
 	writer->load = crm_load_begin(definition);
+	if (!writer->load)
+		writer->replace = crm_replace_begin(definition);
 	return writer;
 }
 
@@ -305,7 +310,8 @@ row_value(const CrmWriter *writer, const CrmStageRow *row)
 }
 
 void
-crm_writer_put(CrmWriter *writer, Datum key, const CrmStageRow *row)
+crm_writer_put(CrmWriter *writer, Datum key, const CrmStageRow *row,
+			   const ItemPointerData *place)
 {
 	writer->rows_written++;
 	if (writer->load)
@@ -313,6 +319,9 @@ crm_writer_put(CrmWriter *writer, Datum key, const CrmStageRow *row)
 		crm_load_put(writer->load, key, row);
 		return;
 	}
+	if (writer->replace && place &&
+		crm_replace_put(writer->replace, place, key, row))
+		return;
 	set_column(writer, &writer->rows, 0, key, false);
 	set_column(writer, &writer->rows, 1, row_value(writer, row), false);
 	finish_row(writer, &writer->rows);
@@ -365,6 +374,8 @@ crm_writer_end(CrmWriter *writer)
 	flush(writer);
 	if (writer->load)
 		crm_load_end(writer->load);
+	if (writer->replace)
+		crm_replace_end(writer->replace);
 	MemoryContextDelete(writer->context);
 }
 

@@ -5,6 +5,8 @@
 #ifndef CRM_WRITER_H
 #define CRM_WRITER_H
 
+#include "storage/itemptr.h"
+
 #include "stage/row.h"
 
 typedef struct CrmWriter CrmWriter;
@@ -12,9 +14,12 @@ typedef struct CrmWriter CrmWriter;
 /* empty: the stage table has no row and no index yet */
 extern CrmWriter *
 crm_writer_begin(const CrmStageDefinition *definition, bool empty);
-/* the three copy what they are given */
-extern void
-crm_writer_put(CrmWriter *writer, Datum key, const CrmStageRow *row);
+/*
+ * The three copy what they are given.  place: of the row that this one takes the
+ * place of, as a snapshot of this transaction shows it; NULL: not known.
+ */
+extern void crm_writer_put(CrmWriter *writer, Datum key, const CrmStageRow *row,
+						   const ItemPointerData *place);
 extern void crm_writer_remove(CrmWriter *writer, Datum key);
 extern void
 crm_writer_log(CrmWriter *writer, Datum key, const char *from_stage,
