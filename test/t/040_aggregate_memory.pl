@@ -138,7 +138,7 @@ for my $way (sort keys %way)
 
 	# more than temp_file_limit
 	my ($code, $out, $err) = $node->psql('shop', "$way{$way}; SET temp_file_limit = '200kB'; \\set VERBOSITY verbose\n $query{$way}");
-	like($err, qr/53400: temporary file size exceeds temp_file_limit/, "$way: temp_file_limit");
+	like($err, qr/53400: temporary file size exceeds "?temp_file_limit"?/, "$way: temp_file_limit");
 	no_files("$way, over temp_file_limit");
 
 	# an error in one of the last rows
