@@ -53,7 +53,7 @@ for my $table (@tables)
 	is(verified($node, 'copy', $table), 0, "verify $table");
 }
 $node->safe_psql('copy', 'INSERT INTO sales VALUES (2, now(), 7)');
-ok(defined wait_for($node, 'copy', q(SELECT orders FROM divided WHERE customer_id = 2), '5', 20), 'and goes on')
+ok(defined wait_for($node, 'copy', q(SELECT orders FROM divided WHERE customer_id = 2), '6', 20), 'and goes on')
   or diag($node->safe_psql('copy', 'SELECT * FROM divided'));
 
 $node->stop('fast');
