@@ -55,7 +55,7 @@ refuse(const CrmWalk *walk, int location, int code, const char *message,
 }
 
 static int
-place_of(const Node *node)
+place_of(Node *node)
 {
 	/* PostgreSQL knows no place of these */
 	while (IsA(node, A_Indirection))
