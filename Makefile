@@ -124,6 +124,14 @@ sql/history_calls.sql: sql/history.list sql/history.awk
 
 $(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES) crmlife.control
 
+# What the compiler says where a server has assertions: macros of PostgreSQL's,
+# like castNode, are others there.
+.PHONY: compile-assertions
+compile-assertions:
+	@for source in $(OBJS:.o=.c); do \
+		$(CC) $(CFLAGS) $(CPPFLAGS) -DUSE_ASSERT_CHECKING -fsyntax-only $$source || exit 1; \
+	done
+
 # TAP tests, each on servers of its own, against the installed extension.  What
 # several runs at a time leave behind does not meet where TAP_DIR differs.
 TAP_DIR = $(CURDIR)
