@@ -34,11 +34,11 @@
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
-#include "storage/buffile.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "customers/gather.h"
+#include "customers/temp_file.h"
 
 #define PARTITION_BITS 8
 #define PARTITIONS (1 << PARTITION_BITS)
@@ -580,23 +580,13 @@ spill(CrmGather *gather)
 	}
 }
 
-static void
-read_fully(BufFile *file, void *to, Size size)
-{
-	if (BufFileRead(file, to, size) != size)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not read from temporary file")));
-}
-
 /* the part at a place of the file: its head, and the file stands behind it */
 static void
 seek_part(CrmGather *gather, int fileno, off_t offset, PartHead *head)
 {
 	CHECK_FOR_INTERRUPTS();
-	if (BufFileSeek(gather->file, fileno, offset, SEEK_SET) != 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not seek in temporary file: %m")));
-	read_fully(gather->file, head, sizeof(*head));
+	crm_temp_seek(gather->file, fileno, offset);
+	crm_temp_read(gather->file, head, sizeof(*head));
 }
 
 /* ---- walk --------------------------------------------------------------- */
@@ -710,14 +700,14 @@ load_partition(CrmGather *gather, const Partition *part)
 	{
 		seek_part(gather, fileno, offset, &head);
 		if (head.bytes > to - rows)
-			elog(ERROR, "temporary file of customers' rows is damaged");
+			crm_temp_refuse();
 		to -= head.bytes;
-		read_fully(gather->file, to, head.bytes);
+		crm_temp_read(gather->file, to, head.bytes);
 		fileno = head.fileno;
 		offset = (off_t) head.offset;
 	}
 	if (to != rows)
-		elog(ERROR, "temporary file of customers' rows is damaged");
+		crm_temp_refuse();
 	return rows;
 }
 
@@ -743,7 +733,7 @@ gather_partition(CrmGather *gather, const Partition *part)
 			room = head.bytes;
 			rows = MemoryContextAllocHuge(gather->walk, room);
 		}
-		read_fully(gather->file, rows, head.bytes);
+		crm_temp_read(gather->file, rows, head.bytes);
 		append_rows(child, rows, rows + head.bytes);
 		fileno = head.fileno;
 		offset = (off_t) head.offset;

@@ -27,13 +27,13 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "storage/buffile.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "customers/beside.h"
 #include "customers/log.h"
 #include "customers/table.h"
+#include "customers/temp_file.h"
 
 #define CHUNK_BYTES (32 * 1024)
 /* a file costs a buffer of 8 kB: few for groups that are small */
@@ -60,6 +60,7 @@ struct CrmSpill
 		uint64	 run_expected; /* of a run that has not begun here yet */
 		int		 end_fileno;
 		off_t	 end_offset;
+		uint64	 bytes; /* that it has */
 		bool	 moved; /* read since it was last written */
 	} partition[FLEXIBLE_ARRAY_MEMBER];
 };
@@ -120,11 +121,8 @@ write_chunk(CrmCustomers *customers)
 	CHECK_FOR_INTERRUPTS();
 	if (spill->partition[spill->current].moved)
 	{
-		if (BufFileSeek(file, spill->partition[spill->current].end_fileno,
-						spill->partition[spill->current].end_offset,
-						SEEK_SET) != 0)
-			ereport(ERROR, (errcode_for_file_access(),
-							errmsg("could not seek in temporary file: %m")));
+		crm_temp_seek(file, spill->partition[spill->current].end_fileno,
+					  spill->partition[spill->current].end_offset);
 		spill->partition[spill->current].moved = false;
 	}
 	spill->head.expected = spill->partition[spill->current].run_expected;
@@ -133,6 +131,8 @@ write_chunk(CrmCustomers *customers)
 	BufFileWrite(file, spill->chunk, spill->head.bytes);
 	BufFileTell(file, &spill->partition[spill->current].end_fileno,
 				&spill->partition[spill->current].end_offset);
+	spill->partition[spill->current].bytes +=
+		sizeof(spill->head) + spill->head.bytes;
 	spill->head.bytes = 0;
 }
 
@@ -197,35 +197,29 @@ crm_spill_table(CrmCustomers *customers)
 /* ---- read ---------------------------------------------------------------- */
 
 static void
-read_fully(BufFile *file, void *to, Size size)
-{
-	if (BufFileRead(file, to, size) != size)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not read from temporary file")));
-}
-
-static void
 load_partition(CrmCustomers *customers, int partition, CrmCustomers *child)
 {
 	CrmSpill *spill = customers->spill;
 	BufFile	 *file = spill->partition[partition].file;
+	uint64	  left = spill->partition[partition].bytes;
 	CrmMerge  merge;
 	ChunkHead head;
 
 	spill->partition[partition].moved = true;
-	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
-		ereport(ERROR, (errcode_for_file_access(),
-						errmsg("could not seek in temporary file: %m")));
+	crm_temp_seek(file, 0, 0);
 	if (child->log == NULL)
 		crm_merge_begin(&merge, child, 1);
-	while (BufFileRead(file, &head, sizeof(head)) == sizeof(head))
+	while (left > 0)
 	{
 		CrmEntries entries = {0};
 
+		crm_temp_read(file, &head, sizeof(head));
 		/* it was written from this very buffer, which never shrinks */
-		if (unlikely(head.bytes > spill->room))
-			elog(ERROR, "a temporary file is damaged");
-		read_fully(file, spill->chunk, head.bytes);
+		if (unlikely(head.bytes > spill->room ||
+					 sizeof(head) + head.bytes > left))
+			crm_temp_refuse();
+		crm_temp_read(file, spill->chunk, head.bytes);
+		left -= sizeof(head) + head.bytes;
 		if (child->log != NULL)
 		{
 			(void) crm_log_append(child, spill->chunk,

@@ -286,7 +286,11 @@ extend(CrmCustomers *customers, uint64 slots)
 	crm_customers_account(customers, bytes - old_bytes);
 }
 
-/* put a slot where its key is not yet; a table that ends too soon gets longer */
+/*
+ * Put a slot where its key is not yet.  The table does not end too soon: when
+ * the capacity rises, a place gets farther from it, never nearer, so slots
+ * reach beyond it no farther than they did, and the tail is no shorter.
+ */
 static void
 move_slot(CrmCustomers *customers, const char *from)
 {
@@ -294,11 +298,7 @@ move_slot(CrmCustomers *customers, const char *from)
 
 	while (*crm_slot_state(customers, slot) != 0)
 		slot += customers->slot_size;
-	if (slot == customers->last)
-	{
-		extend(customers, slot_count(customers) + tail_slots(UINT64_MAX));
-		slot = customers->last - tail_slots(UINT64_MAX) * customers->slot_size;
-	}
+	Assert(slot < customers->last);
 	crm_copy_slot(slot, from, customers->slot_size);
 }
 

@@ -15,3 +15,22 @@ CREATE FUNCTION customers_cut(key_kind int, metric int, customers int, seed int,
 AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
 COMMENT ON FUNCTION customers_cut(int, int, int, int) IS
   'what a process would send of a group, with what is beside its table, cut at every byte and whole';
+
+-- failure: 0 a file ends there, 1 in the middle, 2 a head is damaged to ones, 3 to zeros
+
+CREATE FUNCTION customers_unreadable(key_kind int, metric int, rows int, budget bigint, failure int,
+  OUT attempts bigint, OUT refused bigint, OUT no_matter bigint, OUT wrong bigint)
+AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
+COMMENT ON FUNCTION customers_unreadable(int, int, int, bigint, int) IS
+  'rows through the table and its temporary files, once for each of some calls that seek or read, which fails';
+
+CREATE FUNCTION gather_random(key_kind int, customers int, rows int, budget bigint, most bigint) RETURNS bigint
+AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
+COMMENT ON FUNCTION gather_random(int, int, int, bigint, bigint) IS
+  'random rows gathered by customer: how many of the first so many (-1: of all) come as they were added';
+
+CREATE FUNCTION gather_unreadable(key_kind int, customers int, rows int, budget bigint, most bigint, failure int,
+  OUT attempts bigint, OUT refused bigint, OUT no_matter bigint, OUT wrong bigint)
+AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
+COMMENT ON FUNCTION gather_unreadable(int, int, int, bigint, bigint, int) IS
+  'the same, once for each of some calls that seek or read, which fails';

@@ -7,20 +7,27 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/buffile.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
 
 #include "customers/beside.h"
+#include "customers/gather.h"
 
 PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(customers_random);
 PG_FUNCTION_INFO_V1(customers_fuzz);
 PG_FUNCTION_INFO_V1(customers_cut);
+PG_FUNCTION_INFO_V1(customers_unreadable);
+PG_FUNCTION_INFO_V1(gather_random);
+PG_FUNCTION_INFO_V1(gather_unreadable);
 
 static uint64 random_state;
 
@@ -454,4 +461,313 @@ customers_cut(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	PG_RETURN_DATUM(
 		HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+/* ---- temporary files ---- */
+
+/* what becomes of one call that seeks or reads */
+typedef enum Failure
+{
+	FAIL_END,  /* the file ends there */
+	FAIL_HALF, /* it ends in the middle */
+	FAIL_ONES, /* what says how much there is to read is damaged */
+	FAIL_ZEROS
+} Failure;
+
+/* no head is longer, and few other reads are as short */
+#define HEAD_BYTES 32
+
+/* about so many of the first calls fail, and of all calls */
+#define ATTEMPTS 8
+
+static int64   file_calls;
+static int64   failing_call; /* 0: none */
+static Failure failure;
+
+extern size_t failing_read(BufFile *file, void *to, size_t size);
+extern int	  failing_seek(BufFile *file, int fileno, off_t offset, int whence);
+
+size_t
+failing_read(BufFile *file, void *to, size_t size)
+{
+	if (++file_calls != failing_call)
+		return BufFileRead(file, to, size);
+	switch (failure)
+	{
+		case FAIL_END:
+			return 0;
+		case FAIL_HALF:
+			return BufFileRead(file, to, size / 2);
+		default:
+			size = BufFileRead(file, to, size);
+			if (size <= HEAD_BYTES)
+				memset(to, failure == FAIL_ONES ? 0xFF : 0, size);
+			return size;
+	}
+}
+
+int
+failing_seek(BufFile *file, int fileno, off_t offset, int whence)
+{
+	if (++file_calls != failing_call || failure == FAIL_ONES ||
+		failure == FAIL_ZEROS)
+		return BufFileSeek(file, fileno, offset, whence);
+	errno = EIO;
+	return EOF;
+}
+
+/* one attempt, in which the files fail somewhere or nowhere: its result */
+typedef int64 (*Attempt)(FunctionCallInfo fcinfo);
+
+/*
+ * The result, or -1 where it is refused because of its files.  In a
+ * subtransaction, which closes those that an error leaves open.
+ */
+static int64
+attempt_guarded(FunctionCallInfo fcinfo, Attempt attempt)
+{
+	MemoryContext  context = CurrentMemoryContext;
+	ResourceOwner  owner = CurrentResourceOwner;
+	volatile int64 result = -1;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		result = attempt(fcinfo);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		if (geterrcode() != ERRCODE_DATA_CORRUPTED &&
+			geterrcode() != ERRCODE_IO_ERROR)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return result;
+}
+
+/*
+ * First without a failure, then with one in some of the calls.  What comes of these attempts: refused, accepted with the
+ * right result, and with another one.
+ */
+static Datum
+fail_everywhere(FunctionCallInfo fcinfo, Attempt attempt, Failure how)
+{
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "attempt", ALLOCSET_DEFAULT_SIZES);
+	int64	  count[4] = {0};
+	int64	  expected = 0;
+	int64	  calls = 0;
+	int64	  step = 1;
+	TupleDesc row;
+	Datum	  values[4];
+	bool	  nulls[4] = {false};
+
+	failure = how;
+	for (int64 i = 0; i <= calls; i += step)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		int64		  result;
+
+		CHECK_FOR_INTERRUPTS();
+		file_calls = 0;
+		failing_call = i;
+		result = attempt_guarded(fcinfo, attempt);
+		failing_call = 0;
+		if (i == 0)
+		{
+			expected = result;
+			calls = file_calls;
+		}
+		else
+		{
+			count[0]++;
+			count[result < 0 ? 1 : result == expected ? 2 : 3]++;
+			/* the first ones, then few of many */
+			step = i < ATTEMPTS ? 1 : Max(calls / ATTEMPTS, 1);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	for (int i = 0; i < 4; i++)
+		values[i] = Int64GetDatum(count[i]);
+	if (get_call_result_type(fcinfo, NULL, &row) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	PG_RETURN_DATUM(
+		HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+/* a number that every count and every row of the totals is part of */
+static int64
+number_of(const CrmTotals *totals)
+{
+	uint64 number = 0;
+
+	for (int i = 0; i < CRM_COUNTS; i++)
+		number = crm_mix(number ^ (uint64) totals->count[i]);
+	for (size_t i = 0; i < totals->cells; i++)
+		number =
+			crm_mix(number ^ (uint64) crm_totals_sorted(totals, i)->count[0]);
+	return (int64) (number >> 1);
+}
+
+/* rows of many customers in little memory */
+static int64
+attempt_customers(FunctionCallInfo fcinfo)
+{
+	int				   kind = PG_GETARG_INT32(0);
+	CrmCustomersQuery *query =
+		make_query(kind, PG_GETARG_INT32(1), PG_GETARG_INT64(3));
+	CrmParams params = {
+		.n = 10, .m = 10, .as_of = 9400, .option = CRM_UNIT_MONTH};
+	CrmCustomers *customers =
+		crm_customers_create(query, &params, false, CurrentMemoryContext);
+	int64 result;
+
+	random_state = 1;
+	for (int id = 1; id <= PG_GETARG_INT32(2); id++)
+	{
+		add_any_row(customers, kind, id, 9000 + (CrmDay) random_below(300));
+		/* what has been sent once goes on */
+		if (id == PG_GETARG_INT32(2) / 2)
+			pfree(crm_parcel_serialize(customers));
+	}
+	result = number_of(crm_customers_finish(customers));
+	crm_customers_close_files(customers);
+	return result;
+}
+
+Datum
+customers_unreadable(PG_FUNCTION_ARGS)
+{
+	return fail_everywhere(fcinfo, attempt_customers,
+						   (Failure) PG_GETARG_INT32(4));
+}
+
+/* ---- rows handed out by customer ---- */
+
+typedef struct Gathering
+{
+	CrmGather *gather;
+	CrmKeyKind kind;
+	int64	  *rows; /* of each customer, and the sum of their times */
+	int64	  *times;
+} Gathering;
+
+/* the customer's number is in its key, and in what comes back with each row */
+static void
+gather_row(Gathering *gathering, int64 id)
+{
+	CrmGatherRow row = {.kind = (uint8) (id % 3),
+						.known = id % 2 == 0,
+						.at = random_below(1000000),
+						.amount = crm_money_from_parts(id, 2),
+						.extra = (const char *) &id,
+						.extra_length = sizeof(id)};
+	char		 text[40];
+	CrmKey		 key;
+
+	if (gathering->kind == CRM_KEY_BIGINT)
+		key = crm_key_from_bigint(id);
+	else
+		key = crm_key_from_text(
+			text, snprintf(text, sizeof(text), "number %lld", (long long) id));
+	gathering->rows[id]++;
+	gathering->times[id] += row.at;
+	crm_gather_add(gathering->gather, &key, &row);
+}
+
+static Gathering
+gather(FunctionCallInfo fcinfo)
+{
+	int		  people = PG_GETARG_INT32(1);
+	Gathering gathering = {.kind = (CrmKeyKind) PG_GETARG_INT32(0),
+						   .rows = palloc0(people * sizeof(int64)),
+						   .times = palloc0(people * sizeof(int64))};
+
+	gathering.gather =
+		crm_gather_begin(gathering.kind, (Size) PG_GETARG_INT64(3));
+	random_state = 1;
+	for (int i = 0; i < PG_GETARG_INT32(2); i++)
+		gather_row(&gathering, random_below(people));
+	crm_gather_rewind(gathering.gather);
+	return gathering;
+}
+
+/* one customer of as many rows and times as its rows had; false if it is not */
+static bool
+as_added(Gathering *gathering, const CrmGathered *customer)
+{
+	int64 id = -1;
+	int64 times = 0;
+
+	for (uint64 i = 0; i < customer->count; i++)
+	{
+		CrmGatherRow row;
+		int64		 number;
+
+		crm_gathered_row(customer, i, &row);
+		memcpy(&number, row.extra, sizeof(number));
+		if ((id >= 0 && number != id) || row.kind != number % 3 ||
+			row.known != (number % 2 == 0) ||
+			(row.known &&
+			 crm_money_cmp(row.amount, crm_money_from_parts(number, 2)) != 0))
+			return false;
+		id = number;
+		times += row.at;
+	}
+	if (id < 0 || gathering->rows[id] != (int64) customer->count ||
+		gathering->times[id] != times)
+		return false;
+	gathering->rows[id] = 0; /* it does not come again */
+	return true;
+}
+
+static bool
+all_came(const Gathering *gathering, int people)
+{
+	for (int id = 0; id < people; id++)
+	{
+		if (gathering->rows[id] != 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * How many customers came as they were added, from the first to so many; of
+ * all, where that is -1: the others are told as none.
+ */
+static int64
+attempt_gather(FunctionCallInfo fcinfo)
+{
+	Gathering	gathering = gather(fcinfo);
+	int64		most = PG_GETARG_INT64(4);
+	int64		count = 0;
+	CrmGathered customer;
+
+	while (count != most && crm_gather_next(gathering.gather, &customer))
+		count += as_added(&gathering, &customer);
+	crm_gather_end(gathering.gather);
+	if (most < 0 && !all_came(&gathering, PG_GETARG_INT32(1)))
+		return 0;
+	return count;
+}
+
+Datum
+gather_random(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(attempt_gather(fcinfo));
+}
+
+Datum
+gather_unreadable(PG_FUNCTION_ARGS)
+{
+	return fail_everywhere(fcinfo, attempt_gather,
+						   (Failure) PG_GETARG_INT32(5));
 }

@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/expandeddatum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -18,6 +19,8 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(take_state);
 PG_FUNCTION_INFO_V1(call_outside);
+PG_FUNCTION_INFO_V1(score_bare);
+PG_FUNCTION_INFO_V1(flat_twice);
 
 /* the functions given in the first call; what they keep is theirs */
 typedef struct Parts
@@ -96,4 +99,31 @@ call_outside(PG_FUNCTION_ARGS)
 	}
 	(void) FunctionCallInvoke(inner);
 	PG_RETURN_VOID();
+}
+
+/* a function of six arguments that are not NULL, without an expression */
+Datum
+score_bare(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(OidFunctionCall6(PG_GETARG_OID(0), PG_GETARG_DATUM(1),
+									 PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
+									 PG_GETARG_DATUM(4), PG_GETARG_DATUM(5),
+									 PG_GETARG_DATUM(6)));
+}
+
+/* an expanded state made flat twice */
+Datum
+flat_twice(PG_FUNCTION_ARGS)
+{
+	ExpandedObjectHeader *state = DatumGetEOHP(PG_GETARG_DATUM(0));
+	Size				  size = EOH_get_flat_size(state);
+	char				 *flat[] = {palloc0(size), palloc0(size)};
+
+	for (int i = 0; i < lengthof(flat); i++)
+	{
+		if (EOH_get_flat_size(state) != size)
+			elog(ERROR, "two sizes of one state");
+		EOH_flatten_into(state, flat[i], size);
+	}
+	PG_RETURN_BOOL(memcmp(flat[0], flat[1], size) == 0);
 }

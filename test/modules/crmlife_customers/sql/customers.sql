@@ -5,7 +5,7 @@
 \pset format unaligned
 \pset tuples_only true
 SET client_min_messages = warning;
-SELECT plan(118);
+SELECT plan(159);
 
 -- a budget so small that partitions spill again, one that spills, one that does not
 SELECT is(totals, expected, format('%s keys, metric %s, n %s, %s customers, budget %s, %s pieces', key, metric, n, customers, budget, pieces))
@@ -39,5 +39,19 @@ FROM (VALUES (1), (2), (3)) k (kind), customers_fuzz(kind, 3, 2500, 600, 2);
 -- the metrics with rows in a log, without and with amounts, with older rows beside the table, with a sum
 SELECT ok(whole_accepted AND refused = bytes, format('a parcel of metric %s, kind %s, cut anywhere is refused', metric, kind))
 FROM (VALUES (1), (2), (3)) k (kind), (VALUES (12), (19), (14), (24), (22)) m (metric), customers_cut(kind, metric, 40, kind);
+
+-- temporary files that end or cannot be read, at any call: refused, never another result
+SELECT ok(refused = attempts AND attempts > 8 AND wrong = 0, format('metric %s, kind %s: a file that %s is refused', metric, kind, what))
+FROM (VALUES (1), (3)) k (kind), (VALUES (3), (12), (19)) m (metric), (VALUES (0, 'ends or fails'), (1, 'ends in the middle')) f (failure, what), customers_unreadable(kind, metric, 6000, 80000, failure);
+SELECT ok(refused > 2 AND wrong = 0, format('metric %s, kind %s: a damaged head is refused', metric, kind))
+FROM (VALUES (1), (3)) k (kind), (VALUES (3), (12), (19)) m (metric), customers_unreadable(kind, metric, 6000, 80000, 2);
+
+-- rows by customer: partitions of partitions, partitions, memory
+SELECT ok(gather_random(kind, 2000, 8000, budget, -1) > 1900, format('rows gathered by customer, kind %s, budget %s', kind, budget)) FROM (VALUES (1), (3)) k (kind), (VALUES (10000), (100000), (10000000)) b (budget);
+SELECT is(gather_random(kind, 2000, 8000, budget, 700), 700::bigint, format('given up in the middle, kind %s, budget %s', kind, budget)) FROM (VALUES (1), (3)) k (kind), (VALUES (10000), (100000)) b (budget);
+SELECT is((SELECT string_agg(name, ' ') FROM pg_ls_tmpdir() WHERE name LIKE 'pgsql_tmp' || pg_backend_pid() || '.%'), NULL, 'no temporary file is left');
+SELECT ok(refused = attempts AND attempts > 8 AND wrong = 0, format('gathered, kind %s, budget %s: a file that %s is refused', kind, budget, what))
+FROM (VALUES (1), (3)) k (kind), (VALUES (20000), (100000)) b (budget), (VALUES (0, 'ends or fails'), (1, 'ends in the middle')) f (failure, what), gather_unreadable(kind, 1000, 6000, budget, -1, failure);
+SELECT ok(refused > 3 AND wrong = 0, format('gathered, kind %s: a damaged head is refused', kind)) FROM (VALUES (1), (3)) k (kind), (VALUES (2), (3)) f (failure), gather_unreadable(kind, 1000, 6000, 100000, -1, failure);
 
 SELECT finish();

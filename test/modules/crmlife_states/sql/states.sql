@@ -118,4 +118,11 @@ FROM called WHERE role IN ('combine', 'serial', 'deserial') GROUP BY role ORDER 
 SELECT is(string_agg(concat_ws(' ', role, part, result), E'\n') FILTER (WHERE result NOT IN ('called', '55000 function called outside an aggregate')), NULL, role || ' outside an aggregate: of NULLs nothing, or refused')
 FROM called WHERE role IN ('accum', 'final') GROUP BY role ORDER BY role;
 
+-- as nobody calls them in SQL
+CREATE AGGREGATE flat_state(crmlife.purchase_history) (SFUNC = crmlife.histories_revenue_accum, STYPE = bytea, FINALFUNC = flat_twice);
+SELECT ok(flat_state(h), 'a state is made flat twice') FROM (SELECT purchase_history(at, amount) AS h FROM orders GROUP BY c) AS x;
+SELECT is(string_agg(score_bare('rfm_score(integer, bigint, numeric, numeric[], numeric[], numeric[])', r, f, m, '{30,90}', '{2,5}', cuts)::text, ' ' ORDER BY r, f, m, cuts),
+          string_agg(rfm_score(r, f, m, '{30,90}', '{2,5}', cuts)::text, ' ' ORDER BY r, f, m, cuts), 'scores without an expression, by cuts that change')
+FROM (VALUES (10), (50), (100)) AS r (r), (VALUES (1::bigint), (3), (9)) AS f (f), (VALUES (5.5), (50), (500)) AS m (m), (VALUES ('{10,100}'::numeric[]), ('{6,60}')) AS c (cuts);
+
 SELECT finish();
