@@ -1,28 +1,21 @@
 /*
  * log.c
- *		Rows appended as they come, and sorted by customer at the end.
+ *		Rows appended as they come, by their customers' hashes.
  *
- * What a metric with events keeps instead of the hash table: one buffer of
- * records per group, which goes to the partitions of spill.c when it may not
- * grow, and which is sorted partition by partition.
+ * What a metric with events keeps instead of the hash table: records (see
+ * log_record.h) in chunks, which go to the partitions of spill.c when they may
+ * not be more, and which are sorted in the end (log_walk.c).
  *
- *		hash 8 | day 4 | kind 2 bits, key length 30 bits |
- *		         [ time 8 | scale 4 | amount length 4 ] | key | amount
+ * A small log is one list of chunks.  A larger one has 256 of them, by the
+ * first bits of the hash: to write in sequence to so many places costs little
+ * more than to one, and what is put together later are the records of one
+ * partition, few enough for the processor's cache.
  *
- * The part in brackets is there if the metric wants amounts.  The key is empty
- * for a bigint, whose hash is all of it.  Integers have their lowest byte
- * first; the form is that of files and of the wire too.  An amount is the
- * mantissa in 8 or 16 bytes, or a numeric (scale WIDE).
+ *		record --hash--> partition 0    chunk -> chunk -> chunk
+ *		                 partition 1    chunk -> chunk
+ *		                 ...
  *
- * To sort, the records are first dealt to buckets by their hashes' first bits,
- * which then are sorted one by one, each small enough for the cache:
- *
- *		records  r r r r r r r r r r
- *		            \ | /   deal
- *		items    |  b0  |  b1  | b2 ...  --sort--> customer, day, time, amount
- *
- * Invariant: records of equal day and kind count once where there are no
- * amounts; so a buffer that is full may be thinned out before it is spilled.
+ * Invariant: all records of a customer are in one partition.
  */
 #include "postgres.h"
 
@@ -30,100 +23,26 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "customers/log.h"
+#include "customers/log_record.h"
 #include "customers/table.h"
 
-#define HEAD_BYTES 16
-#define MORE_BYTES 16
 #define FIRST_BYTES 256
-#define KEY_BITS 30
-#define KEY_MASK ((UINT32_C(1) << KEY_BITS) - 1)
-#define WIDE UINT32_C(0xFFFFFFFF)
+#define MAX_CHUNK_BYTES ((Size) 64 * 1024)
+#define PARTITION_FIRST_BYTES ((Size) 2 * 1024)
+/* a log of so many bytes is dealt out to partitions */
+#define DEAL_FROM_BYTES ((Size) 512 * 1024)
 /* a log up to this size may grow whatever the budget */
-#define FREE_BYTES (64 * 1024)
+#define FREE_BYTES ((Size) 64 * 1024)
 #define MAX_HASH_SHIFT 56
-#define BUCKET_BITS 9
-/* fewer records than this are sorted at once */
-#define DEAL_FROM 4096
-
-struct CrmLog
-{
-	char  *data;
-	Size   used;
-	Size   size;
-	uint64 count;
-	bool   thin; /* thinning it out again would gain nothing */
-};
-
-/* a record read */
-typedef struct Record
-{
-	uint64		hash;
-	CrmDay		day;
-	uint8		kind;
-	int64		time;
-	uint32		scale;
-	uint32		key_length;
-	uint32		amount_length;
-	const char *key;
-	const char *amount;
-	Size		size;
-} Record;
-
-typedef struct Item
-{
-	uint64		hash;
-	const char *record;
-	uint32		day; /* as a word that orders as days do */
-	uint32		number;
-} Item;
-
-static inline uint64
-get64(const char *from)
-{
-	return crm_load64_little(from);
-}
-
-static inline uint32
-get32(const char *from)
-{
-	uint32 value;
-
-	memcpy(&value, from, sizeof(value));
-#ifdef WORDS_BIGENDIAN
-	value = pg_bswap32(value);
-#endif
-	return value;
-}
-
-static inline void
-put64(char *to, uint64 value)
-{
-#ifdef WORDS_BIGENDIAN
-	value = pg_bswap64(value);
-#endif
-	crm_store64(to, value);
-}
-
-static inline void
-put32(char *to, uint32 value)
-{
-#ifdef WORDS_BIGENDIAN
-	value = pg_bswap32(value);
-#endif
-	memcpy(to, &value, sizeof(value));
-}
-
-static inline bool
-has_amounts(const CrmCustomers *customers)
-{
-	return customers->query->metric->amounts;
-}
+/* memory is asked for so far ahead of what is written */
+#define AHEAD_BYTES 128
 
 Size
 crm_log_min_size(const CrmCustomers *customers)
 {
-	return has_amounts(customers) ? HEAD_BYTES + MORE_BYTES : HEAD_BYTES;
+	return crm_log_has_amounts(customers)
+			   ? CRM_LOG_HEAD_BYTES + CRM_LOG_MORE_BYTES
+			   : CRM_LOG_HEAD_BYTES;
 }
 
 static void
@@ -134,122 +53,221 @@ refuse_damaged(void)
 					errdetail("A row is damaged.")));
 }
 
-/* a record of our own, known to be whole */
-static inline Record
-own_record(bool amounts, const char *at)
-{
-	Record record = {.hash = get64(at), .day = (CrmDay) get32(at + 8)};
-	uint32 meta = get32(at + 12);
-
-	record.kind = (uint8) (meta >> KEY_BITS);
-	record.key_length = meta & KEY_MASK;
-	record.size = HEAD_BYTES;
-	if (amounts)
-	{
-		record.time = (int64) get64(at + HEAD_BYTES);
-		record.scale = get32(at + HEAD_BYTES + 8);
-		record.amount_length = get32(at + HEAD_BYTES + 12);
-		record.size += MORE_BYTES;
-	}
-	record.key = at + record.size;
-	record.amount = record.key + record.key_length;
-	record.size += (Size) record.key_length + record.amount_length;
-	return record;
-}
-
 /* one from elsewhere: an error if it reaches beyond `left` bytes */
-static Record
+static CrmLogRecord
 checked_record(const CrmCustomers *customers, const char *at, Size left)
 {
-	Record record;
+	CrmLogRecord record;
 
 	if (left < crm_log_min_size(customers))
 		refuse_damaged();
-	record = own_record(has_amounts(customers), at);
+	record = crm_log_record(crm_log_has_amounts(customers), at);
 	if (record.size > left ||
-		(record.scale != WIDE && record.amount_length != 0 &&
+		(record.scale != CRM_LOG_WIDE && record.amount_length != 0 &&
 		 record.amount_length != sizeof(uint64) &&
 		 record.amount_length != sizeof(crm_i128)) ||
-		(record.scale != WIDE && record.scale > CRM_MONEY_MAX_SCALE))
+		(record.scale != CRM_LOG_WIDE && record.scale > CRM_MONEY_MAX_SCALE))
 		refuse_damaged();
 	return record;
 }
 
-/* ---- append -------------------------------------------------------------- */
+/* ---- room ---------------------------------------------------------------- */
+
+static void
+be_one_partition(CrmLog *log)
+{
+	memset(log, 0, sizeof(*log));
+	log->part = &log->only;
+	log->shift = 63;
+}
 
 void
 crm_log_start(CrmCustomers *customers)
 {
-	customers->log = MemoryContextAllocZero(customers->context, sizeof(CrmLog));
+	customers->log = MemoryContextAlloc(customers->context, sizeof(CrmLog));
+	be_one_partition(customers->log);
 }
 
-/* what the log may take: old and new buffer, and the items that sort it */
+static inline CrmLogPartition *
+partition_of(const CrmCustomers *customers, uint64 hash)
+{
+	const CrmLog *log = customers->log;
+
+	/* in two steps: with a single one all 64 bits are to go */
+	return &log->part[hash << customers->hash_shift >> 1 >> log->shift];
+}
+
+/* what the log may take: its chunks, and what sorts a partition */
 static bool
-affordable(const CrmCustomers *customers, Size size)
+affordable(const CrmCustomers *customers, Size more)
 {
 	const CrmCustomersQuery *query = customers->query;
 	const CrmLog			*log = customers->log;
-	Size					 items = (log->count + 1) * 2 * sizeof(Item);
+	Size					 needed = more + crm_log_sort_bytes(log->largest);
 
-	return size <= FREE_BYTES || (query->used <= query->limit &&
-								  size + items <= query->limit - query->used);
+	return log->bytes + more <= FREE_BYTES ||
+		   (query->used <= query->limit &&
+			needed <= query->limit - query->used);
+}
+
+/* the chunk at hand gives way to the next one, if that is large enough */
+static bool
+step_on(CrmLogPartition *part, Size size)
+{
+	CrmLogChunk *next = part->chunk ? part->chunk->next : part->first;
+
+	if (next == NULL || next->size < size)
+		return false;
+	if (part->chunk != NULL)
+		part->chunk->used = part->at - part->chunk->data;
+	part->chunk = next;
+	part->at = next->data;
+	part->end = next->data + next->size;
+	return true;
+}
+
+static Size
+chunk_bytes(const CrmLog *log, const CrmLogPartition *part, Size size)
+{
+	Size bytes = log->part == &log->only ? FIRST_BYTES : PARTITION_FIRST_BYTES;
+
+	if (part->chunk != NULL)
+		bytes = Min(2 * (offsetof(CrmLogChunk, data) + part->chunk->size),
+					MAX_CHUNK_BYTES);
+	return Max(bytes, offsetof(CrmLogChunk, data) + size);
 }
 
 static void
-resize(CrmCustomers *customers, Size size)
+insert_chunk(CrmCustomers *customers, CrmLogPartition *part, Size bytes)
 {
-	CrmLog *log = customers->log;
+	CrmLog		 *log = customers->log;
+	CrmLogChunk	 *chunk = MemoryContextAllocHuge(customers->context, bytes);
+	CrmLogChunk **place = part->chunk ? &part->chunk->next : &part->first;
 
-	if (log->data == NULL)
-		log->data = MemoryContextAllocHuge(customers->context, size);
-	else
-		log->data = repalloc_huge(log->data, size);
-	crm_customers_account(customers, size - log->size);
-	log->size = size;
+	chunk->size = bytes - offsetof(CrmLogChunk, data);
+	chunk->used = 0;
+	chunk->next = *place;
+	*place = chunk;
+	log->bytes += bytes;
+	log->largest = Max(log->largest, part->count);
+	crm_customers_account(customers, bytes);
 }
 
-static void thin_out(CrmCustomers *customers);
+void
+crm_log_release(CrmCustomers *customers, CrmLogPartition *part)
+{
+	CrmLogChunk *chunk = part->first;
 
+	while (chunk != NULL)
+	{
+		CrmLogChunk *next = chunk->next;
+		Size		 bytes = offsetof(CrmLogChunk, data) + chunk->size;
+
+		customers->log->bytes -= bytes;
+		crm_customers_unaccount(customers, bytes);
+		pfree(chunk);
+		chunk = next;
+	}
+	memset(part, 0, sizeof(*part));
+}
+
+/* from one partition to many */
 static void
-make_room(CrmCustomers *customers, Size more)
+deal_out(CrmCustomers *customers)
+{
+	CrmLog		   *log = customers->log;
+	CrmLogPartition only = log->only;
+	bool			amounts = crm_log_has_amounts(customers);
+
+	memset(&log->only, 0, sizeof(log->only));
+	log->part = MemoryContextAllocZero(
+		customers->context, sizeof(CrmLogPartition) << CRM_LOG_PARTITION_BITS);
+	log->shift = 63 - CRM_LOG_PARTITION_BITS;
+	log->count = 0;
+	log->largest = 0;
+	for (const CrmLogChunk *chunk = crm_log_first_chunk(&only); chunk != NULL;
+		 chunk = crm_log_next_chunk(&only, chunk))
+	{
+		const char *end = crm_log_chunk_end(&only, chunk);
+
+		for (const char *at = chunk->data; at < end;)
+		{
+			CrmLogRecord record = crm_log_record(amounts, at);
+
+			memcpy(crm_log_room(customers, record.hash, record.size), at,
+				   record.size);
+			at += record.size;
+		}
+	}
+	crm_log_release(customers, &only);
+}
+
+/* false if that would gain nothing, or has not */
+static bool
+thin_out(CrmCustomers *customers)
 {
 	CrmLog *log = customers->log;
-	Size	size = Max(Max(log->size * 2, FIRST_BYTES), log->used + more);
+	uint64	before = log->count;
+
+	if (crm_log_has_amounts(customers) || log->thin)
+		return false;
+	crm_log_thin_out(customers);
+	log->thin = log->count > before / 4 * 3;
+	return !log->thin;
+}
+
+/* room where this hash's records go; they may all be elsewhere after it */
+static pg_noinline void
+make_room(CrmCustomers *customers, uint64 hash, Size size)
+{
+	CrmLog			*log = customers->log;
+	CrmLogPartition *part = partition_of(customers, hash);
+	Size			 bytes = chunk_bytes(log, part, size);
 
 	CHECK_FOR_INTERRUPTS();
-	if (affordable(customers, size))
-	{
-		resize(customers, size);
+	if (step_on(part, size))
 		return;
-	}
-	if (!has_amounts(customers) && !log->thin)
+	if (!affordable(customers, bytes))
 	{
-		thin_out(customers);
-		if (log->used <= log->size / 4 * 3 && log->used + more <= log->size)
-			return;
-		log->thin = true;
+		if (!thin_out(customers) && customers->hash_shift < MAX_HASH_SHIFT &&
+			log->count > 0)
+			crm_log_spill(customers);
 	}
-	if (customers->hash_shift < MAX_HASH_SHIFT)
-		crm_log_spill(customers);
-	if (log->used + more > log->size)
-		resize(customers, customers->hash_shift < MAX_HASH_SHIFT
-							  ? log->used + more
-							  : size);
+	else if (log->part == &log->only && log->bytes >= DEAL_FROM_BYTES)
+		deal_out(customers);
+	part = partition_of(customers, hash);
+	if ((Size) (part->end - part->at) >= size || step_on(part, size))
+		return;
+	insert_chunk(customers, part, chunk_bytes(log, part, size));
+	(void) step_on(part, size);
 }
 
 static inline char *
-room(CrmCustomers *customers, Size size)
+room(CrmCustomers *customers, uint64 hash, Size size)
 {
-	CrmLog *log = customers->log;
-	char   *to;
+	CrmLogPartition *part = partition_of(customers, hash);
+	char			*to;
 
-	if (unlikely(log->size - log->used < size))
-		make_room(customers, size);
-	to = log->data + log->used;
-	log->used += size;
-	log->count++;
+	if (unlikely((Size) (part->end - part->at) < size))
+	{
+		make_room(customers, hash, size);
+		part = partition_of(customers, hash);
+	}
+	to = part->at;
+	__builtin_prefetch(to + AHEAD_BYTES, 1);
+	part->at += size;
+	part->count++;
+	customers->log->count++;
 	return to;
 }
+
+char *
+crm_log_room(CrmCustomers *customers, uint64 hash, Size size)
+{
+	return room(customers, hash, size);
+}
+
+/* ---- append -------------------------------------------------------------- */
 
 static bool
 fits_int64(crm_i128 value)
@@ -264,14 +282,14 @@ amount_bytes(const CrmMoney *amount, char *buffer, uint32 *scale,
 {
 	if (amount->wide != NULL)
 	{
-		*scale = WIDE;
+		*scale = CRM_LOG_WIDE;
 		*length = VARSIZE(amount->wide);
 		return (const char *) amount->wide;
 	}
 	*scale = amount->scale;
 	*length = fits_int64(amount->mantissa) ? 8 : 16;
-	put64(buffer, (uint64) amount->mantissa);
-	put64(buffer + 8, (uint64) (amount->mantissa >> 64));
+	crm_log_put64(buffer, (uint64) amount->mantissa);
+	crm_log_put64(buffer + 8, (uint64) (amount->mantissa >> 64));
 	return buffer;
 }
 
@@ -285,19 +303,20 @@ crm_log_add(CrmCustomers *customers, const CrmKey *key, const CrmLogRow *row)
 	char		buffer[16];
 	char	   *to;
 
-	if (has_amounts(customers) && row->known)
+	if (crm_log_has_amounts(customers) && row->known)
 		bytes = amount_bytes(&row->amount, buffer, &scale, &length);
-	to = room(customers, size + length);
-	put64(to, key->hash);
-	put32(to + 8, (uint32) row->day);
-	put32(to + 12, (uint32) row->kind << KEY_BITS | key->length);
-	to += HEAD_BYTES;
-	if (has_amounts(customers))
+	to = room(customers, key->hash, size + length);
+	crm_log_put64(to, key->hash);
+	crm_log_put32(to + 8, (uint32) row->day);
+	crm_log_put32(to + 12,
+				  (uint32) row->kind << CRM_LOG_KEY_BITS | key->length);
+	to += CRM_LOG_HEAD_BYTES;
+	if (crm_log_has_amounts(customers))
 	{
-		put64(to, (uint64) row->time);
-		put32(to + 8, scale);
-		put32(to + 12, length);
-		to += MORE_BYTES;
+		crm_log_put64(to, (uint64) row->time);
+		crm_log_put32(to + 8, scale);
+		crm_log_put32(to + 12, length);
+		to += CRM_LOG_MORE_BYTES;
 	}
 	if (key->length > 0)
 		memcpy(to, key->bytes, key->length);
@@ -308,33 +327,50 @@ crm_log_add(CrmCustomers *customers, const CrmKey *key, const CrmLogRow *row)
 uint64
 crm_log_append(CrmCustomers *customers, const char *at, const char *end)
 {
-	uint64 done = 0;
-	Record record;
+	uint64		 done = 0;
+	CrmLogRecord record;
 
 	for (; at < end; at += record.size, done++)
 	{
 		record = checked_record(customers, at, end - at);
-		memcpy(room(customers, record.size), at, record.size);
+		memcpy(room(customers, record.hash, record.size), at, record.size);
 		if ((done & 0xFFF) == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
 	return done;
 }
 
+/* ---- all records --------------------------------------------------------- */
+
+/* in the order of partitions, which is that of the files' */
 void
 crm_log_spill(CrmCustomers *customers)
 {
 	CrmLog *log = customers->log;
-	Record	record;
+	bool	amounts = crm_log_has_amounts(customers);
 
 	crm_spill_begin_run(customers, log->count);
-	for (const char *at = log->data; at < log->data + log->used;
-		 at += record.size)
+	for (int i = 0; i < crm_log_partitions(log); i++)
 	{
-		record = own_record(has_amounts(customers), at);
-		crm_spill_entry(customers, record.hash, at, record.size);
+		CrmLogPartition *part = &log->part[i];
+
+		for (const CrmLogChunk *chunk = crm_log_first_chunk(part);
+			 chunk != NULL; chunk = crm_log_next_chunk(part, chunk))
+		{
+			const char *end = crm_log_chunk_end(part, chunk);
+
+			for (const char *at = chunk->data; at < end;)
+			{
+				CrmLogRecord record = crm_log_record(amounts, at);
+
+				crm_spill_entry(customers, record.hash, at, record.size);
+				at += record.size;
+			}
+		}
+		part->chunk = NULL;
+		part->at = part->end = NULL;
+		part->count = 0;
 	}
-	log->used = 0;
 	log->count = 0;
 	log->thin = false;
 }
@@ -344,331 +380,46 @@ crm_log_clear(CrmCustomers *customers)
 {
 	CrmLog *log = customers->log;
 
-	if (log->data != NULL)
-		pfree(log->data);
-	crm_customers_account(customers, -log->size);
-	memset(log, 0, sizeof(*log));
-}
-
-const char *
-crm_log_bytes(const CrmCustomers *customers, Size *size, uint64 *count)
-{
-	*size = customers->log->used;
-	*count = customers->log->count;
-	return customers->log->data;
-}
-
-/* ---- sort ---------------------------------------------------------------- */
-
-static CrmMoney
-read_amount(const Record *record)
-{
-	crm_i128 low;
-
-	if (record->scale == WIDE)
-	{
-		CrmMoney money = {.mantissa = 0};
-
-		money.wide = palloc(record->amount_length);
-		memcpy((void *) money.wide, record->amount, record->amount_length);
-		return money;
-	}
-	if (record->amount_length == 8)
-		return crm_money_from_parts((int64) get64(record->amount),
-									record->scale);
-	low = (crm_i128) get64(record->amount);
-	return crm_money_from_parts(
-		low | (crm_i128) get64(record->amount + 8) << 64, record->scale);
-}
-
-/* an amount that is not known comes first */
-static int
-compare_amounts(const Record *a, const Record *b)
-{
-	CrmMoney left;
-	CrmMoney right;
-	int		 result;
-
-	if (a->amount_length == 0 || b->amount_length == 0)
-		return (a->amount_length != 0) - (b->amount_length != 0);
-	left = read_amount(a);
-	right = read_amount(b);
-	result = crm_money_cmp(left, right);
-	if (left.wide != NULL)
-		pfree(left.wide);
-	if (right.wide != NULL)
-		pfree(right.wide);
-	return result;
-}
-
-static int
-compare_keys(const Record *a, const Record *b)
-{
-	if (a->key_length != b->key_length)
-		return a->key_length < b->key_length ? -1 : 1;
-	return memcmp(a->key, b->key, a->key_length);
-}
-
-static int
-compare_records(const Item *a, const Item *b, bool amounts)
-{
-	Record left;
-	Record right;
-	int	   result;
-
-	left = own_record(amounts, a->record);
-	right = own_record(amounts, b->record);
-	result = compare_keys(&left, &right);
-	if (result == 0)
-		result = (a->day > b->day) - (a->day < b->day);
-	if (result == 0 && amounts)
-	{
-		result = (left.time > right.time) - (left.time < right.time);
-		if (result == 0)
-			result = compare_amounts(&left, &right);
-	}
-	return result;
-}
-
-/* bigint without amounts: hash and day are everything */
-static inline int
-compare_short(const Item *a, const Item *b)
-{
-	if (a->hash != b->hash)
-		return a->hash < b->hash ? -1 : 1;
-	return (a->day > b->day) - (a->day < b->day);
-}
-
-static inline int
-compare_long(const Item *a, const Item *b, const bool *amounts)
-{
-	if (a->hash != b->hash)
-		return a->hash < b->hash ? -1 : 1;
-	return compare_records(a, b, *amounts);
-}
-
-#define ST_SORT sort_short
-#define ST_ELEMENT_TYPE Item
-#define ST_COMPARE(a, b) compare_short(a, b)
-#define ST_SCOPE static
-#define ST_CHECK_FOR_INTERRUPTS
-#define ST_DECLARE
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-#define ST_SORT sort_long
-#define ST_ELEMENT_TYPE Item
-#define ST_COMPARE_ARG_TYPE const bool
-#define ST_COMPARE(a, b, amounts) compare_long(a, b, amounts)
-#define ST_SCOPE static
-#define ST_CHECK_FOR_INTERRUPTS
-#define ST_DECLARE
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-static void
-sort_items(const CrmCustomers *customers, Item *item, uint64 count)
-{
-	bool amounts = has_amounts(customers);
-
-	if (customers->query->key_kind == CRM_KEY_BIGINT && !amounts)
-		sort_short(item, count);
-	else
-		sort_long(item, count, &amounts);
-}
-
-static inline uint32
-bucket_of(const CrmCustomers *customers, uint64 hash, int bits)
-{
-	return bits == 0
-			   ? 0
-			   : (uint32) ((hash << customers->hash_shift) >> (64 - bits));
-}
-
-/* where each bucket begins; begin[1 << bits] is the end */
-static void
-count_buckets(const CrmCustomers *customers, int bits, uint64 *begin)
-{
-	const CrmLog *log = customers->log;
-	Record		  record;
-
-	memset(begin, 0, ((1 << bits) + 1) * sizeof(uint64));
-	for (const char *at = log->data; at < log->data + log->used;
-		 at += record.size)
-	{
-		record = own_record(has_amounts(customers), at);
-		begin[bucket_of(customers, record.hash, bits) + 1]++;
-	}
-	for (int i = 0; i < 1 << bits; i++)
-		begin[i + 1] += begin[i];
-}
-
-static Item *
-deal_and_sort(const CrmCustomers *customers)
-{
-	const CrmLog *log = customers->log;
-	int			  bits = log->count < DEAL_FROM ? 0 : BUCKET_BITS;
-	Item		 *item = MemoryContextAllocHuge(customers->context,
-												(log->count + 1) * sizeof(Item));
-	uint64		  begin[(1 << BUCKET_BITS) + 1];
-	uint64		  end[(1 << BUCKET_BITS) + 1];
-	Record		  record;
-
-	count_buckets(customers, bits, begin);
-	memcpy(end, begin, sizeof(end));
-	for (const char *at = log->data; at < log->data + log->used;
-		 at += record.size)
-	{
-		Item *to;
-
-		record = own_record(has_amounts(customers), at);
-		to = &item[end[bucket_of(customers, record.hash, bits)]++];
-		to->hash = record.hash;
-		to->record = at;
-		to->day = crm_word_from_day(record.day);
-		to->number = 0;
-	}
-	for (int i = 0; i < 1 << bits; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		sort_items(customers, item + begin[i], begin[i + 1] - begin[i]);
-	}
-	return item;
-}
-
-static inline bool
-same_customer(const CrmCustomers *customers, const Item *a, const Item *b)
-{
-	Record left;
-	Record right;
-
-	if (a->hash != b->hash)
-		return false;
-	if (customers->query->key_kind == CRM_KEY_BIGINT)
-		return true;
-	left = own_record(has_amounts(customers), a->record);
-	right = own_record(has_amounts(customers), b->record);
-	return compare_keys(&left, &right) == 0;
-}
-
-/* of records that are equal but for their kind keep one, with both kinds */
-static void
-thin_out(CrmCustomers *customers)
-{
-	CrmLog *log = customers->log;
-	Item   *item = deal_and_sort(customers);
-	char   *kept = MemoryContextAllocHuge(customers->context, log->size);
-	char   *last = NULL;
-	uint64	count = log->count;
-
-	log->used = 0;
-	log->count = 0;
-	for (uint64 i = 0; i < count; i++)
-	{
-		Record record;
-
-		record = own_record(false, item[i].record);
-		if (last != NULL && item[i].day == item[i - 1].day &&
-			same_customer(customers, &item[i], &item[i - 1]))
-		{
-			put32(last + 12,
-				  get32(last + 12) | (uint32) record.kind << KEY_BITS);
-			continue;
-		}
-		last = kept + log->used;
-		memcpy(last, item[i].record, record.size);
-		log->used += record.size;
-		log->count++;
-	}
-	pfree(item);
-	pfree(log->data);
-	log->data = kept;
-}
-
-/* ---- walk ---------------------------------------------------------------- */
-
-/* one customer's events, in memory of their own */
-typedef struct Events
-{
-	CrmLogEvent	 *event;
-	Size		  count;
-	Size		  size;
-	MemoryContext amounts; /* those that are wide */
-} Events;
-
-static inline CrmLogEvent *
-next_event(Events *events)
-{
-	if (events->count == events->size)
-	{
-		events->size = Max(events->size * 2, 64);
-		events->event =
-			crm_realloc(events->event, events->size * sizeof(CrmLogEvent));
-	}
-	return &events->event[events->count++];
-}
-
-static inline void
-add_event(const CrmCustomers *customers, Events *events, const Item *item)
-{
-	bool		 amounts = has_amounts(customers);
-	CrmLogEvent *event;
-	Record		 record;
-	CrmDay		 day = crm_day_from_word(item->day);
-
-	record = own_record(amounts, item->record);
-	if (!amounts && events->count > 0 &&
-		events->event[events->count - 1].day == day)
-	{
-		events->event[events->count - 1].kind |= record.kind;
-		return;
-	}
-	event = next_event(events);
-	event->day = day;
-	event->kind = record.kind;
-	event->known = record.amount_length > 0;
-	if (event->known)
-	{
-		MemoryContext old = MemoryContextSwitchTo(events->amounts);
-
-		event->amount = read_amount(&record);
-		MemoryContextSwitchTo(old);
-	}
-}
-
-/* what the totals keep is allocated in CurrentMemoryContext */
-static void
-fold_customer(const CrmCustomers *customers, Events *events, CrmTotals *totals)
-{
-	customers->query->metric->walk(events->event, events->count,
-								   &customers->params, totals);
-	if (events->count > 0 && has_amounts(customers))
-		MemoryContextReset(events->amounts);
-	events->count = 0;
+	for (int i = 0; i < crm_log_partitions(log); i++)
+		crm_log_release(customers, &log->part[i]);
+	if (log->part != &log->only)
+		pfree(log->part);
+	be_one_partition(log);
 }
 
 void
-crm_log_fold(const CrmCustomers *customers, CrmTotals *totals)
+crm_log_size(const CrmCustomers *customers, Size *size, uint64 *count)
 {
-	Events events = {0};
-	Item  *item;
-	uint64 count = customers->log->count;
+	const CrmLog *log = customers->log;
 
-	if (count == 0)
-		return;
-	item = deal_and_sort(customers);
-	events.amounts = AllocSetContextCreate(
-		customers->context, "crmlife amounts", ALLOCSET_SMALL_SIZES);
-	for (uint64 i = 0; i < count; i++)
+	*size = 0;
+	*count = log->count;
+	for (int i = 0; i < crm_log_partitions(log); i++)
 	{
-		if (i > 0 && !same_customer(customers, &item[i], &item[i - 1]))
-			fold_customer(customers, &events, totals);
-		add_event(customers, &events, &item[i]);
-		if ((i & 0xFFF) == 0)
-			CHECK_FOR_INTERRUPTS();
+		const CrmLogPartition *part = &log->part[i];
+
+		for (const CrmLogChunk *chunk = crm_log_first_chunk(part);
+			 chunk != NULL; chunk = crm_log_next_chunk(part, chunk))
+			*size += crm_log_chunk_end(part, chunk) - chunk->data;
 	}
-	fold_customer(customers, &events, totals);
-	crm_free(events.event);
-	MemoryContextDelete(events.amounts);
-	pfree(item);
+}
+
+void
+crm_log_copy(const CrmCustomers *customers, char *to)
+{
+	const CrmLog *log = customers->log;
+
+	for (int i = 0; i < crm_log_partitions(log); i++)
+	{
+		const CrmLogPartition *part = &log->part[i];
+
+		for (const CrmLogChunk *chunk = crm_log_first_chunk(part);
+			 chunk != NULL; chunk = crm_log_next_chunk(part, chunk))
+		{
+			Size size = crm_log_chunk_end(part, chunk) - chunk->data;
+
+			memcpy(to, chunk->data, size);
+			to += size;
+		}
+	}
 }

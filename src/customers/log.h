@@ -29,9 +29,10 @@ extern void crm_log_spill(CrmCustomers *customers);
 /* walk over each customer's sorted events */
 extern void crm_log_fold(const CrmCustomers *customers, CrmTotals *totals);
 extern void crm_log_clear(CrmCustomers *customers);
-/* all records */
-extern const char *
-crm_log_bytes(const CrmCustomers *customers, Size *size, uint64 *count);
+/* all records: how much they are, and a copy of them */
+extern void
+crm_log_size(const CrmCustomers *customers, Size *size, uint64 *count);
+extern void crm_log_copy(const CrmCustomers *customers, char *to);
 extern Size crm_log_min_size(const CrmCustomers *customers);
 
 #endif /* CRM_LOG_H */

@@ -92,13 +92,12 @@ buffer_reserve(WireBuffer *buffer, Size more)
 static void
 append_log(WireBuffer *buffer, const CrmCustomers *customers)
 {
-	uint64		count;
-	Size		size;
-	const char *bytes = crm_log_bytes(customers, &size, &count);
+	uint64 count;
+	Size   size;
 
+	crm_log_size(customers, &size, &count);
 	buffer_reserve(buffer, size);
-	if (size > 0)
-		memcpy(buffer->data + buffer->used, bytes, size);
+	crm_log_copy(customers, buffer->data + buffer->used);
 	buffer->used += size;
 	buffer->count += count;
 }
