@@ -40,9 +40,8 @@
 Size
 crm_log_min_size(const CrmCustomers *customers)
 {
-	return crm_log_has_amounts(customers)
-			   ? CRM_LOG_HEAD_BYTES + CRM_LOG_MORE_BYTES
-			   : CRM_LOG_HEAD_BYTES;
+	return crm_log_has_amounts(customers) ? CRM_LOG_TIME_BYTES
+										  : CRM_LOG_DAY_BYTES;
 }
 
 static void
@@ -53,20 +52,39 @@ refuse_damaged(void)
 					errdetail("A row is damaged.")));
 }
 
+/* is it as long as it says itself? */
+static bool
+is_numeric(const CrmLogRecord *record)
+{
+	uint32 header;
+
+	if (record->amount_length < VARHDRSZ + sizeof(uint16))
+		return false;
+	memcpy(&header, record->amount, sizeof(header));
+	return VARATT_IS_4B_U(&header) && VARSIZE(&header) == record->amount_length;
+}
+
 /* one from elsewhere: an error if it reaches beyond `left` bytes */
 static CrmLogRecord
 checked_record(const CrmCustomers *customers, const char *at, Size left)
 {
+	bool		 amounts = crm_log_has_amounts(customers);
+	uint32		 meta;
 	CrmLogRecord record;
 
 	if (left < crm_log_min_size(customers))
 		refuse_damaged();
-	record = crm_log_record(crm_log_has_amounts(customers), at);
+	if (amounts)
+	{
+		meta = crm_log_get32(at + CRM_LOG_DAY_BYTES);
+		if (left < CRM_LOG_TIME_BYTES + crm_log_lengths(meta) ||
+			crm_log_form(meta) > CRM_LOG_WIDE ||
+			meta >> CRM_LOG_SCALE_SHIFT > CRM_MONEY_MAX_SCALE)
+			refuse_damaged();
+	}
+	record = crm_log_record(amounts, at);
 	if (record.size > left ||
-		(record.scale != CRM_LOG_WIDE && record.amount_length != 0 &&
-		 record.amount_length != sizeof(uint64) &&
-		 record.amount_length != sizeof(crm_i128)) ||
-		(record.scale != CRM_LOG_WIDE && record.scale > CRM_MONEY_MAX_SCALE))
+		(record.form == CRM_LOG_WIDE && !is_numeric(&record)))
 		refuse_damaged();
 	return record;
 }
@@ -269,59 +287,98 @@ crm_log_room(CrmCustomers *customers, uint64 hash, Size size)
 
 /* ---- append -------------------------------------------------------------- */
 
-static bool
-fits_int64(crm_i128 value)
+static CrmLogForm
+form_of(const CrmLogRow *row)
 {
-	return value == (int64) value;
+	if (!row->known)
+		return CRM_LOG_UNKNOWN;
+	if (row->amount.wide != NULL)
+		return CRM_LOG_WIDE;
+	if (row->amount.mantissa == (int32) row->amount.mantissa)
+		return CRM_LOG_MANTISSA_4;
+	return row->amount.mantissa == (int64) row->amount.mantissa
+			   ? CRM_LOG_MANTISSA_8
+			   : CRM_LOG_MANTISSA_16;
 }
 
-/* the amount's bytes and their scale; low and high hold a mantissa's */
-static const char *
-amount_bytes(const CrmMoney *amount, char *buffer, uint32 *scale,
-			 uint32 *length)
+static void
+put_amount(char *to, CrmLogForm form, const CrmMoney *amount, uint32 length)
 {
-	if (amount->wide != NULL)
+	switch (form)
 	{
-		*scale = CRM_LOG_WIDE;
-		*length = VARSIZE(amount->wide);
-		return (const char *) amount->wide;
+		case CRM_LOG_UNKNOWN:
+			break;
+		case CRM_LOG_MANTISSA_4:
+			crm_log_put32(to, (uint32) amount->mantissa);
+			break;
+		case CRM_LOG_MANTISSA_16:
+			crm_log_put64(to + 8, (uint64) (amount->mantissa >> 64));
+			/* FALLTHROUGH */
+		case CRM_LOG_MANTISSA_8:
+			crm_log_put64(to, (uint64) amount->mantissa);
+			break;
+		case CRM_LOG_WIDE:
+			memcpy(to, amount->wide, length);
+			break;
 	}
-	*scale = amount->scale;
-	*length = fits_int64(amount->mantissa) ? 8 : 16;
-	crm_log_put64(buffer, (uint64) amount->mantissa);
-	crm_log_put64(buffer + 8, (uint64) (amount->mantissa >> 64));
-	return buffer;
+}
+
+static void
+add_day(CrmCustomers *customers, const CrmKey *key, const CrmLogRow *row)
+{
+	char *to = room(customers, key->hash, CRM_LOG_DAY_BYTES + key->length);
+
+	crm_log_put64(to, key->hash);
+	crm_log_put32(to + 8, (uint32) row->day);
+	crm_log_put32(to + 12, key->length << CRM_LOG_KIND_BITS | row->kind);
+	if (key->length > 0)
+		memcpy(to + CRM_LOG_DAY_BYTES, key->bytes, key->length);
+}
+
+static void
+add_time(CrmCustomers *customers, const CrmKey *key, const CrmLogRow *row)
+{
+	CrmLogForm form = form_of(row);
+	uint32	   meta = row->kind | (uint32) form << CRM_LOG_KIND_BITS;
+	uint32	   length = form == CRM_LOG_WIDE ? VARSIZE(row->amount.wide)
+											 : crm_log_amount_length(form);
+	char	  *to;
+
+	if (key->length > 0)
+		meta |= CRM_LOG_HAS_KEY;
+	if (!row->timed)
+		meta |= CRM_LOG_DATED;
+	if (form != CRM_LOG_UNKNOWN && form != CRM_LOG_WIDE)
+		meta |= (uint32) row->amount.scale << CRM_LOG_SCALE_SHIFT;
+	to =
+		room(customers, key->hash,
+			 CRM_LOG_TIME_BYTES + crm_log_lengths(meta) + key->length + length);
+	crm_log_put64(to, key->hash);
+	crm_log_put64(to + 8, (uint64) (row->timed ? row->time : row->day));
+	crm_log_put32(to + 16, meta);
+	to += CRM_LOG_TIME_BYTES;
+	if (key->length > 0)
+	{
+		crm_log_put32(to, key->length);
+		to += sizeof(uint32);
+	}
+	if (form == CRM_LOG_WIDE)
+	{
+		crm_log_put32(to, length);
+		to += sizeof(uint32);
+	}
+	if (key->length > 0)
+		memcpy(to, key->bytes, key->length);
+	put_amount(to + key->length, form, &row->amount, length);
 }
 
 void
 crm_log_add(CrmCustomers *customers, const CrmKey *key, const CrmLogRow *row)
 {
-	Size		size = crm_log_min_size(customers) + key->length;
-	uint32		scale = 0;
-	uint32		length = 0;
-	const char *bytes = NULL;
-	char		buffer[16];
-	char	   *to;
-
-	if (crm_log_has_amounts(customers) && row->known)
-		bytes = amount_bytes(&row->amount, buffer, &scale, &length);
-	to = room(customers, key->hash, size + length);
-	crm_log_put64(to, key->hash);
-	crm_log_put32(to + 8, (uint32) row->day);
-	crm_log_put32(to + 12,
-				  (uint32) row->kind << CRM_LOG_KEY_BITS | key->length);
-	to += CRM_LOG_HEAD_BYTES;
 	if (crm_log_has_amounts(customers))
-	{
-		crm_log_put64(to, (uint64) row->time);
-		crm_log_put32(to + 8, scale);
-		crm_log_put32(to + 12, length);
-		to += CRM_LOG_MORE_BYTES;
-	}
-	if (key->length > 0)
-		memcpy(to, key->bytes, key->length);
-	if (length > 0)
-		memcpy(to + key->length, bytes, length);
+		add_time(customers, key, row);
+	else
+		add_day(customers, key, row);
 }
 
 uint64
@@ -348,6 +405,7 @@ crm_log_spill(CrmCustomers *customers)
 {
 	CrmLog *log = customers->log;
 	bool	amounts = crm_log_has_amounts(customers);
+	bool	many = crm_log_partitions(log) > 1;
 
 	crm_spill_begin_run(customers, log->count);
 	for (int i = 0; i < crm_log_partitions(log); i++)
@@ -359,6 +417,13 @@ crm_log_spill(CrmCustomers *customers)
 		{
 			const char *end = crm_log_chunk_end(part, chunk);
 
+			if (many)
+			{
+				/* all of a partition belongs to one of the files */
+				crm_spill_block(customers, (uint64) i, CRM_LOG_PARTITION_BITS,
+								chunk->data, end - chunk->data);
+				continue;
+			}
 			for (const char *at = chunk->data; at < end;)
 			{
 				CrmLogRecord record = crm_log_record(amounts, at);

@@ -10,10 +10,11 @@
 /* one row of a customer */
 typedef struct CrmLogRow
 {
-	CrmDay	 day;
-	uint8	 kind;	/* CRM_LOG_... */
-	bool	 known; /* amount is one */
-	int64	 time;	/* local time; this and the amount: if the metric asks */
+	CrmDay day;
+	uint8  kind;  /* CRM_LOG_... */
+	bool   known; /* amount is one */
+	bool   timed; /* there is a time; this and the amount: if the metric asks */
+	int64  time;  /* local, of that day */
 	CrmMoney amount;
 } CrmLogRow;
 

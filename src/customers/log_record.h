@@ -3,26 +3,41 @@
  *		What a log is made of: for log.c, which keeps it, and log_walk.c, which
  *		sorts it.
  *
- * A record, in memory, on file and on the wire:
+ * A record, in memory, on file and on the wire, where a metric wants no amounts
+ * and where it does:
  *
- *		hash 8 | day 4 | kind 2 bits, key length 30 bits |
- *		         [ time 8 | scale 4 | amount length 4 ] | key | amount
+ *		hash 8 | day 4 | kind 2 bits, key length 30 bits | key
  *
- * The part in brackets is there if the metric wants amounts.  The key is empty
- * for a bigint, whose hash is all of it.  Integers have their lowest byte
- * first.  An amount is the mantissa in 8 or 16 bytes, or a numeric (scale
- * WIDE).
+ *		hash 8 | time 8 | kind 2 bits, form 3, has key 1, dated 1, scale 14 |
+ *		         [ key length 4 ] | [ length of a wide amount 4 ] | key | amount
+ *
+ * The key is empty for a bigint, whose hash is all of it.  Integers have their
+ * lowest byte first.  The amount is the mantissa in as many bytes as its form
+ * says, or a numeric.  A row without a time is dated: its day stands there.
+ * So the ordinary row of a bigint takes 24 bytes.
  */
 #ifndef CRM_LOG_RECORD_H
 #define CRM_LOG_RECORD_H
 
 #include "customers/log.h"
 
-#define CRM_LOG_HEAD_BYTES 16
-#define CRM_LOG_MORE_BYTES 16
-#define CRM_LOG_KEY_BITS 30
-#define CRM_LOG_KEY_MASK ((UINT32_C(1) << CRM_LOG_KEY_BITS) - 1)
-#define CRM_LOG_WIDE UINT32_C(0xFFFFFFFF)
+#define CRM_LOG_DAY_BYTES 16  /* of a record before its key */
+#define CRM_LOG_TIME_BYTES 20 /* of one that may have an amount, at least */
+#define CRM_LOG_KIND_BITS 2
+#define CRM_LOG_KIND_MASK ((UINT32_C(1) << CRM_LOG_KIND_BITS) - 1)
+#define CRM_LOG_FORM_MASK UINT32_C(7)
+#define CRM_LOG_HAS_KEY (UINT32_C(1) << 5)
+#define CRM_LOG_DATED (UINT32_C(1) << 6)
+#define CRM_LOG_SCALE_SHIFT 7
+
+typedef enum CrmLogForm
+{
+	CRM_LOG_UNKNOWN, /* no amount */
+	CRM_LOG_MANTISSA_4,
+	CRM_LOG_MANTISSA_8,
+	CRM_LOG_MANTISSA_16,
+	CRM_LOG_WIDE /* a numeric */
+} CrmLogForm;
 
 #define CRM_LOG_PARTITION_BITS 8
 
@@ -64,8 +79,9 @@ typedef struct CrmLogRecord
 	uint64		hash;
 	CrmDay		day;
 	uint8		kind;
+	CrmLogForm	form;
 	int64		time;
-	uint32		scale;
+	int			scale;
 	uint32		key_length;
 	uint32		amount_length;
 	const char *key;
@@ -134,27 +150,69 @@ crm_log_put32(char *to, uint32 value)
 	memcpy(to, &value, sizeof(value));
 }
 
+static inline CrmLogForm
+crm_log_form(uint32 meta)
+{
+	return (CrmLogForm) (meta >> CRM_LOG_KIND_BITS & CRM_LOG_FORM_MASK);
+}
+
+/* of the lengths behind the fixed part */
+static inline Size
+crm_log_lengths(uint32 meta)
+{
+	return ((meta & CRM_LOG_HAS_KEY) != 0 ? sizeof(uint32) : 0) +
+		   (crm_log_form(meta) == CRM_LOG_WIDE ? sizeof(uint32) : 0);
+}
+
+/* of a mantissa; a numeric says it itself */
+static inline uint32
+crm_log_amount_length(CrmLogForm form)
+{
+	return form == CRM_LOG_UNKNOWN || form == CRM_LOG_WIDE
+			   ? 0
+			   : UINT32_C(2) << form;
+}
+
 /* a record of our own, known to be whole */
 static inline CrmLogRecord
 crm_log_record(bool amounts, const char *at)
 {
-	CrmLogRecord record = {.hash = crm_load64_little(at),
-						   .day = (CrmDay) crm_log_get32(at + 8)};
-	uint32		 meta = crm_log_get32(at + 12);
+	CrmLogRecord record = {.hash = crm_load64_little(at)};
+	const char	*from = at + CRM_LOG_DAY_BYTES;
+	uint32		 meta;
 
-	record.kind = (uint8) (meta >> CRM_LOG_KEY_BITS);
-	record.key_length = meta & CRM_LOG_KEY_MASK;
-	record.size = CRM_LOG_HEAD_BYTES;
-	if (amounts)
+	if (!amounts)
 	{
-		record.time = (int64) crm_load64_little(at + CRM_LOG_HEAD_BYTES);
-		record.scale = crm_log_get32(at + CRM_LOG_HEAD_BYTES + 8);
-		record.amount_length = crm_log_get32(at + CRM_LOG_HEAD_BYTES + 12);
-		record.size += CRM_LOG_MORE_BYTES;
+		record.day = (CrmDay) crm_log_get32(at + 8);
+		meta = crm_log_get32(at + 12);
+		record.kind = (uint8) (meta & CRM_LOG_KIND_MASK);
+		record.key_length = meta >> CRM_LOG_KIND_BITS;
+		record.key = from;
+		record.size = CRM_LOG_DAY_BYTES + (Size) record.key_length;
+		return record;
 	}
-	record.key = at + record.size;
-	record.amount = record.key + record.key_length;
-	record.size += (Size) record.key_length + record.amount_length;
+	record.time = (int64) crm_load64_little(at + 8);
+	meta = crm_log_get32(from);
+	record.day = (meta & CRM_LOG_DATED) != 0 ? (CrmDay) record.time
+											 : crm_day_of_local(record.time);
+	from += sizeof(uint32);
+	record.kind = (uint8) (meta & CRM_LOG_KIND_MASK);
+	record.form = crm_log_form(meta);
+	record.scale = (int) (meta >> CRM_LOG_SCALE_SHIFT);
+	record.amount_length = crm_log_amount_length(record.form);
+	if (meta & CRM_LOG_HAS_KEY)
+	{
+		record.key_length = crm_log_get32(from);
+		from += sizeof(uint32);
+	}
+	if (record.form == CRM_LOG_WIDE)
+	{
+		record.amount_length = crm_log_get32(from);
+		from += sizeof(uint32);
+	}
+	record.key = from;
+	record.amount = from + record.key_length;
+	record.size = (Size) (from - at) + record.key_length + record.amount_length;
 	return record;
 }
 

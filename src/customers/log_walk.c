@@ -84,15 +84,12 @@ fill_item(Item *item, bool amounts, const char *at, const CrmLogRecord *record)
 		item->form = FORM_UNKNOWN;
 		item->record = at;
 	}
-	else if (record->key_length > 0 ||
-			 (record->amount_length != 0 &&
-			  record->amount_length != sizeof(int64)) ||
-			 record->scale > CRM_MONEY_MAX_SCALE)
+	else if (record->key_length > 0 || record->form > CRM_LOG_MANTISSA_8)
 	{
 		item->form = FORM_RECORD;
 		item->record = at;
 	}
-	else if (record->amount_length == 0)
+	else if (record->form == CRM_LOG_UNKNOWN)
 	{
 		item->form = FORM_UNKNOWN;
 		item->mantissa = 0;
@@ -101,30 +98,39 @@ fill_item(Item *item, bool amounts, const char *at, const CrmLogRecord *record)
 	{
 		item->form = FORM_SHORT;
 		item->scale = (uint16) record->scale;
-		item->mantissa = (int64) crm_load64_little(record->amount);
+		item->mantissa = record->form == CRM_LOG_MANTISSA_4
+							 ? (int32) crm_log_get32(record->amount)
+							 : (int64) crm_load64_little(record->amount);
 	}
 }
 
 static CrmMoney
 read_amount(const CrmLogRecord *record)
 {
+	CrmMoney money = {.scale = record->scale};
 	crm_i128 low;
 
-	if (record->scale == CRM_LOG_WIDE)
+	switch (record->form)
 	{
-		CrmMoney money = {.mantissa = 0};
-
-		money.wide = palloc(record->amount_length);
-		memcpy((void *) money.wide, record->amount, record->amount_length);
-		return money;
+		case CRM_LOG_UNKNOWN:
+			break;
+		case CRM_LOG_MANTISSA_4:
+			money.mantissa = (int32) crm_log_get32(record->amount);
+			break;
+		case CRM_LOG_MANTISSA_8:
+			money.mantissa = (int64) crm_load64_little(record->amount);
+			break;
+		case CRM_LOG_MANTISSA_16:
+			low = (crm_i128) crm_load64_little(record->amount);
+			money.mantissa =
+				low | (crm_i128) crm_load64_little(record->amount + 8) << 64;
+			break;
+		case CRM_LOG_WIDE:
+			money.wide = palloc(record->amount_length);
+			memcpy((void *) money.wide, record->amount, record->amount_length);
+			break;
 	}
-	if (record->amount_length == sizeof(int64))
-		return crm_money_from_parts((int64) crm_load64_little(record->amount),
-									record->scale);
-	low = (crm_i128) crm_load64_little(record->amount);
-	return crm_money_from_parts(
-		low | (crm_i128) crm_load64_little(record->amount + 8) << 64,
-		record->scale);
+	return money;
 }
 
 /* false if it is not known; a wide one is palloc'd */
@@ -141,7 +147,7 @@ item_amount(const Item *item, CrmMoney *amount)
 		return true;
 	}
 	record = crm_log_record(true, item->record);
-	if (record.amount_length == 0)
+	if (record.form == CRM_LOG_UNKNOWN)
 		return false;
 	*amount = read_amount(&record);
 	return true;
@@ -384,8 +390,9 @@ close_up(CrmLogPartition *part)
 static void
 set_kind(char *record, uint8 kind)
 {
-	crm_log_put32(record + 12, (crm_log_get32(record + 12) & CRM_LOG_KEY_MASK) |
-								   (uint32) kind << CRM_LOG_KEY_BITS);
+	uint32 meta = crm_log_get32(record + 12);
+
+	crm_log_put32(record + 12, (meta & ~CRM_LOG_KIND_MASK) | kind);
 }
 
 static void

@@ -111,7 +111,7 @@ crm_customers_close_files(CrmCustomers *customers)
 /* ---- write --------------------------------------------------------------- */
 
 static void
-write_chunk(CrmCustomers *customers)
+write_entries(CrmCustomers *customers, const char *entries)
 {
 	CrmSpill *spill = customers->spill;
 	BufFile	 *file = spill->partition[spill->current].file;
@@ -128,7 +128,7 @@ write_chunk(CrmCustomers *customers)
 	spill->head.expected = spill->partition[spill->current].run_expected;
 	spill->partition[spill->current].run_expected = 0;
 	BufFileWrite(file, &spill->head, sizeof(spill->head));
-	BufFileWrite(file, spill->chunk, spill->head.bytes);
+	BufFileWrite(file, unconstify(char *, entries), spill->head.bytes);
 	BufFileTell(file, &spill->partition[spill->current].end_fileno,
 				&spill->partition[spill->current].end_offset);
 	spill->partition[spill->current].bytes +=
@@ -136,13 +136,17 @@ write_chunk(CrmCustomers *customers)
 	spill->head.bytes = 0;
 }
 
-/* where to write the next entry of this hash */
-static char *
-chunk_room(CrmCustomers *customers, uint64 hash, Size size)
+static void
+write_chunk(CrmCustomers *customers)
+{
+	write_entries(customers, customers->spill->chunk);
+}
+
+/* so many bytes more will come for this partition */
+static void
+turn_to(CrmCustomers *customers, int partition, Size size)
 {
 	CrmSpill *spill = customers->spill;
-	int		  partition = partition_of(customers, hash);
-	char	 *room;
 
 	if (partition != spill->current || spill->head.bytes + size > spill->room)
 		write_chunk(customers);
@@ -153,6 +157,17 @@ chunk_room(CrmCustomers *customers, uint64 hash, Size size)
 		spill->chunk = MemoryContextAllocHuge(customers->context, size);
 		spill->room = size;
 	}
+}
+
+/* where to write the next entry of this hash */
+static char *
+chunk_room(CrmCustomers *customers, uint64 hash, Size size)
+{
+	CrmSpill *spill = customers->spill;
+	int		  partition = partition_of(customers, hash);
+	char	 *room;
+
+	turn_to(customers, partition, size);
 	room = spill->chunk + spill->head.bytes;
 	spill->head.bytes += size;
 	return room;
@@ -174,6 +189,20 @@ crm_spill_entry(CrmCustomers *customers, uint64 hash, const char *entry,
 				Size size)
 {
 	memcpy(chunk_room(customers, hash, size), entry, size);
+}
+
+/* past the chunk at hand: a copy less */
+void
+crm_spill_block(CrmCustomers *customers, uint64 first, int bits,
+				const char *entries, Size size)
+{
+	CrmSpill *spill = customers->spill;
+
+	Assert(bits >= spill->bits);
+	turn_to(customers, (int) (first >> (bits - spill->bits)), size);
+	write_chunk(customers);
+	spill->head.bytes = size;
+	write_entries(customers, entries);
 }
 
 static void

@@ -100,6 +100,9 @@ extern void crm_spill_table(CrmCustomers *customers);
 extern void crm_spill_begin_run(CrmCustomers *customers, uint64 expected);
 extern void crm_spill_entry(CrmCustomers *customers, uint64 hash,
 							const char *entry, Size size);
+/* entries whose hashes, without the bits used up, all begin with these bits */
+extern void crm_spill_block(CrmCustomers *customers, uint64 first, int bits,
+							const char *entries, Size size);
 /*
  * Every customer once, pending keys, runs and partitions included: in tables,
  * one after the other in the order of their hashes.

@@ -428,9 +428,10 @@ add_row(FunctionCallInfo fcinfo, const CrmAgg *agg, const CrmMetric *metric,
 	row.known = false;
 	if (metric->amounts)
 	{
-		row.time = agg->at == 0 ? 0
-								: crm_local_from_datum(PG_GETARG_DATUM(agg->at),
-													   agg->at_kind);
+		row.timed = agg->at != 0;
+		if (row.timed)
+			row.time =
+				crm_local_from_datum(PG_GETARG_DATUM(agg->at), agg->at_kind);
 		row.known = !PG_ARGISNULL(agg->amount);
 		if (row.known)
 			row.amount =

@@ -12,7 +12,7 @@ SET TimeZone = 'UTC';
 SET DateStyle = ISO;
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
-SELECT plan(52);
+SELECT plan(56);
 
 -- 3,000 customers over 30 years, rows in any order; a third comes again on a
 -- day that is asked for
@@ -135,6 +135,15 @@ FROM memory, (VALUES ('c'), ('''customer '' || c')) c (customer);
 -- keys of 40 bytes that differ in the last few, and keys of 100 kB
 SELECT is(set_memory(memory) || ' ' || (SELECT parts(repurchase_stats(rpad('', 32, 'x') || to_char(i % 30000, 'FM00000000'))) FROM generate_series(1, 40000) i WHERE memory <> ''), memory || ' 10000/30000', 'long keys that begin alike, ' || memory) FROM memory;
 SELECT is(set_memory(memory) || ' ' || (SELECT parts(repurchase_stats(repeat(md5((i % 50)::text), 3200 + i % 50))) FROM generate_series(1, 75) i WHERE memory <> ''), memory || ' 25/50', 'keys of 100 kB, ' || memory) FROM memory;
+-- the same of metrics that keep all rows: amounts of every size, one in seven of them unknown
+CREATE TEMP TABLE loud AS
+SELECT (i * i % 50)::text AS short, repeat(md5((i * i % 50)::text), 3200 + i * i % 50) AS long, date '2024-01-01' + i % 97 AS at,
+       CASE WHEN i % 7 > 0 THEN (i - 20) * power(10::numeric, i % 5 * 12 - 2) END AS amount
+FROM generate_series(1, 150) i;
+SELECT is(set_memory(memory) || ' ' || (SELECT sales_by_loyalty(long, at, amount, 'month')::text FROM loud WHERE memory <> ''),
+          memory || ' ' || (SELECT sales_by_loyalty(short, at, amount, 'month')::text FROM loud), 'sales with keys of 100 kB, ' || memory) FROM memory;
+SELECT is(set_memory(memory) || ' ' || (SELECT parts(retention_within_days_stats(long, at, 30, date '2024-06-30', at < '2024-03-15', amount > 0)) FROM loud WHERE memory <> ''),
+          memory || ' ' || (SELECT parts(retention_within_days_stats(short, at, 30, date '2024-06-30', at < '2024-03-15', amount > 0)) FROM loud), 'kinds of rows with keys of 100 kB, ' || memory) FROM memory;
 -- tables beyond the size from which rows have the largest buffers
 SET work_mem = '512MB';
 CREATE FUNCTION months_differing(customer text) RETURNS text LANGUAGE plpgsql AS $$
