@@ -12,7 +12,7 @@ use Exporter 'import';
 use IO::Select;
 use IPC::Open2;
 use JSON::PP;
-our @EXPORT = qw(connect_to run ask duckdb_is_there run_duckdb try_duckdb median expand);
+our @EXPORT = qw(connect_to run run_pairs ask duckdb_is_there run_duckdb try_duckdb median quantile expand);
 
 my (@connect, @duckdb, $duckdb);
 my $settings = "SET client_min_messages = warning; SET jit = off; SET TimeZone = 'UTC'; SET work_mem = '1GB'; SET hash_mem_multiplier = 2;\n"
@@ -27,6 +27,9 @@ sub connect_to
 }
 
 sub median { my @s = sort { $a <=> $b } @_; return ($s[ int($#s / 2) ] + $s[ int(@s / 2) ]) / 2 }
+
+# the value at so large a part of the way through
+sub quantile { my ($part, @values) = @_; my @s = sort { $a <=> $b } @values; return $s[ int($part * $#s) ] }
 
 # {1..3: f($i)} is f(1), f(2), f(3)
 sub expand
@@ -104,6 +107,24 @@ sub run
 	$text =~ s/^cpu \d+\n//mg;
 	chomp $text;
 	return { text => $text, ms => median(@times), MB => $peak / 1024, cpu => ($cpu[1] - $cpu[0]) / $repeats };
+}
+
+# Two queries by turns in one session, serial: the milliseconds of each time.
+# Every other time the second one goes first.
+sub run_pairs
+{
+	my ($first, $second, $times) = @_;
+	my @sql = map { expand($_) } $first, $second;
+	my $pid = open2(my $out, my $in, @connect);
+	print $in $settings, "SET max_parallel_workers_per_gather = 0;\n\\o /dev/null\n@sql\\timing on\n";
+	print $in $_ % 2 == 0 ? @sql : reverse @sql for 0 .. $times - 1;
+	close $in;
+	my @ms;
+	while (my $line = <$out>) { push @ms, $1 if $line =~ /^Time: ([\d.]+) ms/ }
+	waitpid $pid, 0;
+	die "failed: $first$second\n" if $? != 0 || @ms != 2 * $times;
+	my @pairs = map { $_ % 2 == 0 ? [ @ms[ 2 * $_, 2 * $_ + 1 ] ] : [ @ms[ 2 * $_ + 1, 2 * $_ ] ] } 0 .. $times - 1;
+	return ([ map { $_->[0] } @pairs ], [ map { $_->[1] } @pairs ]);
 }
 
 # the value of an SQL expression

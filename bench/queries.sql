@@ -6,6 +6,8 @@
 --   sql      the same result by hand; the fastest one counts
 --   duckdb   the same on DuckDB; the fastest one counts
 --   check    run once and not timed; all of a section must give the same
+--   pair     what ours is compared with in turn, many times in one session: the
+--            scan with ours' arguments worked out
 --
 -- "sql other", "duckdb other": a different result for the same need, timed but
 -- not compared.  "(serial)" at the end of a label: not run in parallel;
@@ -529,6 +531,8 @@ SELECT sum(r * 100 + f * 10 + m), count(*) FROM (
 ## rfm_score with fixed cuts | summary | rfm_fixed
 -- crmlife: crmlife
 SELECT count(rfm_score(date '2024-01-02' - last_order, orders, revenue, '{7,90,140,365}', '{1,2,3,5}', '{50,100,200,500}')) FROM bench.summary;
+-- pair: count of the days
+SELECT count(date '2024-01-02' - last_order) FROM bench.summary;
 -- sql: case
 SELECT count(CASE WHEN date '2024-01-02' - last_order <= 7 THEN 500 WHEN date '2024-01-02' - last_order <= 90 THEN 400 WHEN date '2024-01-02' - last_order <= 140 THEN 300 WHEN date '2024-01-02' - last_order <= 365 THEN 200 ELSE 100 END
            + CASE WHEN orders > 5 THEN 50 WHEN orders > 3 THEN 40 WHEN orders > 2 THEN 30 WHEN orders > 1 THEN 20 ELSE 10 END
@@ -548,6 +552,8 @@ FROM (SELECT date '2024-01-02' - last_order AS d, orders, revenue FROM bench.sum
 ## lifecycle_stage on columns | summary | stage
 -- crmlife: crmlife
 SELECT count(lifecycle_stage(orders, revenue, last_order, date '2024-01-02')) FROM bench.summary;
+-- pair: count of a column
+SELECT count(last_order) FROM bench.summary;
 -- sql: case
 SELECT count(CASE WHEN last_order > date '2024-01-02' - 7 THEN 'aftersale' WHEN last_order > date '2024-01-02' - 90 THEN 'active' WHEN last_order > date '2024-01-02' - 140 THEN 'silent'
                   WHEN last_order > date '2024-01-02' - 365 THEN 'sleeping' WHEN last_order IS NOT NULL THEN 'churned' END) FROM bench.summary;
