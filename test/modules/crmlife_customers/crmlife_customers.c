@@ -361,6 +361,7 @@ add_any_row(CrmCustomers *customers, int kind, int64 id, CrmDay day)
 	CrmLogRow		 row = {.day = day,
 							.kind = CRM_LOG_START | CRM_LOG_RETURN,
 							.known = id % 3 > 0,
+							.timed = id % 2 > 0,
 							.time = day * INT64CONST(86400000000),
 							.amount = crm_money_from_parts(id * 100, 2)};
 
