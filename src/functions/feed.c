@@ -281,14 +281,38 @@ fill_row(Feed *feed, TupleTableSlot *slot, const CrmKey *key, CrmGatherRow *row)
 	return true;
 }
 
-/* the caller's slot may not own its tuple, so it is copied */
+/*
+ * A row of a table that comes as it lies there is taken from the page; the
+ * gather copies it.  What a minimal tuple has in front of its own is not set
+ * then: its length is the extra's.
+ */
 static void
-add_whole(Feed *feed, TupleTableSlot *slot, CrmGatherRow *row)
+set_whole(Feed *feed, TupleTableSlot *slot, CrmGatherRow *row)
 {
-	MinimalTuple tuple = ExecCopySlotMinimalTuple(slot);
+	bool		 ours;
+	HeapTuple	 tuple;
+	MinimalTuple copy;
 
-	row->extra = (const char *) tuple;
-	row->extra_length = tuple->t_len;
+	if (TTS_IS_BUFFERTUPLE(slot))
+	{
+		tuple = ExecFetchSlotHeapTuple(slot, false, &ours);
+		row->extra = (const char *) tuple->t_data + MINIMAL_TUPLE_OFFSET;
+		row->extra_length = tuple->t_len - MINIMAL_TUPLE_OFFSET;
+		return;
+	}
+	/* the caller's slot may not own its tuple, so it is copied */
+	copy = ExecCopySlotMinimalTuple(slot);
+	row->extra = (const char *) copy;
+	row->extra_length = copy->t_len;
+	feed->used = true;
+}
+
+/* values may have been detoasted for it */
+static void
+set_condensed(Feed *feed, TupleTableSlot *slot, CrmGatherRow *row)
+{
+	row->extra =
+		feed->columns.condense(feed->columns.context, slot, &row->extra_length);
 	feed->used = true;
 }
 
@@ -315,7 +339,10 @@ receive(TupleTableSlot *slot, DestReceiver *self)
 	CrmKey		  key;
 	CrmGatherRow  row;
 
-	slot_getallattrs(slot);
+	if (feed->columns.whole)
+		slot_getsomeattrs(slot, customer + 1);
+	else
+		slot_getallattrs(slot);
 	if (slot->tts_isnull[customer])
 		return true;
 	old = MemoryContextSwitchTo(feed->row);
@@ -323,7 +350,9 @@ receive(TupleTableSlot *slot, DestReceiver *self)
 	if (fill_row(feed, slot, &key, &row))
 	{
 		if (feed->columns.whole)
-			add_whole(feed, slot, &row);
+			set_whole(feed, slot, &row);
+		if (feed->columns.condense)
+			set_condensed(feed, slot, &row);
 		crm_gather_add(feed->gather, &key, &row);
 		add_label(feed, slot, &key, &row);
 	}

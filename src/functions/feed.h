@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
 #include "tcop/dest.h"
 
 #include "customers/gather.h"
@@ -22,17 +23,22 @@
  */
 typedef struct CrmFeedColumns
 {
-	int			customer;
-	int			at;
-	int			amount; /* numeric */
-	int			word;	/* text: 'order' or 'visit'; NULL: left out */
-	int			extra;	/* text, by its bytes */
-	int			label;	/* text: a second row of the gather has it as extra */
-	uint8		kind;	/* of rows without a word */
-	uint8		label_kind; /* of the rows with the labels */
-	bool		undated;	/* rows without a time have CRM_NO_TIME */
-	bool		whole; /* the row itself, as a minimal tuple, is the extra */
-	const char *hint;  /* what to do about a time or an amount that is none */
+	int	  customer;
+	int	  at;
+	int	  amount;	  /* numeric */
+	int	  word;		  /* text: 'order' or 'visit'; NULL: left out */
+	int	  extra;	  /* text, by its bytes */
+	int	  label;	  /* text: a second row of the gather has it as extra */
+	uint8 kind;		  /* of rows without a word */
+	uint8 label_kind; /* of the rows with the labels */
+	bool  undated;	  /* rows without a time have CRM_NO_TIME */
+	bool  whole; /* the row itself, as a minimal tuple without its length, is
+						* the extra */
+	/* or what the row comes down to: bytes of that function's own */
+	const char *(*condense)(void *context, TupleTableSlot *slot,
+							uint32 *length);
+	void	   *context;
+	const char *hint; /* what to do about a time or an amount that is none */
 } CrmFeedColumns;
 
 typedef enum CrmFeedWord

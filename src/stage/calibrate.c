@@ -128,7 +128,7 @@ sample_all(const CrmStageDefinition *definition, CrmDay day, Samples *samples)
 	MemoryContext into = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife calibrate", ALLOCSET_DEFAULT_SIZES);
-	CrmScan *scan = crm_scan_begin(definition, (Datum) 0, NULL, false);
+	CrmScan *scan = crm_scan_begin(definition, (Datum) 0, NULL, CRM_WISH_ROWS);
 	CrmPair	 pair;
 
 	crm_scan_leave_unfinished(scan, takes_sums(definition));

@@ -448,7 +448,7 @@ learn(Oid stage_table, const Settings *settings)
 	school.as_of =
 		definition->refreshed ? definition->refreshed_day : crm_today();
 	school.crowds = crowds_create(CurrentMemoryContext, 16, NULL);
-	school.scan = crm_scan_begin(definition, (Datum) 0, NULL, false);
+	school.scan = crm_scan_begin(definition, (Datum) 0, NULL, CRM_WISH_ROWS);
 	school.all = new_lesson(&school);
 	walk(&school);
 	record(&school, "", school.all);

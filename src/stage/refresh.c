@@ -316,7 +316,7 @@ same_row(const CrmStageDefinition *definition, const CrmPair *pair,
 	int columns = crm_stage_column_count(definition);
 
 	for (int i = 0; i < columns; i++)
-		if (!crm_same_column(pair->stored, pair->descriptor, row, i))
+		if (!crm_same_column(pair->stored, row, i))
 			return false;
 	return true;
 }
@@ -329,10 +329,9 @@ rescored(const CrmPair *pair, const CrmStageRow *row)
 		CRM_COLUMN_ORDERS, CRM_COLUMN_REVENUE, CRM_COLUMN_LAST_ORDER_AT};
 
 	for (int i = 0; i < lengthof(orders); i++)
-		if (!crm_same_column(pair->stored, pair->descriptor, row, orders[i]))
+		if (!crm_same_column(pair->stored, row, orders[i]))
 			return false;
-	return !crm_same_column(pair->stored, pair->descriptor, row,
-							CRM_COLUMN_RFM_SCORE);
+	return !crm_same_column(pair->stored, row, CRM_COLUMN_RFM_SCORE);
 }
 
 /* a score that moved by the cuts alone */
@@ -460,7 +459,7 @@ refresh_changed(Run *run)
 		walk(run, crm_scan_begin(
 					  run->definition,
 					  crm_key_array(keys->kind, keys->keys + first, count),
-					  run->snapshot, true));
+					  run->snapshot, CRM_WISH_PLACES));
 	}
 }
 
@@ -509,7 +508,7 @@ refresh_all(Run *run)
 		crm_scan_rewind(run->filling);
 	walk(run, run->filling ? run->filling
 						   : crm_scan_begin(run->definition, (Datum) 0,
-											run->snapshot, true));
+											run->snapshot, CRM_WISH_PLACES));
 }
 
 /* ----- a run ----- */

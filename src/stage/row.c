@@ -134,16 +134,47 @@ crm_stage_segment(int score)
 	return crm_rfm_high_bits(score, 4);
 }
 
-bool
-crm_same_column(const CrmStageRow *stored, TupleDesc descriptor,
-				const CrmStageRow *row, int column)
+/* is a value in the row itself, as it is, or with a short head? */
+static inline bool
+is_plain(Datum value)
 {
-	Form_pg_attribute attribute = TupleDescAttr(descriptor, column + 1);
+	const char *bytes = DatumGetPointer(value);
+
+	return VARATT_IS_4B_U(bytes) ||
+		   (VARATT_IS_1B(bytes) && !VARATT_IS_1B_E(bytes));
+}
+
+static bool
+same_bytes(Datum a, Datum b)
+{
+	if (!is_plain(a) || !is_plain(b))
+		return datum_image_eq(a, b, false, -1);
+	return VARSIZE_ANY_EXHDR(DatumGetPointer(a)) ==
+			   VARSIZE_ANY_EXHDR(DatumGetPointer(b)) &&
+		   memcmp(VARDATA_ANY(DatumGetPointer(a)),
+				  VARDATA_ANY(DatumGetPointer(b)),
+				  VARSIZE_ANY_EXHDR(DatumGetPointer(a))) == 0;
+}
+
+bool
+crm_same_column(const CrmStageRow *stored, const CrmStageRow *row, int column)
+{
+	Datum a = stored->values[column];
+	Datum b = row->values[column];
 
 	if (stored->nulls[column] || row->nulls[column])
 		return stored->nulls[column] && row->nulls[column];
-	return datum_image_eq(stored->values[column], row->values[column],
-						  attribute->attbyval, attribute->attlen);
+	switch (crm_stage_columns[column].type)
+	{
+		case INT4OID:
+		case DATEOID:
+			return DatumGetInt32(a) == DatumGetInt32(b);
+		case INT8OID:
+		case TIMESTAMPOID:
+			return DatumGetInt64(a) == DatumGetInt64(b);
+		default:
+			return same_bytes(a, b);
+	}
 }
 
 char *

@@ -79,9 +79,9 @@ crm_stage_row(const CrmStageDefinition *definition, CrmHistory *history,
 /* the RFM segment of a score, as crm_rfm_high_bits has it */
 extern int crm_stage_segment(int score);
 
-/* is a column of a stored row (key first, then these) the same, bit for bit? */
-extern bool crm_same_column(const CrmStageRow *stored, TupleDesc descriptor,
-							const CrmStageRow *row, int column);
+/* is a column the same, bit for bit? */
+extern bool
+crm_same_column(const CrmStageRow *stored, const CrmStageRow *row, int column);
 
 /* a text column, palloc'd; NULL for NULL */
 extern char *

@@ -18,7 +18,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -45,6 +44,7 @@
 #include "stage/select.h"
 #include "stage/shape.h"
 #include "stage/source.h"
+#include "stage/stored.h"
 
 /* columns of a source's query */
 #define SOURCE_KEY 1
@@ -72,12 +72,12 @@ struct CrmScan
 	const CrmStageDefinition *definition;
 	CrmKeyKind				  kind;
 	CrmGather				 *gather;
-	bool					  times;	  /* orders have */
-	bool					  by_stored;  /* histories are the stored ones */
-	bool					  merging;	  /* and new rows come to them */
-	bool					  places;	  /* stored rows say where they lie */
-	CrmDay					  day;		  /* for which that is done */
-	TupleDesc				  descriptor; /* of stored rows */
+	bool					  times;	 /* orders have */
+	bool					  by_stored; /* histories are the stored ones */
+	bool					  merging;	 /* and new rows come to them */
+	CrmStoredWish			  wish;		 /* of stored rows */
+	CrmDay					  day;		 /* for which that is done */
+	CrmStoredForm			  form;		 /* of stored rows */
 	CrmStageRow				  stored;
 	MemoryContext			  customer; /* what lives until the next customer */
 	MemoryContext			  arrays;	/* of histories, kept between them */
@@ -283,13 +283,20 @@ read_new(CrmScan *scan, const CrmSource *source, CrmEventKind kind,
 static void
 read_stored(CrmScan *scan, CrmStoredRows which, const Some *some)
 {
-	CrmFeedColumns columns = {
-		.customer = 1, .kind = KIND_STORED, .whole = true};
-	SPIPlanPtr plan = kept_plan(
-		crm_stored_query(scan->definition, which, scan->places), some);
+	bool		   places = scan->wish == CRM_WISH_PLACES;
+	CrmFeedColumns columns = {.kind = KIND_STORED};
+	SPIPlanPtr	   plan =
+		kept_plan(crm_stored_query(scan->definition, which, places), some);
 
-	crm_check_stage_columns(scan->definition, result_of(plan), 1);
-	scan->descriptor = CreateTupleDescCopy(result_of(plan));
+	crm_stored_form(&scan->form, scan->definition, result_of(plan), places);
+	columns.customer = scan->form.key;
+	if (scan->wish == CRM_WISH_DIGESTS)
+	{
+		columns.condense = crm_stored_condense;
+		columns.context = &scan->form;
+	}
+	else
+		columns.whole = true;
 	run(scan, plan, some, &columns);
 }
 
@@ -378,11 +385,11 @@ end_reading(CrmScan *scan)
 
 CrmScan *
 crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
-			   Snapshot snapshot, bool places)
+			   Snapshot snapshot, CrmStoredWish wish)
 {
 	CrmScan *scan = open_scan(definition, keys != 0, snapshot);
 
-	scan->places = places;
+	scan->wish = wish;
 	begin_reading(definition, keys == 0, false);
 	read_source(scan, &definition->orders, CRM_EVENT_ORDER, keys);
 	read_source(scan, &definition->visits, CRM_EVENT_VISIT, keys);
@@ -400,7 +407,7 @@ crm_scan_begin_stored(const CrmStageDefinition *definition, const CrmKept *kept,
 	CrmScan *scan = open_scan(definition, keys != 0, snapshot);
 
 	scan->by_stored = true;
-	scan->places = true;
+	scan->wish = CRM_WISH_PLACES;
 	scan->day = day;
 	begin_reading(definition, keys == 0, true);
 	if (rows)
@@ -546,30 +553,17 @@ set_segment(CrmScan *scan, CrmPair *pair, const CrmGatherRow *first)
 	MemoryContextSwitchTo(old);
 }
 
-/* the row as it was read: values are not copied, only found */
 static void
 set_stored(CrmScan *scan, CrmPair *pair, const CrmGatherRow *row)
 {
-	MinimalTuple  tuple = (MinimalTuple) unconstify(char *, row->extra);
-	HeapTupleData whole;
-	int			  columns = crm_stage_column_count(scan->definition);
-	Datum		  values[1 + CRM_STAGE_COLUMNS + 1];
-	bool		  nulls[1 + CRM_STAGE_COLUMNS + 1];
-
-	whole.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-	whole.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
-	ItemPointerSetInvalid(&whole.t_self);
-	whole.t_tableOid = InvalidOid;
-	heap_deform_tuple(&whole, scan->descriptor, values, nulls);
-	if (scan->places)
-		pair->place = *(ItemPointer) DatumGetPointer(values[1 + columns]);
-	/* a stage table without histories has a column less */
-	if (columns <= CRM_COLUMN_HISTORY)
-		nulls[1 + CRM_COLUMN_HISTORY] = true;
-	memcpy(scan->stored.values, values + 1, sizeof(scan->stored.values));
-	memcpy(scan->stored.nulls, nulls + 1, sizeof(scan->stored.nulls));
+	if (scan->wish == CRM_WISH_DIGESTS)
+	{
+		pair->digest = (const CrmDigest *) row->extra;
+		return;
+	}
+	crm_stored_read(&scan->form, row->extra, row->extra_length, &scan->stored,
+					&pair->place);
 	pair->stored = &scan->stored;
-	pair->descriptor = scan->descriptor;
 }
 
 static void
@@ -714,6 +708,7 @@ crm_scan_next(CrmScan *scan, CrmPair *pair)
 	old = MemoryContextSwitchTo(scan->customer);
 	pair->key = crm_feed_customer(scan->kind, &customer.key);
 	pair->stored = NULL;
+	pair->digest = NULL;
 	ItemPointerSetInvalid(&pair->place);
 	pair->times = scan->times;
 	MemoryContextSwitchTo(scan->arrays);

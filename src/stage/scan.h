@@ -13,6 +13,7 @@
 
 #include "engine/history.h"
 #include "stage/definition.h"
+#include "stage/digest.h"
 #include "stage/keys.h"
 #include "stage/queue.h"
 #include "stage/row.h"
@@ -31,8 +32,8 @@ typedef struct CrmPair
 	bool	   by_stored;	   /* the history is the stored one, and new rows */
 	bool	   unknown;		   /* though that does not tell all */
 	const CrmStageRow *stored; /* NULL: not in the stage table */
-	TupleDesc		   descriptor; /* of stored: key, then crm_stage_columns */
-	ItemPointerData	   place;	   /* of stored; invalid: not asked for */
+	const CrmDigest	  *digest; /* of stored, where that is wanted instead */
+	ItemPointerData	   place;  /* of stored; invalid: not asked for */
 
 	const char *segment;	  /* NULL: belongs to none */
 	CrmDay		segment_from; /* the day from which that is known */
@@ -45,15 +46,22 @@ crm_pair_segment(const CrmPair *pair, CrmDay day)
 	return pair->segment_from <= day ? pair->segment : NULL;
 }
 
+/* what is wanted of the stage table's rows */
+typedef enum CrmStoredWish
+{
+	CRM_WISH_ROWS,
+	CRM_WISH_PLACES, /* the rows, and where they lie */
+	CRM_WISH_DIGESTS /* nothing but what they come down to */
+} CrmStoredWish;
+
 /*
  * keys: an array of int8, uuid or text, or 0 for every customer; read by index
  * as long as that costs less than a pass over the relation.  snapshot: NULL for
  * one of the walk's own.  The caller is connected to SPI, as the stage table's
- * owner.  The customers come in no order that means anything.  places: those of
- * the stored rows are wanted.
+ * owner.  The customers come in no order that means anything.
  */
 extern CrmScan *crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
-							   Snapshot snapshot, bool places);
+							   Snapshot snapshot, CrmStoredWish wish);
 
 /* customers who are looked at by their stored histories */
 typedef struct CrmKept

@@ -1,6 +1,6 @@
 /*
  * select.c
- *		The queries by which sources and stage table are read.
+ *		The queries by which sources are read.
  *
  * Invariant: the customer stands first, a column of a type that the gather
  * takes as it is.
@@ -12,13 +12,12 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "stage/row.h"
 #include "stage/select.h"
 #include "stage/source.h"
 
 /* nothing where the column is of a type that the gather takes as it is */
-static const char *
-key_cast(Oid relation, const char *column)
+const char *
+crm_key_cast(Oid relation, const char *column)
 {
 	switch (getBaseType(get_atttype(relation, get_attnum(relation, column))))
 	{
@@ -81,7 +80,7 @@ crm_source_query(const CrmStageDefinition *definition, const CrmSource *source,
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT (%s)%s, ",
 					 quote_identifier(source->customer),
-					 key_cast(source->relation, source->customer));
+					 crm_key_cast(source->relation, source->customer));
 	if (source->at)
 		appendStringInfo(&sql, "(%s)", source->at);
 	else
@@ -102,38 +101,6 @@ crm_source_query(const CrmStageDefinition *definition, const CrmSource *source,
 	{
 		appendStringInfoString(&sql, link);
 		crm_append_key_filter(&sql, source->relation, source->customer);
-	}
-	return sql.data;
-}
-
-char *
-crm_stored_query(const CrmStageDefinition *definition, CrmStoredRows which,
-				 bool places)
-{
-	int			   columns = crm_stage_column_count(definition);
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(
-		&sql, "SELECT (%s)%s", quote_identifier(definition->customer_column),
-		key_cast(definition->stage_table, definition->customer_column));
-	for (int i = 0; i < columns; i++)
-		appendStringInfo(&sql, ", %s", crm_stage_columns[i].name);
-	if (places)
-		appendStringInfoString(&sql, ", ctid");
-	appendStringInfo(&sql, " FROM %s", definition->table_name);
-	switch (which)
-	{
-		case CRM_STORED_ALL:
-			break;
-		case CRM_STORED_BY_KEY:
-			appendStringInfoString(&sql, " WHERE ");
-			crm_append_key_filter(&sql, definition->stage_table,
-								  definition->customer_column);
-			break;
-		case CRM_STORED_BY_PLACE:
-			appendStringInfoString(&sql, " WHERE ctid = ANY ($1)");
-			break;
 	}
 	return sql.data;
 }

@@ -1,6 +1,6 @@
 /*
  * select.h
- *		The queries by which sources and stage table are read.
+ *		The queries by which sources are read.
  */
 #ifndef CRM_SELECT_H
 #define CRM_SELECT_H
@@ -10,14 +10,6 @@
 
 #include "stage/definition.h"
 
-/* which rows of the stage table */
-typedef enum CrmStoredRows
-{
-	CRM_STORED_ALL,
-	CRM_STORED_BY_KEY,	/* $1: an array of keys */
-	CRM_STORED_BY_PLACE /* of tid */
-} CrmStoredRows;
-
 /*
  * Customer, time or NULL, then amount, order and segment as far as the source
  * has them.  from: the relation, or what stands for it; some: those of the
@@ -26,9 +18,8 @@ typedef enum CrmStoredRows
 extern char *
 crm_source_query(const CrmStageDefinition *definition, const CrmSource *source,
 				 const char *from, bool some);
-/* customer and crm_stage_columns; places: ctid after them */
-extern char *crm_stored_query(const CrmStageDefinition *definition,
-							  CrmStoredRows which, bool places);
+/* what makes a relation's column one of those; "" where it is */
+extern const char *crm_key_cast(Oid relation, const char *column);
 /* a condition on a relation's column: one of the keys in $1 */
 extern void
 crm_append_key_filter(StringInfo sql, Oid relation, const char *column);

@@ -4,7 +4,8 @@
  *
  * Invariant: sources, stage table, queue and definition are read in one
  * snapshot.  Customers whose keys stand in the queue are left out, for their
- * rows may rightly be old; everybody else must be equal to the last bit.
+ * rows may rightly be old; everybody else must be equal to the last bit, as far
+ * as the digest of a row tells that (digest.c).
  */
 #include "postgres.h"
 
@@ -22,6 +23,7 @@
 
 #include "functions/localday.h"
 #include "stage/definition.h"
+#include "stage/digest.h"
 #include "stage/queue.h"
 #include "stage/row.h"
 #include "stage/scan.h"
@@ -34,7 +36,12 @@ typedef struct Verification
 	CrmDay				day;
 	ReturnSetInfo	   *result;
 	CrmKeys				pending;
+	CrmKeys				doubtful; /* whose row is not what it should be */
+	MemoryContext		lasting;  /* of these keys */
 } Verification;
+
+/* more are not read by their keys, but with all others */
+#define MANY_DOUBTFUL 100000
 
 #define VERIFY_COLUMNS 4
 
@@ -80,7 +87,7 @@ compare_rows(Verification *verification, const CrmPair *pair,
 		const CrmStageColumn *column = &crm_stage_columns[i];
 		Oid					  type;
 
-		if (crm_same_column(pair->stored, pair->descriptor, row, i))
+		if (crm_same_column(pair->stored, row, i))
 			continue;
 		type = crm_stage_column_type(i);
 		report(verification, pair->key, column->name,
@@ -123,13 +130,48 @@ read_pending(Verification *verification)
 	return !queued->everybody;
 }
 
+/* is the row what its digest says? */
+static bool
+agrees(const Verification *verification, CrmPair *pair)
+{
+	const CrmStageDefinition *definition = verification->definition;
+	CrmStageRow				  row;
+	CrmDigest				  digest;
+
+	if (!crm_stage_row(definition, &pair->history,
+					   crm_pair_segment(pair, verification->day), pair->times,
+					   verification->day, &row))
+		return pair->digest == NULL;
+	if (pair->digest == NULL)
+		return false;
+	digest = crm_row_digest(&row, crm_stage_column_count(definition));
+	return crm_same_digest(&digest, pair->digest);
+}
+
+typedef void (*Look)(Verification *verification, CrmPair *pair);
+
 static void
-verify_all(Verification *verification)
+note_doubtful(Verification *verification, CrmPair *pair)
+{
+	CrmKeys		 *doubtful = &verification->doubtful;
+	MemoryContext old;
+
+	if (crm_keys_have(&verification->pending, pair->key) ||
+		agrees(verification, pair))
+		return;
+	old = MemoryContextSwitchTo(verification->lasting);
+	crm_keys_add(doubtful, crm_stage_key_copy(doubtful->kind, pair->key));
+	MemoryContextSwitchTo(old);
+}
+
+/* keys: 0 for everybody */
+static void
+walk(Verification *verification, Datum keys, CrmStoredWish wish, Look look)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife verify", ALLOCSET_DEFAULT_SIZES);
-	CrmScan *scan = crm_scan_begin(verification->definition, (Datum) 0,
-								   GetActiveSnapshot(), false);
+	CrmScan *scan = crm_scan_begin(verification->definition, keys,
+								   GetActiveSnapshot(), wish);
 	CrmPair	 pair;
 
 	while (crm_scan_next(scan, &pair))
@@ -137,12 +179,29 @@ verify_all(Verification *verification)
 		MemoryContext old = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
-		verify_customer(verification, &pair);
+		look(verification, &pair);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}
 	crm_scan_end(scan);
 	MemoryContextDelete(context);
+}
+
+/* most rows are equal: those that are not are read once more, to tell how */
+static void
+verify_all(Verification *verification)
+{
+	CrmKeys *doubtful = &verification->doubtful;
+	Datum	 keys = 0;
+
+	verification->lasting = CurrentMemoryContext;
+	doubtful->kind = verification->definition->key;
+	walk(verification, 0, CRM_WISH_DIGESTS, note_doubtful);
+	if (doubtful->count == 0)
+		return;
+	if (doubtful->count <= MANY_DOUBTFUL)
+		keys = crm_key_array(doubtful->kind, doubtful->keys, doubtful->count);
+	walk(verification, keys, CRM_WISH_ROWS, verify_customer);
 }
 
 static void
