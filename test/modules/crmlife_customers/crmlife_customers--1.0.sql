@@ -11,6 +11,11 @@ AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
 COMMENT ON FUNCTION customers_fuzz(int, int, int, int, int) IS
   'serialized states with bytes changed, cut off or random, in front of memory that cannot be read';
 
+CREATE FUNCTION customers_miscounted(key_kind int, customers int) RETURNS bool
+AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
+COMMENT ON FUNCTION customers_miscounted(int, int) IS
+  'whether customers that come with a wrong number of them are refused where they join others';
+
 CREATE FUNCTION customers_cut(key_kind int, metric int, customers int, seed int, OUT refused bigint, OUT bytes bigint, OUT whole_accepted bool)
 AS 'MODULE_PATHNAME' LANGUAGE C STRICT;
 COMMENT ON FUNCTION customers_cut(int, int, int, int) IS

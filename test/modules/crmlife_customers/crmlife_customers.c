@@ -24,6 +24,7 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(customers_random);
 PG_FUNCTION_INFO_V1(customers_fuzz);
+PG_FUNCTION_INFO_V1(customers_miscounted);
 PG_FUNCTION_INFO_V1(customers_cut);
 PG_FUNCTION_INFO_V1(customers_unreadable);
 PG_FUNCTION_INFO_V1(gather_random);
@@ -47,6 +48,9 @@ random_below(int64 limit)
 {
 	return (int64) (random_bits() % (uint64) limit);
 }
+
+/* where serialized customers have their number */
+#define COUNT_AT 28
 
 /* bigint keys that all want the first or the last slot of the table */
 #define CROWDED 4
@@ -250,7 +254,7 @@ damage(char *bytes, Size size, Size whole)
 			return size;
 		case 2:
 			/* the count and what stands after it, cut to measure */
-			bytes[12] = (char) random_bits();
+			bytes[COUNT_AT] = (char) random_bits();
 			return (Size) random_below(size + 1);
 		default:
 			while (changes-- > 0)
@@ -349,6 +353,56 @@ customers_fuzz(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	PG_RETURN_DATUM(
 		HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls)));
+}
+
+/* rows of one's own, and what came with another count than it has */
+static bool
+take_miscounted(CrmCustomersQuery *query, const CrmParams *params, int kind,
+				const bytea *bytes)
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile bool refused = false;
+
+	PG_TRY();
+	{
+		CrmCustomers *customers =
+			crm_customers_create(query, params, false, CurrentMemoryContext);
+
+		crm_customers_merge_wire(
+			customers,
+			crm_wire_open(VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ));
+		add_row(customers, kind, 1, 9000);
+		(void) crm_customers_finish(customers);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		if (geterrcode() != ERRCODE_DATA_CORRUPTED)
+			PG_RE_THROW();
+		FlushErrorState();
+		refused = true;
+	}
+	PG_END_TRY();
+	return refused;
+}
+
+Datum
+customers_miscounted(PG_FUNCTION_ARGS)
+{
+	int				   kind = PG_GETARG_INT32(0);
+	CrmCustomersQuery *query = make_query(kind, 3, 0);
+	CrmParams		   params = {.n = 40, .as_of = 9200};
+	CrmCustomers	  *customers =
+		crm_customers_create(query, &params, false, CurrentMemoryContext);
+	bytea *bytes;
+
+	for (int id = 0; id < PG_GETARG_INT32(1); id++)
+		add_row(customers, kind, id, 9000 + id % 300);
+	bytes = crm_customers_serialize(customers);
+	if (take_miscounted(query, &params, kind, bytes))
+		elog(ERROR, "the right count is refused");
+	VARDATA(bytes)[COUNT_AT] ^= 1;
+	PG_RETURN_BOOL(take_miscounted(query, &params, kind, bytes));
 }
 
 /* a row as the metric wants it: in the table, the log, or beside */

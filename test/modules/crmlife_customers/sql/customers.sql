@@ -5,7 +5,7 @@
 \pset format unaligned
 \pset tuples_only true
 SET client_min_messages = warning;
-SELECT plan(159);
+SELECT plan(162);
 
 -- a budget so small that partitions spill again, one that spills, one that does not
 SELECT is(totals, expected, format('%s keys, metric %s, n %s, %s customers, budget %s, %s pieces', key, metric, n, customers, budget, pieces))
@@ -53,5 +53,7 @@ SELECT is((SELECT string_agg(name, ' ') FROM pg_ls_tmpdir() WHERE name LIKE 'pgs
 SELECT ok(refused = attempts AND attempts > 8 AND wrong = 0, format('gathered, kind %s, budget %s: a file that %s is refused', kind, budget, what))
 FROM (VALUES (1), (3)) k (kind), (VALUES (20000), (100000)) b (budget), (VALUES (0, 'ends or fails'), (1, 'ends in the middle')) f (failure, what), gather_unreadable(kind, 1000, 6000, budget, -1, failure);
 SELECT ok(refused > 3 AND wrong = 0, format('gathered, kind %s: a damaged head is refused', kind)) FROM (VALUES (1), (3)) k (kind), (VALUES (2), (3)) f (failure), gather_unreadable(kind, 1000, 6000, 100000, -1, failure);
+
+SELECT ok(customers_miscounted(kind, 5000), format('a wrong count of kind %s is refused where runs join the table', kind)) FROM (VALUES (1), (2), (3)) k (kind);
 
 SELECT finish();
