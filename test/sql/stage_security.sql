@@ -121,7 +121,7 @@ SELECT is(error_of(call), error, 'a superuser: ' || call) FROM (VALUES
   ($$SELECT * FROM crmlife.verify('lair.indexed')$$, 'no error'),
   ($$SELECT crmlife.refresh('lair.policed', '2025-07-01', true)$$, 'no error'),
   ($$SELECT crmlife.refresh('lair.indexed', '2025-07-01', true)$$, 'no error'),
-  ($$SELECT * FROM crmlife.verify('lair.lost')$$, '42703 column "rfm_score" does not exist')
+  ($$SELECT * FROM crmlife.verify('lair.lost')$$, '42703 stage table lair.lost has lost its column "rfm_score" of type integer | Drop the stage table with crmlife.drop_stage_table and create it again.')
 ) x(call, error);
 SELECT is(ran_as_others(), '', 'none of it ran mallory''s code as another');
 SET ROLE crmlife_reader;
