@@ -11,7 +11,7 @@ SET search_path = agg_memory, public;
 SET TimeZone = 'UTC';
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
-SELECT plan(36);
+SELECT plan(48);
 
 SELECT setseed(0.75) \gset
 CREATE TABLE orders AS
@@ -145,6 +145,33 @@ SELECT revenue_cohorts(c, at, amount, 'month') AS amounts, retention_curve(c, at
 FROM (SELECT length(c) || left(c, 32) AS c, date '2024-01-01' + (row_number() OVER ())::int AS at, 1.5 * row_number() OVER () AS amount FROM longkey) x;
 SELECT is(l.amounts, s.amounts, 'keys up to 128 kB in a log with amounts') FROM longkey_log l, shortkey_log s;
 SELECT is(l.days, s.days, 'keys up to 128 kB in a log of days') FROM longkey_log l, shortkey_log s;
+-- a log that is dealt out to partitions before it goes to files: whole parts of it are written at once
+CREATE TABLE paid AS
+SELECT c, date '2024-01-01' + (random() * 300)::int AS at, CASE WHEN random() < 0.9 THEN (random() * 10000)::int / 100.0 END AS amount
+FROM orders;
+INSERT INTO paid SELECT c, at, amount * 12345678901 FROM paid WHERE c % 500 = 3;
+CREATE TABLE expected_revenue AS
+WITH first AS (SELECT c, date_trunc('month', min(at))::date AS cohort FROM paid GROUP BY c),
+  placed AS (SELECT cohort, ((extract(year FROM at) - extract(year FROM cohort)) * 12 + extract(month FROM at) - extract(month FROM cohort))::int AS period, amount
+             FROM paid JOIN first USING (c))
+SELECT cohort, period, (SELECT count(*) FROM first f WHERE f.cohort = p.cohort) AS customers, count(*) AS orders, coalesce(sum(amount), 0) AS revenue
+FROM placed p GROUP BY cohort, period;
+CREATE FUNCTION differing_revenue(customer text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE result bigint;
+BEGIN
+  EXECUTE format($q$
+    SELECT count(*) FROM (SELECT (unnest(revenue_cohorts(%s, at, amount, 'month', date '2025-01-01'))).* FROM paid) a
+    FULL JOIN expected_revenue e USING (cohort, period)
+    WHERE coalesce(a.orders, 0) <> coalesce(e.orders, 0) OR coalesce(a.revenue, 0) <> coalesce(e.revenue, 0) OR a.customers <> e.customers $q$, customer) INTO result;
+  RETURN result;
+END $$;
+CREATE FUNCTION revenue_in(memory text, customer text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('work_mem', memory, true);
+  RETURN differing_revenue(customer) || CASE WHEN temp_written(format('SELECT revenue_cohorts(%s, at, amount, ''month'') FROM paid', customer)) > 0 THEN ', with files' ELSE '' END;
+END $$;
+SELECT is(revenue_in(memory, customer), '0' || CASE WHEN memory <> '1GB' THEN ', with files' ELSE '' END, kind || ' customers with amounts in ' || memory)
+FROM key, unnest('{64kB,600kB,1MB,1GB}'::text[]) memory;
 SET work_mem = '64kB';
 SELECT is((SELECT (repurchase_stats('')).denominator || '/' || (repurchase_stats(repeat('x', (c % 300)))).denominator FROM orders), '1/300', 'the empty key, and keys that begin alike');
 
