@@ -907,8 +907,8 @@ crm_gather_next(CrmGather *gather, CrmGathered *customer)
 void
 crm_gather_end(CrmGather *gather)
 {
-	if (gather->child != NULL)
-		crm_gather_end(gather->child);
+	/* who ends it has read it all */
+	Assert(gather->child == NULL);
 	if (gather->file != NULL)
 		BufFileClose(gather->file);
 	MemoryContextDelete(gather->context);

@@ -749,8 +749,6 @@ activity_fits(const CrmGrid *grid, int orders)
 
 	if (!active)
 		return true;
-	if (orders == 1 && active->null)
-		return false;
 	if (!order && on_one_day(grid))
 		order = first;
 	if (order)

@@ -188,6 +188,22 @@ FROM (SELECT random_model('{orders,days_since_order,days_since_first_order,reven
       FROM generate_series(1, 80) AS i WHERE i > 0 OFFSET 0) AS m;
 SELECT is((SELECT string_agg(concat_ws(' ', got, 'not', want, model), E'\n') FROM (SELECT * FROM money_outcome WHERE NOT got <@ want LIMIT 3) AS o), NULL, 'what revenue can''t reach, by all histories');
 SELECT cmp_ok(sum(cardinality(got)), '>', 150::bigint, 'some is not') FROM money_outcome;
+-- with money and visits side by side, which restrict each other by way of the orders
+CREATE TABLE mixed AS
+SELECT purchase_history(date '2024-03-10' - age, e.amount, e.kind) AS h
+FROM (SELECT '{NULL,-2,1,4}'::numeric[] AS amounts) AS a, generate_series(0, 511) AS w, generate_series(0, 2) AS age,
+  LATERAL (SELECT (w / (8 ^ age)::int) % 8 AS day) AS d,
+  LATERAL (SELECT amounts[1 + day % 4] AS amount, 'order' AS kind WHERE amounts[1 + day % 4] IS NOT NULL
+           UNION ALL SELECT NULL, 'visit' WHERE day >= 4) AS e
+GROUP BY w;
+CREATE TABLE mixed_outcome AS
+SELECT model, string_to_array(unreached(model), ' ') AS got,
+       ARRAY(SELECT 's' || i FROM generate_series(0, 6) AS i
+             EXCEPT SELECT lifecycle_stage(h, '2024-03-10'::date, model::crmlife.lifecycle_model, '2024-03-10') FROM mixed) AS want
+FROM (SELECT random_model('{orders,order_days,revenue,average_order,revenue_in(1),days_since_visit,days_since_active,visits_in(1),visits_in(2),days_since_order}', 'orders') AS model
+      FROM generate_series(1, 80) AS i WHERE i > 0 OFFSET 0) AS m;
+SELECT is((SELECT string_agg(concat_ws(' ', got, 'not', want, model), E'\n') FROM (SELECT * FROM mixed_outcome WHERE NOT got <@ want LIMIT 3) AS o), NULL, 'what money and visits can''t reach, by all histories');
+SELECT cmp_ok(sum(cardinality(got)), '>', 100::bigint, 'some is not') FROM mixed_outcome;
 -- all thousand branches
 SELECT is(count(*), 50::bigint, 'many branches') FROM lifecycle_check((SELECT ('CASE ' || string_agg(format('WHEN days_since_order < %s THEN ''s%s''', least(i, 950), i % 200), ' ') || ' ELSE ''x'' END')::crmlife.lifecycle_model
   FROM generate_series(1, 1000) AS i));

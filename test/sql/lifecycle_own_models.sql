@@ -61,6 +61,15 @@ RESET ROLE;
 ALTER ROLE crm_test_ann RENAME TO "Ann, née Test";
 SELECT is(string_agg(name || ' ' || owner, ', ' ORDER BY name), 'fans Ann, née Test, mine Ann, née Test, ours crm_test_team', 'renamed') FROM crmlife.model;
 SELECT is(string_agg(owner::text, ', '), 'crm_test_team, Ann, née Test', 'as rows that are written and read in') FROM unnest(ARRAY['crm_test_team', 'Ann, née Test', NULL]::text[]::crmlife.model_owner[]) AS owner;
+CREATE TABLE sent AS SELECT name, owner FROM crmlife.model;
+CREATE TABLE received (LIKE sent);
+SELECT set_config('crmlife_test.file', current_setting('data_directory') || '/lifecycle_own_models.bin', false) AS file \gset
+COPY sent TO :'file' (FORMAT binary);
+COPY received FROM :'file' (FORMAT binary);
+\set command 'rm -f ' :file
+COPY received FROM PROGRAM :'command';
+SELECT bag_eq('SELECT name, owner::text FROM received', 'SELECT name, owner::text FROM sent', 'in binary');
+SELECT is(crmlife.model_owner_send('crm_test_team'), 'crm_test_team'::bytea, 'that is the name too');
 SET ROLE "Ann, née Test";
 SELECT lives_ok($$UPDATE crmlife.model SET description = 'still mine' WHERE name = 'fans'$$, 'whoever is renamed keeps her models');
 SELECT lives_ok($$UPDATE crmlife.model_label SET label_en = 'Gone' WHERE model = 'fans'$$, 'and their labels');
@@ -119,4 +128,9 @@ DROP TABLE long;
 SELECT is(count(*) FILTER (WHERE lifecycle_stage(n, 1, date '2025-01-01', date '2025-01-02', format('CASE WHEN orders > %s THEN ''more'' ELSE ''less'' END', i)::crmlife.lifecycle_model)
                                  IS DISTINCT FROM CASE WHEN n > i THEN 'more' ELSE 'less' END), 0::bigint, 'more models than are kept')
 FROM (SELECT i, 1 + (i * 37) % 150 AS n FROM (SELECT i FROM generate_series(1, 120) AS i UNION ALL SELECT CASE i % 2 WHEN 0 THEN 3 ELSE 120 END FROM generate_series(1, 9) AS i) AS s OFFSET 0) AS v;
+-- who may change all models may write labels before their models, as a dump does
+INSERT INTO crmlife.model_label VALUES ('comes later', 'fan', 1, 'grow', 'Fan');
+INSERT INTO crmlife.model (name, model) VALUES ('comes later', 'CASE WHEN orders > 1 THEN ''fan'' ELSE ''guest'' END');
+SELECT is(string_agg(concat_ws(' ', position, stage, label_en), ', ' ORDER BY stage), '1 fan Fan, 2 guest, 3 unclassified', 'a label that was there first') FROM crmlife.model_stage WHERE model = 'comes later';
+DELETE FROM crmlife.model WHERE name = 'comes later';
 SELECT finish();

@@ -4,7 +4,7 @@
 \pset format unaligned
 \pset tuples_only true
 SET client_min_messages = warning;
-SELECT plan(23);
+SELECT plan(26);
 
 -- Quantiles of type 7, each times the number of bins: exact, no division.
 CREATE FUNCTION pg_temp.cuts_times_bins(v numeric[], bins int) RETURNS numeric[] LANGUAGE sql AS $$
@@ -199,4 +199,15 @@ SELECT is((SELECT array_agg(s) FROM (SELECT rfm_score(d, f, 1) OVER (PARTITION B
           ARRAY[NULL, NULL, 511], 'NULL dates have no score, a single customer is 5-1-1');
 SELECT is((SELECT array_agg(s) FROM (SELECT rfm_score(d, 1, 1) OVER () AS s FROM (SELECT NULL::date AS d WHERE false) v) q),
           NULL, 'no rows, no score');
+-- Amounts so long that they are stored elsewhere, or compressed.
+CREATE TEMP TABLE pg_temp.long_amount AS
+SELECT i AS c, i % 10 AS r, i AS f, CASE WHEN i % 3 > 0 THEN (repeat('12345', 4000) || '.' || i)::numeric * (CASE WHEN i % 2 > 0 THEN 1 ELSE -1 END)
+                                   ELSE (i || '.' || repeat('3', 9000) || i)::numeric END AS m
+FROM generate_series(1, 30) AS i;
+SELECT cmp_ok(count(*) FILTER (WHERE pg_column_size(m) < 8000), '>', 10::bigint, 'some are stored in less than they are') FROM pg_temp.long_amount;
+SELECT is(count(*) FILTER (WHERE rfm_score(r, f, m, '{5}'::numeric[], '{15}'::numeric[], cut) % 10 IS DISTINCT FROM CASE WHEN m >= cut[1] THEN 2 ELSE 1 END), 0::bigint,
+          'long amounts and fixed cuts') FROM pg_temp.long_amount, (VALUES ('{10}'::numeric[]), (ARRAY[1e20::numeric]), (ARRAY[(repeat('12345', 4000) || '.15')::numeric])) AS v (cut);
+SELECT is((SELECT string_agg(rfm_score || '', ' ' ORDER BY c) FROM (SELECT c, rfm_score(date '2025-01-01' - r, f, m) OVER () FROM pg_temp.long_amount) AS x),
+          (SELECT string_agg(rfm_score || '', ' ' ORDER BY c) FROM (SELECT c, rfm_score(date '2025-01-01' - r, f, rank) OVER () FROM (SELECT c, r, f, rank() OVER (ORDER BY m) AS rank FROM pg_temp.long_amount) AS y) AS x),
+          'and by their ranks');
 SELECT finish();

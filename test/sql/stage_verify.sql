@@ -6,11 +6,12 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET TimeZone = 'UTC';
+SET DateStyle = ISO;
 SET jit = off;
 DROP SCHEMA IF EXISTS stage_verify CASCADE;
 CREATE SCHEMA stage_verify;
 SET search_path = stage_verify, public;
-SELECT plan(12);
+SELECT plan(13);
 SELECT setseed(0.577215) \g /dev/null
 
 CREATE TABLE orders (customer int, at timestamp, amount numeric);
@@ -101,5 +102,14 @@ SELECT cmp_ok((SELECT count(*) FROM looked_at), '>', 10::bigint, 'three weeks on
 SELECT is_empty($$ SELECT * FROM crmlife.verify('stages') JOIN looked_at USING (customer) $$, 'which mends their rows');
 SELECT crmlife.refresh('stages', '2025-07-20', true) \g /dev/null
 SELECT is_empty($$ SELECT * FROM crmlife.verify('stages') $$, 'a full refresh mends it');
+-- so many are wrong that everybody is read once more, and some wait for a refresh
+CREATE TABLE many (customer int PRIMARY KEY, at date, amount int);
+INSERT INTO many SELECT i, '2025-06-01', 1 FROM generate_series(1, 101000) i;
+SELECT crmlife.create_stage_table('many_stages', 'many', 'customer', 'at', 'amount') \g /dev/null
+SELECT crmlife.refresh('many_stages', '2025-06-30', true) \g /dev/null
+UPDATE many_stages SET orders = 2;
+UPDATE many SET amount = 2 WHERE customer % 1000 = 7;
+SELECT is((count(*), count(DISTINCT customer), min(stored), max(stored), min(expected), max(expected), count(*) FILTER (WHERE customer::int % 1000 = 7))::text,
+          '(100899,100899,2,2,1,1,0)', 'all but those who wait are told') FROM crmlife.verify('many_stages');
 SELECT * FROM finish();
 DROP SCHEMA stage_verify CASCADE;
