@@ -323,15 +323,34 @@ crm_customers_serial(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(bytes);
 }
 
+/* what no call can have would lead the metric astray */
+static void
+check_wire_params(const CrmWire *wire)
+{
+	const CrmMetric *metric = crm_wire_metric(wire);
+	bool			 null;
+	const CrmParams *params = crm_wire_params(wire, &null);
+
+	if (null)
+		return;
+	crm_agg_check_params(metric, params);
+	if (!crm_agg_knows_option(metric, params))
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("invalid serialized customers"),
+						errdetail("A parameter is out of range.")));
+}
+
 Datum
 crm_customers_deserial(PG_FUNCTION_ARGS)
 {
-	bytea *bytes;
+	CrmParcel *parcel;
+	bytea	  *bytes;
 
 	(void) crm_aggregate_context(fcinfo);
 	bytes = PG_GETARG_BYTEA_PP(0);
-	PG_RETURN_POINTER(
-		crm_parcel_open(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)));
+	parcel = crm_parcel_open(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+	check_wire_params(crm_parcel_wire(parcel));
+	PG_RETURN_POINTER(parcel);
 }
 
 /* ---- rates --------------------------------------------------------------- */

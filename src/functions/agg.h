@@ -108,6 +108,8 @@ crm_agg_require_params(const CrmMetric *metric, const CrmParams *own,
 					   bool own_null, const CrmParams *params, bool null);
 extern void
 crm_agg_check_params(const CrmMetric *metric, const CrmParams *params);
+extern bool
+crm_agg_knows_option(const CrmMetric *metric, const CrmParams *params);
 extern bool crm_agg_same_text(Datum a, Datum b);
 
 static inline bool

@@ -174,6 +174,17 @@ crm_agg_check_params(const CrmMetric *metric, const CrmParams *params)
 		check_pair(metric, params, CRM_PARAM_FROM, CRM_PARAM_TO);
 }
 
+/* one from a call is; one that came in a state may be anything */
+bool
+crm_agg_knows_option(const CrmMetric *metric, const CrmParams *params)
+{
+	const char *option = metric->param[CRM_PARAM_OPTION];
+	int32		most = option && strcmp(option, "unit") == 0 ? CRM_UNIT_YEAR
+															 : CRM_METHOD_LITERAL;
+
+	return option == NULL || (params->option >= 0 && params->option <= most);
+}
+
 /* ---- reading ------------------------------------------------------------- */
 
 static int32

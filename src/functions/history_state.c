@@ -280,11 +280,8 @@ take_line(Reader *reader, CrmLine *line)
 static void
 check_params(const CrmMetric *metric, const CrmParams *params)
 {
-	const char *option = metric->param[CRM_PARAM_OPTION];
-	int32 most = option && strcmp(option, "unit") == 0 ? CRM_UNIT_YEAR : 1;
-
 	crm_agg_check_params(metric, params);
-	if (option && (params->option < 0 || params->option > most))
+	if (!crm_agg_knows_option(metric, params))
 		no_state();
 }
 
