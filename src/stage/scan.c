@@ -107,9 +107,9 @@ some_keys(const CrmScan *scan, Datum keys, Oid relation, const char *column)
 
 	if (keys == 0)
 		return some;
-	array = DatumGetArrayTypeP(keys);
-	some.array = keys;
-	some.type = crm_key_array_type(definition->key);
+	some.array =
+		crm_filter_keys(relation, column, definition->key, keys, &some.type);
+	array = DatumGetArrayTypeP(some.array);
 	some.shape = crm_shape(definition, relation, column,
 						   ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)));
 	return some;

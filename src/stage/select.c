@@ -9,9 +9,12 @@
 
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
+#include "stage/keys.h"
 #include "stage/select.h"
 #include "stage/source.h"
 
@@ -35,9 +38,59 @@ crm_key_cast(Oid relation, const char *column)
 }
 
 /*
- * `column = ANY ($1)`, with the array in the column's own type so that an
- * index on the column serves.  citext has its own idea of equality, so there
- * the text decides.
+ * The keys of an array of them that fit a type, as an array of that one.  The
+ * others are in no row of such a column.
+ */
+static Datum
+keys_that_fit(Datum keys, Oid type, int64 least, int64 most)
+{
+	ArrayType *array = DatumGetArrayTypeP(keys);
+	int		   count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	int64	  *key = (int64 *) ARR_DATA_PTR(array);
+	Datum	  *fitting = MemoryContextAllocHuge(CurrentMemoryContext,
+												sizeof(Datum) * Max(count, 1));
+	int		   fit = 0;
+	Datum	   result;
+
+	for (int i = 0; i < count; i++)
+		if (key[i] >= least && key[i] <= most)
+			fitting[fit++] = type == INT2OID ? Int16GetDatum((int16) key[i])
+											 : Int32GetDatum((int32) key[i]);
+	result = PointerGetDatum(construct_array(
+		fitting, fit, type, type == INT2OID ? sizeof(int16) : sizeof(int32),
+		true, type == INT2OID ? TYPALIGN_SHORT : TYPALIGN_INT));
+	pfree(fitting);
+	return result;
+}
+
+/*
+ * Integers of two sizes are equal across types, but not by a hash: the array
+ * would be gone through for each row.
+ */
+Datum
+crm_filter_keys(Oid relation, const char *column, CrmStageKey kind, Datum keys,
+				Oid *type)
+{
+	*type = crm_key_array_type(kind);
+	if (kind != CRM_STAGE_KEY_BIGINT)
+		return keys;
+	switch (getBaseType(get_atttype(relation, get_attnum(relation, column))))
+	{
+		case INT2OID:
+			*type = INT2ARRAYOID;
+			return keys_that_fit(keys, INT2OID, PG_INT16_MIN, PG_INT16_MAX);
+		case INT4OID:
+			*type = INT4ARRAYOID;
+			return keys_that_fit(keys, INT4OID, PG_INT32_MIN, PG_INT32_MAX);
+		default:
+			return keys;
+	}
+}
+
+/*
+ * `column = ANY ($1)`, with the array in the column's own type so that a hash
+ * of it and an index on the column serve.  citext has its own idea of
+ * equality, so there the text decides.
  */
 void
 crm_append_key_filter(StringInfo sql, Oid relation, const char *column)

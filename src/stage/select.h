@@ -20,6 +20,9 @@ crm_source_query(const CrmStageDefinition *definition, const CrmSource *source,
 				 const char *from, bool some);
 /* what makes a relation's column one of those; "" where it is */
 extern const char *crm_key_cast(Oid relation, const char *column);
+/* an array of keys for the condition, and its type */
+extern Datum crm_filter_keys(Oid relation, const char *column, CrmStageKey kind,
+							 Datum keys, Oid *type);
 /* a condition on a relation's column: one of the keys in $1 */
 extern void
 crm_append_key_filter(StringInfo sql, Oid relation, const char *column);
