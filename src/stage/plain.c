@@ -163,7 +163,7 @@ key_value(const CrmPlain *plain, Datum key)
 			if (column->atttypmod >= 0)
 				return DirectFunctionCall3(varchar, key,
 										   Int32GetDatum(column->atttypmod),
-										   BoolGetDatum(true));
+										   BoolGetDatum(false));
 			return key;
 		default:
 			return key;

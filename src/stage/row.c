@@ -18,6 +18,7 @@
 #include "utils/date.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -99,14 +100,43 @@ crm_stage_column_type(int column)
 		ObjectIdGetDatum(get_namespace_oid("crmlife", false)));
 }
 
+/* a precision would round what is written, and each day find it changed */
+bool
+crm_is_stage_column(TupleDesc descriptor, int number, int column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(descriptor, number - 1);
+
+	return attribute->atttypid == crm_stage_column_type(column) &&
+		   attribute->atttypmod == -1;
+}
+
+/* the type that a column of this name has now; NULL: there is none */
+static const char *
+type_now(Oid relation, const char *name)
+{
+	Oid		   type;
+	int32	   modifier;
+	Oid		   collation;
+	AttrNumber number = get_attnum(relation, name);
+
+	if (number == InvalidAttrNumber)
+		return NULL;
+	get_atttypetypmodcoll(relation, number, &type, &modifier, &collation);
+	return format_type_with_typemod(type, modifier);
+}
+
 void
 crm_refuse_stage_column(const CrmStageDefinition *definition, int column)
 {
+	const char *name = crm_stage_columns[column].name;
+	const char *now = type_now(definition->stage_table, name);
+
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("stage table %s has lost its column \"%s\" of type %s",
-					definition->table_name, crm_stage_columns[column].name,
+					definition->table_name, name,
 					crm_stage_columns[column].type_name),
+			 now ? errdetail("It is of type %s now.", now) : 0,
 			 errhint("Drop the stage table with crmlife.drop_stage_table and "
 					 "create it again.")));
 }
@@ -118,7 +148,7 @@ crm_check_stage_columns(const CrmStageDefinition *definition, TupleDesc row,
 	int columns = crm_stage_column_count(definition);
 
 	for (int i = 0; i < columns; i++)
-		if (TupleDescAttr(row, first + i)->atttypid != crm_stage_column_type(i))
+		if (!crm_is_stage_column(row, first + i + 1, i))
 			crm_refuse_stage_column(definition, i);
 }
 

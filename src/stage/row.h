@@ -52,6 +52,8 @@ extern const CrmStageColumn crm_stage_columns[CRM_STAGE_COLUMNS];
 /* how many of them a stage table has, the first ones */
 extern int crm_stage_column_count(const CrmStageDefinition *definition);
 extern Oid crm_stage_column_type(int column);
+/* has it the type that crmlife gave the column? */
+extern bool crm_is_stage_column(TupleDesc descriptor, int number, int column);
 /*
  * An error unless these are the columns, from `first` (0-based) on: what is
  * read as a value of a type must be one, and the owner may have altered it.

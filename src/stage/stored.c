@@ -89,8 +89,7 @@ crm_stored_form(CrmStoredForm *form, const CrmStageDefinition *definition,
 		AttrNumber number = find_column(descriptor, crm_stage_columns[i].name);
 
 		if (number == InvalidAttrNumber ||
-			TupleDescAttr(descriptor, number - 1)->atttypid !=
-				crm_stage_column_type(i))
+			!crm_is_stage_column(descriptor, number, i))
 			crm_refuse_stage_column(definition, i);
 		form->numbers[i] = number;
 	}

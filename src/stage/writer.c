@@ -193,8 +193,7 @@ describe_rows(CrmWriter *writer, const CrmStageDefinition *definition)
 			get_attnum(definition->stage_table, crm_stage_columns[i].name);
 
 		if (number == InvalidAttrNumber ||
-			TupleDescAttr(writer->descriptor, number - 1)->atttypid !=
-				crm_stage_column_type(i))
+			!crm_is_stage_column(writer->descriptor, number, i))
 			crm_refuse_stage_column(definition, i);
 		writer->numbers[i] = number;
 	}
