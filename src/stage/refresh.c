@@ -29,12 +29,14 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -44,6 +46,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -122,6 +125,18 @@ append_keys(Run *run, CrmKeys *to, const CrmKeys *from)
 	MemoryContextSwitchTo(old);
 }
 
+/* a crash leaves nothing of an unlogged table, and says so nowhere */
+static bool
+may_be_emptied(const CrmStageDefinition *definition)
+{
+	Relation table = table_open(definition->stage_table, AccessShareLock);
+	bool emptied = table->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED &&
+				   RelationGetNumberOfBlocks(table) == 0;
+
+	table_close(table, AccessShareLock);
+	return emptied;
+}
+
 /* whom to look at, and how; true: everybody */
 static bool
 gather_keys(Run *run, bool full)
@@ -133,7 +148,7 @@ gather_keys(Run *run, bool full)
 	run->changed = run->queued->changed;
 	run->kept.kind = definition->key;
 	if (full || run->queued->everybody || !definition->refreshed ||
-		definition->needs_full)
+		definition->needs_full || may_be_emptied(definition))
 		return true;
 	append_keys(run, merge ? &run->kept : &run->changed,
 				&run->queued->appended);
