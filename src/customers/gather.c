@@ -156,6 +156,16 @@ padded(Size size)
 	return TYPEALIGN(8, size);
 }
 
+/* with the bytes after it: what goes to a file is not what was there before */
+static inline void
+copy_padded(char *to, const void *from, Size size)
+{
+	if (size == 0)
+		return;
+	memset(to + padded(size) - 8, 0, 8);
+	memcpy(to, from, size);
+}
+
 static inline bool
 has_lengths(const Head *row)
 {
@@ -242,7 +252,7 @@ write_amount(char *to, RowForm form, const CrmMoney *amount)
 			memcpy(to, &low, sizeof(low));
 			break;
 		case FORM_WIDE:
-			memcpy(to, amount->wide, VARSIZE(amount->wide));
+			copy_padded(to, amount->wide, VARSIZE(amount->wide));
 			break;
 	}
 }
@@ -461,13 +471,12 @@ crm_gather_add(CrmGather *gather, const CrmKey *key, const CrmGatherRow *row)
 	}
 	write_amount(to, form, &row->amount);
 	to += amount;
-	if (lengths.extra > 0)
-		memcpy(to, row->extra, lengths.extra);
+	copy_padded(to, row->extra, lengths.extra);
 	to += padded(lengths.extra);
 	if (gather->key_kind == CRM_KEY_UUID)
 		memcpy(to, &key->rest, sizeof(key->rest));
-	else if (lengths.key > 0)
-		memcpy(to, key->bytes, lengths.key);
+	else
+		copy_padded(to, key->bytes, lengths.key);
 	gather->count++;
 }
 
