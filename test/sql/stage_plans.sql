@@ -192,6 +192,8 @@ SELECT is(all_alike('2025-07-26'), 0::bigint, 'forty tables in one transaction')
 CALL more(20);
 SELECT is(all_alike('2025-07-27'), 0::bigint, 'and in the next');
 SELECT is(same('2025-07-27', 'many_1') || same('2025-07-28', 'many_40'), '00', 'as they should be');
+SELECT crmlife.drop_stage_table('kept'), crmlife.drop_stage_table('stage_plans_elsewhere.kept') \g /dev/null
+SELECT crmlife.drop_stage_table(('many_' || i)::regclass) FROM generate_series(1, 40) i \g /dev/null
 SELECT * FROM finish();
 DROP SCHEMA stage_plans CASCADE;
 DROP SCHEMA stage_plans_elsewhere CASCADE;

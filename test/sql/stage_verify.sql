@@ -97,7 +97,7 @@ SELECT set_eq($$ SELECT * FROM crmlife.verify('stages') $$,
      UNION ALL SELECT customer::text, 'first_order_at', '2025-01-01 00:00:00', first_order_at::text FROM right_rows $$,
   'a column made anew with a default is found in each row');
 SELECT crmlife.refresh('stages', '2025-07-20') \g /dev/null
-CREATE VIEW looked_at AS SELECT customer::text FROM stages WHERE refreshed_at = (SELECT max(refreshed_at) FROM stages);
+CREATE TEMP VIEW looked_at AS SELECT customer::text FROM stages WHERE refreshed_at = (SELECT max(refreshed_at) FROM stages);
 SELECT cmp_ok((SELECT count(*) FROM looked_at), '>', 10::bigint, 'three weeks on some are due');
 SELECT is_empty($$ SELECT * FROM crmlife.verify('stages') JOIN looked_at USING (customer) $$, 'which mends their rows');
 SELECT crmlife.refresh('stages', '2025-07-20', true) \g /dev/null
@@ -111,5 +111,7 @@ UPDATE many_stages SET orders = 2;
 UPDATE many SET amount = 2 WHERE customer % 1000 = 7;
 SELECT is((count(*), count(DISTINCT customer), min(stored), max(stored), min(expected), max(expected), count(*) FILTER (WHERE customer::int % 1000 = 7))::text,
           '(100899,100899,2,2,1,1,0)', 'all but those who wait are told') FROM crmlife.verify('many_stages');
+DROP VIEW looked_at;
+SELECT crmlife.drop_stage_table('stages'), crmlife.drop_stage_table('many_stages') \g /dev/null
 SELECT * FROM finish();
 DROP SCHEMA stage_verify CASCADE;
