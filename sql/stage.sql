@@ -243,12 +243,18 @@ CREATE TABLE crmlife.capture_source (
   source oid NOT NULL,
   stage_table oid NOT NULL,
   customer name NOT NULL,
-  seen text NOT NULL,          -- its triggers and storage at the last look
+  seen text NOT NULL,          -- its triggers, storage and columns at the last look
   new_rows int2vector,         -- kind of event and columns that new rows are kept by; NULL: read again
+  columns name[],              -- those in use; NULL: all, an expression takes the row as a whole
   PRIMARY KEY (source, stage_table, customer)
 );
 COMMENT ON TABLE crmlife.capture_source IS
   'which relations feed which stage table through capture triggers';
+
+CREATE FUNCTION crmlife._columns_now(source oid, columns name[]) RETURNS text
+AS 'MODULE_PATHNAME', 'crm_columns_now' LANGUAGE C STABLE CALLED ON NULL INPUT;
+COMMENT ON FUNCTION crmlife._columns_now(oid, name[]) IS
+  'internal: a text that changes when these columns of a relation, or with NULL all of them, become others or get another type';
 
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,

@@ -15,8 +15,9 @@
  *
  * What no trigger tells is told by the catalogs: a partition that came or
  * went, a trigger that was missing or disabled for a while, a table that was
- * rewritten.  crmlife.capture_source keeps what they said when a relation was
- * last looked at; where they say something else, the run is a full one.
+ * rewritten, a column that became another.  crmlife.capture_source keeps what
+ * they said when a relation was last looked at; where they say something else,
+ * the run is a full one.
  *
  * Invariant: a transaction that changes a customer's rows and commits has
  * left the key in the queue, visible together with the change.  So a relation
@@ -55,6 +56,7 @@
 #include "stage/newrows.h"
 #include "stage/queue.h"
 #include "stage/source.h"
+#include "stage/used.h"
 
 /* the last transaction of this session in which a refresh read the sources */
 static FullTransactionId read_in = {0};
@@ -352,13 +354,16 @@ install_triggers(Oid relation)
 
 /*
  * The last change of each of its capture triggers, where its rows are stored,
- * the subscriptions that write to it, and what its virtual columns are made of:
- * a relation of which this is the same has had its triggers all the time, and
- * its rows were not rewritten, nor made to be read as others.
+ * the columns in use, the subscriptions that write to it, and what its virtual
+ * columns are made of: a relation of which this is the same has had its
+ * triggers all the time, and its rows were not rewritten, nor made to be read
+ * as others.  Within a query that says which relation and columns: r.source and
+ * columns.
  */
 #define SEEN_NOW                                                               \
 	"(SELECT coalesce(string_agg(concat_ws(':', t.oid, t.xmin, t.tgenabled), " \
-	"' ' ORDER BY t.tgname), '') || '/' || c.relfilenode || "                  \
+	"' ' ORDER BY t.tgname), '') || '/' || c.relfilenode || '/' || "           \
+	"crmlife._columns_now(r.source, columns) || "                              \
 	"(SELECT coalesce(string_agg('/' || s.srsubid, '' ORDER BY s.srsubid), "   \
 	"'') FROM pg_subscription_rel s WHERE s.srrelid = r.source) "              \
 	"|| " CRM_VIRTUAL_COLUMNS_OF(                                              \
@@ -367,6 +372,9 @@ install_triggers(Oid relation)
 					"c.oid "                                                   \
 					"AND t.tgname LIKE 'crmlife\\_capture\\_%' "               \
 					"WHERE c.oid = r.source GROUP BY c.relfilenode)"
+
+/* orders, visits, members */
+#define SOURCES 3
 
 /* relations that feed a stage table, each with its customer column */
 typedef struct Feeds
@@ -377,6 +385,9 @@ typedef struct Feeds
 	Datum *columns; /* name */
 	Datum *forms;	/* int2vector: the kind, then the columns of new rows */
 	bool  *formless;
+	int	  *numbers; /* of the source that it is, or is a part of */
+	Datum *used;	/* the columns that are used of it, a name[] as text */
+	bool  *wholly;	/* it is used as a whole */
 	Datum  stage_table;
 } Feeds;
 
@@ -393,16 +404,22 @@ more_feeds(Feeds *feeds)
 		feeds->columns = palloc(values);
 		feeds->forms = palloc(values);
 		feeds->formless = palloc(sizeof(bool) * feeds->space);
+		feeds->numbers = palloc(sizeof(int) * feeds->space);
+		feeds->used = palloc(values);
+		feeds->wholly = palloc(sizeof(bool) * feeds->space);
 		return;
 	}
 	feeds->relations = repalloc(feeds->relations, values);
 	feeds->columns = repalloc(feeds->columns, values);
 	feeds->forms = repalloc(feeds->forms, values);
 	feeds->formless = repalloc(feeds->formless, sizeof(bool) * feeds->space);
+	feeds->numbers = repalloc(feeds->numbers, sizeof(int) * feeds->space);
+	feeds->used = repalloc(feeds->used, values);
+	feeds->wholly = repalloc(feeds->wholly, sizeof(bool) * feeds->space);
 }
 
 static void
-add_source(Feeds *feeds, const CrmSource *source)
+add_source(Feeds *feeds, const CrmSource *source, int number)
 {
 	ListCell *cell;
 	NameData *column;
@@ -418,6 +435,9 @@ add_source(Feeds *feeds, const CrmSource *source)
 			more_feeds(feeds);
 		feeds->relations[feeds->count] = ObjectIdGetDatum(lfirst_oid(cell));
 		feeds->columns[feeds->count] = NameGetDatum(column);
+		feeds->numbers[feeds->count] = number;
+		feeds->used[feeds->count] = (Datum) 0;
+		feeds->wholly[feeds->count] = true;
 		feeds->forms[feeds->count] = (Datum) 0;
 		feeds->formless[feeds->count++] = true;
 	}
@@ -429,9 +449,9 @@ list_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 	feeds->count = 0;
 	feeds->space = 0;
 	feeds->stage_table = ObjectIdGetDatum(definition->stage_table);
-	add_source(feeds, &definition->orders);
-	add_source(feeds, &definition->visits);
-	add_source(feeds, &definition->members);
+	add_source(feeds, &definition->orders, 0);
+	add_source(feeds, &definition->visits, 1);
+	add_source(feeds, &definition->members, 2);
 }
 
 /* does a relation feed the stage table in more than one way? */
@@ -476,12 +496,70 @@ add_forms(Feeds *feeds, const CrmSource *source, int kind, int *first)
 	*first += count;
 }
 
+/* what the sources use together that a relation is, or is a part of */
+static List *
+used_of(const Feeds *feeds, List *const *used, int number)
+{
+	List *names = NIL;
+
+	for (int i = 0; i < feeds->count; i++)
+	{
+		if (feeds->relations[i] != feeds->relations[number])
+			continue;
+		if (used[feeds->numbers[i]] == NIL)
+			return NIL;
+		names = list_union(names, used[feeds->numbers[i]]);
+	}
+	return names;
+}
+
+static Datum
+name_array_text(List *names)
+{
+	Datum	 *values = palloc(sizeof(Datum) * list_length(names));
+	int		  count = 0;
+	ListCell *cell;
+
+	foreach (cell, names)
+	{
+		NameData *name = palloc(sizeof(NameData));
+
+		namestrcpy(name, strVal(lfirst(cell)));
+		values[count++] = NameGetDatum(name);
+	}
+	return CStringGetTextDatum(OidOutputFunctionCall(
+		F_ARRAY_OUT,
+		PointerGetDatum(construct_array(values, count, NAMEOID, NAMEDATALEN,
+										false, TYPALIGN_CHAR))));
+}
+
+static void
+add_used(const CrmStageDefinition *definition, Feeds *feeds)
+{
+	const CrmSource *sources[SOURCES] = {
+		&definition->orders, &definition->visits, &definition->members};
+	List *used[SOURCES] = {NIL};
+
+	for (int i = 0; i < SOURCES; i++)
+		if (OidIsValid(sources[i]->relation))
+			used[i] = crm_used_columns(definition, sources[i]);
+	for (int i = 0; i < feeds->count; i++)
+	{
+		List *names = used_of(feeds, used, i);
+
+		feeds->wholly[i] = names == NIL;
+		if (names)
+			feeds->used[i] = name_array_text(names);
+	}
+}
+
 /* run a query on crmlife's own tables; $1 stage table, $2 and $3 the feeds */
 static uint64
 execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 {
-	Oid	  types[4] = {OIDOID, OIDARRAYOID, NAMEARRAYOID, INT2VECTORARRAYOID};
-	Datum values[4];
+	Oid	  types[5] = {OIDOID, OIDARRAYOID, NAMEARRAYOID, INT2VECTORARRAYOID,
+					  TEXTARRAYOID};
+	Datum values[5];
 	int	  dims[1] = {feeds->count};
 	int	  bounds[1] = {1};
 	CrmIdentity saved;
@@ -497,8 +575,11 @@ execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 	values[3] = PointerGetDatum(
 		construct_md_array(feeds->forms, feeds->formless, 1, dims, bounds,
 						   INT2VECTOROID, -1, false, TYPALIGN_INT));
+	values[4] = PointerGetDatum(construct_md_array(feeds->used, feeds->wholly,
+												   1, dims, bounds, TEXTOID, -1,
+												   false, TYPALIGN_INT));
 	crm_become_catalog_owner(&saved);
-	count = crm_execute(query, 4, types, values, NULL, expected);
+	count = crm_execute(query, 5, types, values, NULL, expected);
 	crm_revert_identity(&saved);
 	return count;
 }
@@ -537,20 +618,24 @@ record_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 {
 	int first = 0;
 
+	add_used(definition, feeds);
 	add_forms(feeds, &definition->orders, CRM_EVENT_ORDER, &first);
 	add_forms(feeds, &definition->visits, CRM_EVENT_VISIT, &first);
-	execute_on_feeds(feeds,
-					 "INSERT INTO crmlife.capture_source AS s "
-					 "(source, stage_table, customer, seen, new_rows) "
-					 "SELECT DISTINCT r.source, $1, r.customer, " SEEN_NOW
-					 ", r.new_rows "
-					 "FROM unnest($2, $3, $4) AS r(source, customer, new_rows) "
-					 "ON CONFLICT (source, stage_table, customer) "
-					 "DO UPDATE SET seen = excluded.seen, "
-					 "new_rows = excluded.new_rows "
-					 "WHERE (s.seen, s.new_rows) IS DISTINCT FROM "
-					 "(excluded.seen, excluded.new_rows)",
-					 SPI_OK_INSERT);
+	execute_on_feeds(
+		feeds,
+		"INSERT INTO crmlife.capture_source AS s "
+		"(source, stage_table, customer, seen, new_rows, columns) "
+		"SELECT DISTINCT r.source, $1, r.customer, " SEEN_NOW
+		", r.new_rows, r.columns "
+		"FROM (SELECT f.source, f.customer, f.new_rows, f.columns::name[] "
+		"FROM unnest($2, $3, $4, $5) "
+		"AS f(source, customer, new_rows, columns)) AS r "
+		"ON CONFLICT (source, stage_table, customer) "
+		"DO UPDATE SET seen = excluded.seen, new_rows = excluded.new_rows, "
+		"columns = excluded.columns "
+		"WHERE (s.seen, s.new_rows, s.columns) IS DISTINCT FROM "
+		"(excluded.seen, excluded.new_rows, excluded.columns)",
+		SPI_OK_INSERT);
 }
 
 /* forget relations that feed the stage table no more: detached, dropped */

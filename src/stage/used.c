@@ -1,0 +1,131 @@
+/*
+ * used.c
+ *		The columns that a stage table uses of a source, and what they are now.
+ *
+ * A definition knows columns by name, so a statement that gives a name to
+ * another column, or a column to another type, changes what every row says.
+ * Many of these neither rewrite the table nor fire a trigger:
+ *
+ *		RENAME amount TO net, net TO amount      other numbers
+ *		DROP amount, ADD amount DEFAULT 1        another number
+ *		timestamp to timestamptz, at UTC         another type
+ *
+ * Invariant: while the text that crmlife._columns_now returns for a relation
+ * and these names stays the same, the names stand for the same stored values,
+ * of the same types.
+ */
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "nodes/bitmapset.h"
+#include "nodes/value.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "stage/expression.h"
+#include "stage/source.h"
+#include "stage/used.h"
+
+/* ----- which ----- */
+
+List *
+crm_used_columns(const CrmStageDefinition *definition, const CrmSource *source)
+{
+	const char *texts[] = {source->at, source->amount, source->filter,
+						   source->order_key, source->segment};
+	Relation	relation;
+	Bitmapset  *columns = NULL;
+	List	   *names = list_make1(makeString(source->customer));
+	bool		some = true;
+	int			number = -1;
+
+	/* these errors name the argument that the expression was given as */
+	crm_recheck_expressions(definition, source);
+	relation = table_open(source->relation, AccessShareLock);
+	for (int i = 0; i < lengthof(texts); i++)
+		if (texts[i] && some)
+			some = crm_expression_columns(relation, texts[i], &columns);
+	table_close(relation, NoLock);
+	if (!some)
+		return NIL;
+	while ((number = bms_next_member(columns, number)) >= 0)
+		names = list_append_unique(
+			names, makeString(get_attname(source->relation, number, false)));
+	return names;
+}
+
+/* ----- what they are ----- */
+
+static void
+append_column(StringInfo text, HeapTuple tuple)
+{
+	Form_pg_attribute column;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	column = (Form_pg_attribute) GETSTRUCT(tuple);
+	if (!column->attisdropped)
+		appendStringInfo(text, "%d:%u:%d:%u:%s ", column->attnum,
+						 column->atttypid, column->atttypmod,
+						 column->attcollation,
+						 quote_identifier(NameStr(column->attname)));
+	ReleaseSysCache(tuple);
+}
+
+static void
+append_named(StringInfo text, Oid relation, ArrayType *names)
+{
+	Datum *values;
+	bool  *nulls;
+	int	   count;
+
+	deconstruct_array(names, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
+					  &values, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i])
+			append_column(
+				text, SearchSysCacheAttName(relation,
+											NameStr(*DatumGetName(values[i]))));
+}
+
+/* the numbers have no gaps: a column that was dropped keeps its own */
+static void
+append_all(StringInfo text, Oid relation)
+{
+	HeapTuple tuple;
+
+	for (int i = 1; HeapTupleIsValid(
+			 tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation),
+									 Int16GetDatum(i)));
+		 i++)
+		append_column(text, tuple);
+}
+
+PG_FUNCTION_INFO_V1(crm_columns_now);
+
+/*
+ * By the caches, which know the columns as a query will find them, whatever the
+ * transaction's snapshot; and at a fraction of what a query costs.
+ */
+Datum
+crm_columns_now(PG_FUNCTION_ARGS)
+{
+	StringInfoData text;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	initStringInfo(&text);
+	if (PG_ARGISNULL(1))
+		append_all(&text, PG_GETARG_OID(0));
+	else
+		append_named(&text, PG_GETARG_OID(0), PG_GETARG_ARRAYTYPE_P(1));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(text.data, text.len));
+}
