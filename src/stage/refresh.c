@@ -633,6 +633,8 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	crm_become_table_owner(run->definition, &saved);
 	run->day = day == CRM_NO_DAY ? crm_day_from_timestamptz(as_of) : day;
 	check_direction(run->definition, run->day, full);
+	/* a column that is gone is told at once, too, not with the next order */
+	crm_scan_lock(run->definition);
 	by_stored = run->remodel && !full && histories_tell(run->definition);
 	if (run->definition->by_trigger)
 		full |= crm_capture_install(run->definition);
@@ -658,8 +660,6 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	if (!run->definition->refreshed && !run->filling)
 		crm_link_changes(run->definition->stage_table,
 						 run->definition->changes);
-	/* a column that is gone is told at once, not with the next order */
-	crm_scan_check(run->definition);
 	if (run->result->full)
 		refresh_all(run);
 	else if (by_stored)

@@ -13,8 +13,9 @@
  * together.  Local times are worked out in the session's zone, which the
  * caller has set to the stage table's.
  *
- * Invariant: all relations are read in one snapshot, which stays active until
- * the walk ends: what a stored row keeps out of line is still there.
+ * Invariant: all relations are read in one snapshot, taken when they were locked
+ * or found to be as they were then, which stays active until the walk ends: what
+ * a stored row keeps out of line is still there.
  */
 #include "postgres.h"
 
@@ -24,6 +25,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/params.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -37,6 +39,7 @@
 #include "engine/purchase_history.h"
 #include "functions/feed.h"
 #include "functions/history.h"
+#include "stage/outdated.h"
 #include "stage/plans.h"
 #include "stage/progress.h"
 #include "stage/row.h"
@@ -319,6 +322,76 @@ read_stored_places(CrmScan *scan, Datum places)
 	read_stored(scan, CRM_STORED_BY_PLACE, &some);
 }
 
+/* ----- locks ----- */
+
+static void
+lock_relation(Oid relation, const char *what)
+{
+	List *tree = crm_lock_tree(relation);
+
+	crm_refuse_outdated(relation, tree, what);
+	list_free(tree);
+}
+
+static List *
+read_by(const char *query)
+{
+	SPIPlanPtr		  plan = kept_plan(query, &everything);
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+
+	return list_copy(source->relationOids);
+}
+
+/*
+ * The relations that a query reads, those behind views among them: until all of
+ * them are locked a view may become another, which reads others.
+ */
+static List *
+lock_query(const char *query)
+{
+	List *locked = NIL;
+	List *relations;
+
+	for (;;)
+	{
+		List	 *others;
+		ListCell *cell;
+
+		relations = read_by(query);
+		others = list_difference_oid(relations, locked);
+		if (others == NIL)
+			return relations;
+		foreach (cell, others)
+			LockRelationOid(lfirst_oid(cell), AccessShareLock);
+		locked = list_concat(locked, others);
+	}
+}
+
+void
+crm_scan_lock(const CrmStageDefinition *definition)
+{
+	const CrmSource *sources[] = {&definition->orders, &definition->visits,
+								  &definition->members};
+
+	/* what this command did to them belongs to what is there now */
+	CommandCounterIncrement();
+	lock_relation(definition->stage_table, "stage table");
+	for (int i = 0; i < lengthof(sources); i++)
+	{
+		ListCell *cell;
+
+		if (!OidIsValid(sources[i]->relation))
+			continue;
+		/* by its number, for the query has its name */
+		(void) crm_lock_tree(sources[i]->relation);
+		foreach (cell,
+				 lock_query(whole_source_query(definition, sources[i], false)))
+			lock_relation(lfirst_oid(cell), "source");
+	}
+}
+
+/* ----- the beginning of a walk ----- */
+
 /* a walk over everybody may take the memory that builds may */
 static Size
 memory_limit(bool some)
@@ -348,6 +421,7 @@ open_scan(const CrmStageDefinition *definition, bool some, Snapshot snapshot)
 		PushActiveSnapshot(snapshot);
 	else
 	{
+		crm_scan_lock(definition);
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		UpdateActiveSnapshotCommandId();
@@ -445,18 +519,6 @@ crm_scan_check_rights(const CrmStageDefinition *definition, Snapshot snapshot)
 		SPI_freetuptable(SPI_tuptable);
 	}
 	PopActiveSnapshot();
-}
-
-void
-crm_scan_check(const CrmStageDefinition *definition)
-{
-	const CrmSource *sources[] = {&definition->orders, &definition->visits,
-								  &definition->members};
-
-	for (int i = 0; i < lengthof(sources); i++)
-		if (OidIsValid(sources[i]->relation))
-			(void) kept_plan(whole_source_query(definition, sources[i], false),
-							 &everything);
 }
 
 void

@@ -56,9 +56,9 @@ typedef enum CrmStoredWish
 
 /*
  * keys: an array of int8, uuid or text, or 0 for every customer; read by index
- * as long as that costs less than a pass over the relation.  snapshot: NULL for
- * one of the walk's own.  The caller is connected to SPI, as the stage table's
- * owner.  The customers come in no order that means anything.
+ * as long as that costs less than a pass over the relation.  snapshot: one that
+ * was taken after crm_scan_lock, or NULL for one of the walk's own.  The caller
+ * is connected to SPI, as the stage table's owner.  The customers come in no order that means anything.
  */
 extern CrmScan *crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
 							   Snapshot snapshot, CrmStoredWish wish);
@@ -83,8 +83,14 @@ crm_scan_begin_stored(const CrmStageDefinition *definition, const CrmKept *kept,
 /* an error where the owner may not read the sources any more */
 extern void
 crm_scan_check_rights(const CrmStageDefinition *definition, Snapshot snapshot);
-/* an error where the sources have lost what the definition names */
-extern void crm_scan_check(const CrmStageDefinition *definition);
+/*
+ * Lock the stage table and all that its sources' queries read, tables behind
+ * views too, against changes of their form; to be called before the snapshot is
+ * taken in which they are read.  An error where the sources have lost what the
+ * definition names; and one where the snapshot is that of the transaction, was
+ * taken before, and cannot show what is there now: see outdated.c.
+ */
+extern void crm_scan_lock(const CrmStageDefinition *definition);
 extern bool crm_scan_next(CrmScan *scan, CrmPair *pair);
 /* the histories are not to be finished: see crm_history_sums */
 extern void crm_scan_leave_unfinished(CrmScan *scan, bool unfinished);

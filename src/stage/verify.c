@@ -27,7 +27,6 @@
 #include "stage/queue.h"
 #include "stage/row.h"
 #include "stage/scan.h"
-#include "stage/source.h"
 #include "stage/stage.h"
 
 typedef struct Verification
@@ -220,16 +219,19 @@ require_refreshed(const CrmStageDefinition *definition)
  * in between removes are gone for an older snapshot too.
  */
 static void
-lock_sources(Oid stage_table)
+lock_all(Oid stage_table)
 {
-	CrmStageDefinition *definition = crm_load_newest_definition(stage_table);
-	Oid relations[] = {definition->orders.relation, definition->visits.relation,
-					   definition->members.relation};
+	CrmStageDefinition *definition;
+	CrmIdentity			saved;
 
+	/* else it could be dropped or renamed when its definition is known */
 	LockRelationOid(stage_table, AccessShareLock);
-	for (int i = 0; i < lengthof(relations); i++)
-		if (OidIsValid(relations[i]))
-			(void) crm_lock_tree(relations[i]);
+	definition = crm_load_newest_definition(stage_table);
+	SPI_connect();
+	crm_become_table_owner(definition, &saved);
+	crm_scan_lock(definition);
+	crm_revert_identity(&saved);
+	SPI_finish();
 }
 
 PG_FUNCTION_INFO_V1(crm_verify);
@@ -250,7 +252,7 @@ crm_verify(PG_FUNCTION_ARGS)
 	stage_table = PG_GETARG_OID(0);
 	crm_require_stage_owner(stage_table);
 	InitMaterializedSRF(fcinfo, 0);
-	lock_sources(stage_table);
+	lock_all(stage_table);
 	verification.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	PushActiveSnapshot(GetTransactionSnapshot());
 	verification.definition = crm_load_definition(stage_table);
