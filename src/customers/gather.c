@@ -437,6 +437,19 @@ refuse_size(void)
 					errmsg("a row of a customer is too large")));
 }
 
+/* what most rows do not have */
+static pg_noinline void
+write_rest(const CrmGather *gather, char *to, const CrmKey *key,
+		   const CrmGatherRow *row, Lengths lengths)
+{
+	copy_padded(to, row->extra, lengths.extra);
+	to += padded(lengths.extra);
+	if (gather->key_kind == CRM_KEY_UUID)
+		memcpy(to, &key->rest, sizeof(key->rest));
+	else
+		copy_padded(to, key->bytes, lengths.key);
+}
+
 void
 crm_gather_add(CrmGather *gather, const CrmKey *key, const CrmGatherRow *row)
 {
@@ -471,12 +484,8 @@ crm_gather_add(CrmGather *gather, const CrmKey *key, const CrmGatherRow *row)
 	}
 	write_amount(to, form, &row->amount);
 	to += amount;
-	copy_padded(to, row->extra, lengths.extra);
-	to += padded(lengths.extra);
-	if (gather->key_kind == CRM_KEY_UUID)
-		memcpy(to, &key->rest, sizeof(key->rest));
-	else
-		copy_padded(to, key->bytes, lengths.key);
+	if (more)
+		write_rest(gather, to, key, row, lengths);
 	gather->count++;
 }
 
