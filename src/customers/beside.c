@@ -251,6 +251,18 @@ refuse_parcel(void)
 					errdetail("What is beside the table is damaged.")));
 }
 
+/* a plain value, of a finite number: what is none begins with two bits set */
+static bool
+is_finite(const void *wide, Size size)
+{
+	uint16 header;
+
+	if (!VARATT_IS_4B_U(wide) || VARSIZE(wide) != size)
+		return false;
+	memcpy(&header, VARDATA(wide), sizeof(header));
+	return (header & 0xC000) != 0xC000;
+}
+
 static CrmMoney
 read_sum(const char *bytes, Size size)
 {
@@ -269,7 +281,7 @@ read_sum(const char *bytes, Size size)
 	{
 		sum.wide = palloc(size - SUM_BYTES);
 		memcpy(sum.wide, bytes + SUM_BYTES, size - SUM_BYTES);
-		if (VARSIZE(sum.wide) != size - SUM_BYTES)
+		if (!is_finite(sum.wide, size - SUM_BYTES))
 			refuse_parcel();
 	}
 	else
