@@ -2,8 +2,8 @@
  * purchase_history.c
  *		The list of a customer's orders and visits, and its bytes.
  *
- * Writing goes over the list twice with the same code: once to count the
- * bytes, once to write them.  Reading goes column by column:
+ * Writing goes over the list once, and counts on where there is no more room.
+ * Reading goes column by column:
  *
  *		order days    d0   +d  +d  +d
  *		visit days    v0   +d
@@ -233,8 +233,9 @@ typedef struct Layout
 
 typedef struct Writer
 {
-	uint8_t *to; /* NULL: only count */
-	size_t	 size;
+	uint8_t *to;
+	size_t	 room;
+	size_t	 size; /* also of what there was no room for */
 } Writer;
 
 static void
@@ -263,7 +264,8 @@ layout_of(const CrmPurchases *list)
 
 	for (int i = 0; i < list->order_count; i++)
 	{
-		while (list->orders[i].at % units[layout.unit].usecs != 0)
+		while (layout.unit < UNIT_COUNT - 1 &&
+			   list->orders[i].at % units[layout.unit].usecs != 0)
 			layout.unit++;
 		look_at_amount(&layout, &list->orders[i]);
 	}
@@ -275,13 +277,21 @@ layout_of(const CrmPurchases *list)
 static inline void
 put_byte(Writer *writer, uint8_t byte)
 {
-	if (writer->to)
+	if (writer->size < writer->room)
 		writer->to[writer->size] = byte;
 	writer->size++;
 }
 
+static inline void
+put(Writer *writer, uint64_t value)
+{
+	for (; value >= 0x80; value >>= 7)
+		put_byte(writer, (uint8_t) value | 0x80);
+	put_byte(writer, (uint8_t) value);
+}
+
 static void
-put(Writer *writer, unsigned __int128 value)
+put_any(Writer *writer, unsigned __int128 value)
 {
 	for (; value >= 0x80; value >>= 7)
 		put_byte(writer, (uint8_t) (value & 0x7f) | 0x80);
@@ -289,8 +299,14 @@ put(Writer *writer, unsigned __int128 value)
 }
 
 /* 0, -1, 1, -2 ... to 0, 1, 2, 3 ... */
+static inline uint64_t
+folded(int64_t value)
+{
+	return ((uint64_t) value << 1) ^ -(uint64_t) (value < 0 ? 1 : 0);
+}
+
 static inline unsigned __int128
-folded(crm_i128 value)
+folded_any(crm_i128 value)
 {
 	return ((unsigned __int128) value << 1) ^
 		   -(unsigned __int128) (value < 0 ? 1 : 0);
@@ -306,8 +322,7 @@ put_days(Writer *writer, const CrmPurchases *list)
 		CrmDay	day = crm_day_of_local(list->orders[i].at);
 		int64_t difference = (int64_t) day - before;
 
-		put(writer,
-			i == 0 ? folded(difference) : (unsigned __int128) difference);
+		put(writer, i == 0 ? folded(difference) : (uint64_t) difference);
 		before = day;
 	}
 }
@@ -342,8 +357,7 @@ put_visits(Writer *writer, const CrmPurchases *list)
 	{
 		int64_t difference = list->visits[i].day - before;
 
-		put(writer,
-			i == 0 ? folded(difference) : (unsigned __int128) (difference - 1));
+		put(writer, i == 0 ? folded(difference) : (uint64_t) difference - 1);
 		before = list->visits[i].day;
 	}
 	for (int i = 0; i < list->visit_count; i++)
@@ -365,7 +379,7 @@ put_general_amount(Writer *writer, const CrmPurchase *order)
 	{
 		put(writer, TAG_NARROW);
 		put(writer, (unsigned) order->amount.scale);
-		put(writer, folded(order->amount.mantissa));
+		put_any(writer, folded_any(order->amount.mantissa));
 		return;
 	}
 	text = crm_wide_to_text(order->amount.wide);
@@ -380,22 +394,22 @@ put_general_amount(Writer *writer, const CrmPurchase *order)
 static void
 put_amount(Writer *writer, const Layout *layout, const CrmPurchase *order)
 {
-	crm_i128 mantissa = order->amount.mantissa;
+	/* as long as it is not a general one, UNIFORM_LIMIT is beyond it */
+	int64_t mantissa = (int64_t) order->amount.mantissa;
 
 	if (layout->general)
 		put_general_amount(writer, order);
 	else if (!order->has_amount)
 		put(writer, 0);
 	else
-		put(writer, (layout->refunds ? folded(mantissa)
-									 : (unsigned __int128) mantissa) +
+		put(writer, (layout->refunds ? folded(mantissa) : (uint64_t) mantissa) +
 						layout->nulls);
 }
 
 size_t
-crm_purchases_encode(CrmPurchases *list, uint8_t *to)
+crm_purchases_encode(CrmPurchases *list, uint8_t *to, size_t room)
 {
-	Writer writer = {.to = to, .size = 0};
+	Writer writer = {.to = to, .room = room};
 	Layout layout;
 
 	crm_purchases_settle(list);

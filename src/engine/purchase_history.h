@@ -91,8 +91,9 @@ extern void crm_purchases_settle(CrmPurchases *list);
 /* forget what comes after a day */
 extern void crm_purchases_cut(CrmPurchases *list, CrmDay last);
 
-/* the number of bytes; they are written unless `to` is NULL */
-extern size_t crm_purchases_encode(CrmPurchases *list, uint8_t *to);
+/* the number of bytes; as many are written as there is room for */
+extern size_t
+crm_purchases_encode(CrmPurchases *list, uint8_t *to, size_t room);
 
 /* ---- bytes -------------------------------------------------------------- */
 

@@ -46,12 +46,9 @@ crm_history_open(CrmPurchaseView *view, Datum history)
 					   VARSIZE_ANY_EXHDR(value));
 }
 
-Datum
-crm_history_make(CrmPurchases *list)
+static void
+check_size(Size size)
 {
-	size_t			size = crm_purchases_encode(list, NULL) + VARHDRSZ;
-	struct varlena *value;
-
 	if (!AllocSizeIsValid(size))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -59,9 +56,23 @@ crm_history_make(CrmPurchases *list)
 				 errdetail("It would take %zu bytes.", size),
 				 errhint("Is it one customer? Placeholder customers collect "
 						 "the orders of many.")));
-	value = palloc(size);
-	SET_VARSIZE(value, size);
-	(void) crm_purchases_encode(list, (uint8_t *) VARDATA(value));
+}
+
+/* most are short, and made in one go */
+Datum
+crm_history_make(CrmPurchases *list)
+{
+	uint8_t			bytes[1024];
+	Size			size = crm_purchases_encode(list, bytes, sizeof(bytes));
+	struct varlena *value;
+
+	check_size(size + VARHDRSZ);
+	value = palloc(size + VARHDRSZ);
+	SET_VARSIZE(value, size + VARHDRSZ);
+	if (size <= sizeof(bytes))
+		memcpy(VARDATA(value), bytes, size);
+	else
+		(void) crm_purchases_encode(list, (uint8_t *) VARDATA(value), size);
 	return PointerGetDatum(value);
 }
 

@@ -37,9 +37,9 @@ encode(CrmPurchases *list, size_t *size)
 {
 	uint8_t *bytes;
 
-	*size = crm_purchases_encode(list, NULL);
+	*size = crm_purchases_encode(list, NULL, 0);
 	bytes = crm_alloc(*size);
-	REQUIRE(crm_purchases_encode(list, bytes) == *size);
+	REQUIRE(crm_purchases_encode(list, bytes, *size) == *size);
 	return bytes;
 }
 

@@ -113,10 +113,17 @@ add_event(CrmPurchases *list, const Event *event)
 static Bytes
 encoded(CrmPurchases *list)
 {
-	Bytes bytes = {.size = crm_purchases_encode(list, NULL)};
+	Bytes  bytes = {.size = crm_purchases_encode(list, NULL, 0)};
+	size_t room = bytes.size / 2;
 
 	bytes.data = crm_alloc(bytes.size);
-	CHECK(crm_purchases_encode(list, bytes.data) == bytes.size, "the size");
+	memset(bytes.data, 0xa5, bytes.size);
+	CHECK(crm_purchases_encode(list, bytes.data, room) == bytes.size,
+		  "the size, where there is less room");
+	for (size_t i = room; i < bytes.size; i++)
+		CHECK(bytes.data[i] == 0xa5, "nothing is written beyond the room");
+	CHECK(crm_purchases_encode(list, bytes.data, bytes.size) == bytes.size,
+		  "the size");
 	return bytes;
 }
 
@@ -551,7 +558,7 @@ use(const uint8_t *data, size_t size)
 	(void) crm_purchase_nth(&view, 2, &at);
 	crm_purchases_init(&list, view.times);
 	crm_purchases_add_view(&list, &view);
-	(void) crm_purchases_encode(&list, NULL);
+	(void) crm_purchases_encode(&list, NULL, 0);
 }
 
 static int damaged_refused;
@@ -594,7 +601,7 @@ check_many_visits(void)
 	crm_purchases_add_visits(&list, 9000, 1);
 	bytes = encoded(&list);
 	crm_purchases_add_visits(&list, 9000, 1);
-	CHECK(FAILS_WITH(CRM_ERROR_RANGE, crm_purchases_encode(&list, NULL)),
+	CHECK(FAILS_WITH(CRM_ERROR_RANGE, crm_purchases_encode(&list, NULL, 0)),
 		  "one visit too many");
 	/* the same in bytes: what stands there is the number less one */
 	for (last = bytes.size - 1; bytes.data[last] != 0xFE;)

@@ -124,9 +124,9 @@ add(CrmTally *tally, const Customer *customer, int sign)
 			crm_purchases_add_order(&list, row->day * CRM_USECS_PER_DAY,
 									row->has_amount ? &amount : NULL);
 	}
-	size = crm_purchases_encode(&list, NULL);
+	size = crm_purchases_encode(&list, NULL, 0);
 	bytes = crm_alloc(size);
-	crm_purchases_encode(&list, bytes);
+	crm_purchases_encode(&list, bytes, size);
 	crm_purchases_open(&view, bytes, size);
 	crm_tally_add_row(tally, &customer->facts, sign);
 	crm_tally_add_history(tally, &view, customer->as_of, sign);

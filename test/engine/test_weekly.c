@@ -271,9 +271,9 @@ add_customer(CrmWeekly *weekly, CrmDaily *daily, CrmDaily *alone,
 	CrmDay			earliest = INT32_MAX;
 
 	fill(&history, &list, customer);
-	size = crm_purchases_encode(&list, NULL);
+	size = crm_purchases_encode(&list, NULL, 0);
 	bytes = crm_alloc(size);
-	crm_purchases_encode(&list, bytes);
+	crm_purchases_encode(&list, bytes, size);
 	crm_purchases_open(&view, bytes, size);
 	for (int i = 0; i < customer->count; i++)
 		if (customer->rows[i].day < earliest)
