@@ -200,7 +200,8 @@ order_appears(Fold *fold, CrmOrder *order)
 		step->first_order_at = order->at;
 	if (order->at > step->last_order_at)
 		step->last_order_at = order->at;
-	step->first_amount = order->net;
+	if (step->facts.orders == 1)
+		step->first_amount = order->net;
 }
 
 static void
@@ -228,8 +229,8 @@ fold_order_row(Fold *fold, const CrmEvent *event)
 
 	if (event->has_amount)
 	{
-		facts->revenue = crm_money_add(facts->revenue, event->amount);
-		order->net = crm_money_add(order->net, event->amount);
+		crm_money_increase(&facts->revenue, &event->amount);
+		crm_money_increase(&order->net, &event->amount);
 	}
 	if (refund)
 		order->refunded = true;
@@ -406,7 +407,7 @@ crm_history_sums(const CrmHistory *history, CrmDay day, CrmOrderSums *sums)
 		if (event->kind != CRM_EVENT_ORDER || event->at >= end)
 			continue;
 		if (event->has_amount)
-			sums->revenue = crm_money_add(sums->revenue, event->amount);
+			crm_money_increase(&sums->revenue, &event->amount);
 		if (event->has_amount && crm_money_sign(event->amount) < 0)
 			continue;
 		sums->orders++;

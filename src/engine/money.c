@@ -281,14 +281,6 @@ crm_money_div(CrmMoney a, CrmMoney b)
 	return wide_operation(crm_wide_div, a, b);
 }
 
-int
-crm_money_sign(CrmMoney a)
-{
-	if (a.wide != NULL)
-		return crm_wide_sign(a.wide);
-	return (a.mantissa > 0) - (a.mantissa < 0);
-}
-
 static int
 wide_cmp(CrmMoney a, CrmMoney b)
 {

@@ -48,7 +48,6 @@ extern void		crm_money_accumulate_slow(CrmMoney *sum, CrmMoney b);
 /* fails with CRM_ERROR_DIVISION when b is zero */
 extern CrmMoney crm_money_div(CrmMoney a, CrmMoney b);
 extern int		crm_money_cmp(CrmMoney a, CrmMoney b);
-extern int		crm_money_sign(CrmMoney a);
 /* the same value and the same display scale */
 extern bool crm_money_identical(CrmMoney a, CrmMoney b);
 
@@ -60,6 +59,14 @@ extern char *crm_money_to_text(CrmMoney a);
 /* false unless the text is digits with a minus sign or a point or both */
 extern bool
 crm_money_from_text(const char *text, size_t length, CrmMoney *money);
+
+static inline int
+crm_money_sign(CrmMoney a)
+{
+	if (a.wide != NULL)
+		return crm_wide_sign(a.wide);
+	return (a.mantissa > 0) - (a.mantissa < 0);
+}
 
 static inline CrmMoney
 crm_money_add(CrmMoney a, CrmMoney b)
@@ -75,16 +82,39 @@ crm_money_add(CrmMoney a, CrmMoney b)
 	return crm_money_add_slow(a, b);
 }
 
+/*
+ * *sum += b; false: nothing was done, for it is not that easy.  In place: a
+ * copy of what was just written part by part would have to wait for it.
+ */
+static inline bool
+crm_money_add_narrow(CrmMoney *sum, const CrmMoney *b)
+{
+	crm_i128 mantissa;
+
+	if (sum->wide != NULL || b->wide != NULL)
+		return false;
+	if (sum->scale == 0 && sum->mantissa == 0)
+		sum->scale = b->scale;
+	if (sum->scale != b->scale ||
+		__builtin_add_overflow(sum->mantissa, b->mantissa, &mantissa))
+		return false;
+	sum->mantissa = mantissa;
+	return true;
+}
+
+/* *sum += *b; a wide that *sum had stays for others */
+static inline void
+crm_money_increase(CrmMoney *sum, const CrmMoney *b)
+{
+	if (!crm_money_add_narrow(sum, b))
+		*sum = crm_money_add_slow(*sum, *b);
+}
+
 /* *sum += b, freeing the wide that *sum had and owned */
 static inline void
 crm_money_accumulate(CrmMoney *sum, CrmMoney b)
 {
-	crm_i128 mantissa;
-
-	if (sum->wide == NULL && b.wide == NULL && sum->scale == b.scale &&
-		!__builtin_add_overflow(sum->mantissa, b.mantissa, &mantissa))
-		sum->mantissa = mantissa;
-	else
+	if (!crm_money_add_narrow(sum, &b))
 		crm_money_accumulate_slow(sum, b);
 }
 

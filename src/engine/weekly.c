@@ -303,8 +303,7 @@ walk_orders(CrmWeekly *weekly, const CrmPurchaseView *view)
 
 			activity->orders += !cursor.refund;
 			if (cursor.has_amount)
-				activity->revenue =
-					crm_money_add(activity->revenue, cursor.amount);
+				crm_money_increase(&activity->revenue, &cursor.amount);
 		}
 		if (cursor.refund)
 			continue;
