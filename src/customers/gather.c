@@ -52,6 +52,7 @@
 #define FEW_ITEMS 24
 /* rows of a partition that share a place when they are put together */
 #define ROWS_OF_A_PLACE 4
+#define ROWS_AHEAD 32
 #define MAX_PLACE_BITS 20
 
 typedef enum RowForm
@@ -143,6 +144,7 @@ struct CrmGather
 	uint64		   places;
 	int			   place_shift; /* less one */
 	uint64		   sorted;		/* places that are */
+	uint64		   ahead;		/* items up to which rows were fetched */
 	CrmGather	  *child;		/* what a large partition is gathered in */
 
 	Partition part[PARTITIONS];
@@ -817,7 +819,7 @@ close_partition(CrmGather *gather)
 	if (gather->child != NULL)
 		crm_gather_end(gather->child);
 	gather->child = NULL;
-	gather->items = gather->next = gather->sorted = 0;
+	gather->items = gather->next = gather->sorted = gather->ahead = 0;
 	if (gather->walk != NULL)
 		MemoryContextReset(gather->walk);
 }
@@ -890,6 +892,20 @@ sort_on(CrmGather *gather)
 	}
 }
 
+/*
+ * Rows lie where they came, those of one customer far apart.  So some of the
+ * next customers are fetched while the caller works on this one.
+ */
+static void
+fetch_ahead(CrmGather *gather)
+{
+	uint64 end = Min(gather->next + ROWS_AHEAD, gather->items);
+
+	for (uint64 i = Max(gather->ahead, gather->next); i < end; i++)
+		__builtin_prefetch(gather->item[i].row);
+	gather->ahead = end;
+}
+
 bool
 crm_gather_next(CrmGather *gather, CrmGathered *customer)
 {
@@ -919,6 +935,7 @@ crm_gather_next(CrmGather *gather, CrmGathered *customer)
 	customer->item = first;
 	customer->count = end - gather->next;
 	gather->next = end;
+	fetch_ahead(gather);
 	return true;
 }
 
