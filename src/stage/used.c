@@ -64,6 +64,16 @@ crm_used_columns(const CrmStageDefinition *definition, const CrmSource *source)
 
 /* ----- what they are ----- */
 
+/* a refresh does so for each column of each partition: no format is parsed */
+static void
+append_number(StringInfo text, int64 number)
+{
+	char digits[MAXINT8LEN + 1];
+
+	appendBinaryStringInfo(text, digits, pg_lltoa(number, digits));
+	appendStringInfoChar(text, ':');
+}
+
 static void
 append_column(StringInfo text, HeapTuple tuple)
 {
@@ -73,10 +83,15 @@ append_column(StringInfo text, HeapTuple tuple)
 		return;
 	column = (Form_pg_attribute) GETSTRUCT(tuple);
 	if (!column->attisdropped)
-		appendStringInfo(text, "%d:%u:%d:%u:%s ", column->attnum,
-						 column->atttypid, column->atttypmod,
-						 column->attcollation,
-						 quote_identifier(NameStr(column->attname)));
+	{
+		append_number(text, column->attnum);
+		append_number(text, column->atttypid);
+		append_number(text, column->atttypmod);
+		append_number(text, column->attcollation);
+		appendStringInfoString(text,
+							   quote_identifier(NameStr(column->attname)));
+		appendStringInfoChar(text, ' ');
+	}
 	ReleaseSysCache(tuple);
 }
 
