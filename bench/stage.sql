@@ -174,6 +174,36 @@ VACUUM ANALYZE stages;
 CALL measure('a quiet day passes', $$SELECT crmlife.refresh('stages', date '2024-07-01' + {i})$$, 5);
 SELECT rows_changed AS quietly_changed FROM crmlife.status WHERE stage_table = 'stages'::regclass \gset
 
+-- Integers of two sizes are compared by no hash: new and changed orders of a
+-- shop whose customers are not bigint.
+CREATE TABLE shop_integer AS SELECT order_id, customer_id::integer AS customer_id, paid_at, amount FROM shop;
+CREATE INDEX ON shop_integer (customer_id);
+CREATE INDEX ON shop_integer (order_id);
+VACUUM (ANALYZE) shop_integer;
+SELECT crmlife.create_stage_table('integers', 'shop_integer', 'customer_id', 'paid_at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('integers', '2024-01-02', "full" => true) \g /dev/null
+VACUUM ANALYZE integers;
+DO $$
+DECLARE
+  started timestamptz;
+BEGIN
+  FOR i IN 1 .. 3 LOOP
+    INSERT INTO shop_integer SELECT nextval('order_ids'), customer_id, paid_at, amount FROM news WHERE batch = i;
+    COMMIT;
+    started := clock_timestamp();
+    PERFORM crmlife.refresh('integers', '2024-01-02');
+    INSERT INTO measured (what, ms) VALUES ('10,000 new orders, integer customers', extract(epoch FROM clock_timestamp() - started) * 1000);
+    UPDATE shop_integer s SET amount = s.amount + 1 FROM changes c WHERE c.order_id = s.order_id AND c.batch = i;
+    COMMIT;
+    started := clock_timestamp();
+    PERFORM crmlife.refresh('integers', '2024-01-02');
+    INSERT INTO measured (what, ms) VALUES ('10,000 changed orders, integer customers', extract(epoch FROM clock_timestamp() - started) * 1000);
+    COMMIT;
+  END LOOP;
+END $$;
+SELECT crmlife.drop_stage_table('integers') \g /dev/null
+DROP TABLE shop_integer;
+
 -- the writers' side
 CREATE TABLE plain (LIKE shop);
 CREATE TABLE captured (LIKE shop);
@@ -214,6 +244,8 @@ FROM (VALUES
   (3, '10,000 new orders, covering index', 'full build', 'full build', '0.10'),
   (3.1, '10,000 changed orders', 'full build', 'full build', NULL),
   (3.2, '10,000 changed orders, covering index', 'full build', 'full build', NULL),
+  (3.3, '10,000 new orders, integer customers', 'full build', 'full build', '0.10'),
+  (3.4, '10,000 changed orders, integer customers', 'full build', 'full build', NULL),
   (4, 'a quiet day passes', 'full build', 'full build', '0.01 for 0.1 % of customers'),
   (4.5, 'a day passes', 'full build', 'full build', NULL),
   (5, 'nothing to do', 'full build', 'full build', NULL),

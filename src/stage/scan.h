@@ -58,7 +58,8 @@ typedef enum CrmStoredWish
  * keys: an array of int8, uuid or text, or 0 for every customer; read by index
  * as long as that costs less than a pass over the relation.  snapshot: one that
  * was taken after crm_scan_lock, or NULL for one of the walk's own.  The caller
- * is connected to SPI, as the stage table's owner.  The customers come in no order that means anything.
+ * is connected to SPI, as the stage table's owner.  The customers come in no
+ * order that means anything.
  */
 extern CrmScan *crm_scan_begin(const CrmStageDefinition *definition, Datum keys,
 							   Snapshot snapshot, CrmStoredWish wish);
