@@ -272,15 +272,15 @@ take(CrmCustomersQuery *query, const char *bytes, Size size)
 
 	PG_TRY();
 	{
-		CrmWire *wire = crm_wire_open(bytes, size);
-		bool	 params_null;
+		CrmWire			*wire = crm_wire_open(bytes, size);
+		bool			 params_null;
+		const CrmParams *params = crm_wire_params(wire, &params_null);
 
 		if (crm_wire_key_kind(wire) == query->key_kind &&
 			crm_wire_metric(wire) == query->metric)
 		{
-			CrmCustomers *customers =
-				crm_customers_create(query, crm_wire_params(wire, &params_null),
-									 params_null, CurrentMemoryContext);
+			CrmCustomers *customers = crm_customers_create(
+				query, params, params_null, CurrentMemoryContext);
 
 			if (!params_null)
 			{
