@@ -8,7 +8,7 @@ DROP SCHEMA IF EXISTS history_metrics CASCADE;
 CREATE SCHEMA history_metrics;
 SET search_path = history_metrics, public;
 SET TimeZone = 'Pacific/Auckland';
-SELECT plan(108);
+SELECT plan(110);
 
 -- 400 customers in 3 groups
 SELECT setseed(0.125) \gset
@@ -208,6 +208,8 @@ SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, overl
 SELECT is((SELECT repurchase_interval('days: 1900-01-01 1, 2020-01-01 1, 2020-01-03 1'::crmlife.purchase_history)), (SELECT repurchase_interval(1::bigint, d) FROM unnest('{1900-01-01,2020-01-01,2020-01-03}'::date[]) AS d), 'a gap of a hundred years');
 SELECT is(forged(kind, set_byte(state, 1, 255)), 'XX001', 'a metric that there is not') FROM states WHERE kind = 'growth';
 SELECT is(forged(kind, set_byte(state, 0, get_byte(state, 0) + 1)), 'XX001', 'of another version') FROM states WHERE kind = 'growth';
+SELECT is(forged(kind, set_byte(state, 0, 0)), 'XX001', 'of a version before the first') FROM states WHERE kind = 'growth';
+SELECT is((SELECT joined_revenue_cohorts(s)::text FROM (SELECT state_revenue_cohorts(h, 'quarter', '2024-12-31') AS s FROM built GROUP BY c % 7) x), (SELECT revenue_cohorts(h, 'quarter', '2024-12-31')::text FROM built), 'revenue of seven parts is that of all');
 SELECT throws_ok('SELECT joined_growth(state) FROM states', '42804', 'states of different aggregates cannot be combined');
 SELECT finish();
 DROP SCHEMA history_metrics CASCADE;
