@@ -453,7 +453,6 @@ crm_calibrate(PG_FUNCTION_ARGS)
 	wish.monetary_cuts = array_argument(fcinfo, 5);
 	check_wish(&wish);
 	crm_refuse_on_standby();
-	crm_require_stage_owner(stage_table);
-	crm_stage_lock(stage_table);
+	crm_lock_own_stage(stage_table);
 	PG_RETURN_INT64(recalibrate(stage_table, &wish));
 }

@@ -34,6 +34,7 @@
 #include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -165,6 +166,8 @@ crm_stage_lock(Oid stage_table)
 
 	stage_lock_tag(&tag, stage_table);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	/* what the caches hold may be older than what was waited for */
+	AcceptInvalidationMessages();
 }
 
 bool
@@ -620,6 +623,18 @@ crm_require_stage_owner(Oid stage_table)
 		!crm_owns_relation(stage_table, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
 					   get_rel_name(stage_table));
+}
+
+/*
+ * Asked before, so that nobody else's wait keeps the owner's waiting; and
+ * after, for a table that was being created meanwhile, or given away.
+ */
+void
+crm_lock_own_stage(Oid stage_table)
+{
+	crm_require_stage_owner(stage_table);
+	crm_stage_lock(stage_table);
+	crm_require_stage_owner(stage_table);
 }
 
 /* ----- models ----- */

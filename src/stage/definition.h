@@ -112,6 +112,8 @@ extern void crm_require_stage_reader(Oid stage_table);
 extern void crm_require_stage_table(Oid relation);
 /* an error unless the current user owns the stage table */
 extern void crm_require_stage_owner(Oid stage_table);
+/* the same, with the stage table for this transaction alone */
+extern void crm_lock_own_stage(Oid stage_table);
 /* raise the error that the relation is none */
 pg_noreturn extern void crm_refuse_other_table(Oid relation);
 /* NULL: frequency and monetary are of all time */

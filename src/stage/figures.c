@@ -648,8 +648,7 @@ crm_recount_figures(PG_FUNCTION_ARGS)
 		from = PG_GETARG_DATEADT(1);
 	}
 	crm_refuse_on_standby();
-	crm_require_stage_owner(stage_table);
-	crm_stage_lock(stage_table);
+	crm_lock_own_stage(stage_table);
 	SPI_connect();
 	recount(crm_load_newest_definition(stage_table), from);
 	SPI_finish();
@@ -670,6 +669,8 @@ crm_verify_figures(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	definition = crm_load_definition(stage_table);
+	/* it may have been created in the meantime */
+	crm_require_stage_owner(stage_table);
 	require_figures(definition, definition->refreshed_day);
 	SPI_connect();
 	crm_stage_tally_init(&tally, definition);

@@ -730,8 +730,7 @@ crm_learn(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	crm_refuse_on_standby();
-	crm_require_stage_owner(stage_table);
-	crm_stage_lock(stage_table);
+	crm_lock_own_stage(stage_table);
 	SPI_connect();
 	learn_and_apply(stage_table, &settings);
 	return_lessons(fcinfo, stage_table);

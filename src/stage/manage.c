@@ -719,13 +719,13 @@ Datum
 crm_drop_stage_table(PG_FUNCTION_ARGS)
 {
 	Oid			stage_table = PG_GETARG_OID(0);
-	char	   *name = get_rel_name(stage_table);
+	char	   *name;
 	Oid			changes;
 	CrmIdentity saved;
 
 	crm_refuse_on_standby();
-	crm_require_stage_owner(stage_table);
-	crm_stage_lock(stage_table);
+	crm_lock_own_stage(stage_table);
+	name = get_rel_name(stage_table);
 	SPI_connect();
 	crm_pin_search_path(&saved);
 	changes = changes_of(stage_table);
@@ -859,8 +859,7 @@ stage_argument(FunctionCallInfo fcinfo)
 						errmsg("stage_table must not be null")));
 	stage_table = PG_GETARG_OID(0);
 	crm_refuse_on_standby();
-	crm_require_stage_owner(stage_table);
-	crm_stage_lock(stage_table);
+	crm_lock_own_stage(stage_table);
 	(void) crm_load_newest_definition(stage_table);
 	return stage_table;
 }

@@ -613,9 +613,8 @@ crm_add_consumer(PG_FUNCTION_ARGS)
 				 errdetail("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
 	(void) get_role_oid(consumer.role, false);
 	crm_refuse_on_standby();
-	crm_require_stage_owner(consumer.stage_table);
 	/* nobody is about to publish, or to let go of, a change */
-	crm_stage_lock(consumer.stage_table);
+	crm_lock_own_stage(consumer.stage_table);
 	definition = crm_load_without_model(consumer.stage_table);
 	consumer.table_name = definition->table_name;
 	SPI_connect();
@@ -685,8 +684,7 @@ crm_keep_changes(PG_FUNCTION_ARGS)
 	check_limits(fcinfo);
 	stage_table = PG_GETARG_OID(0);
 	crm_refuse_on_standby();
-	crm_require_stage_owner(stage_table);
-	crm_stage_lock(stage_table);
+	crm_lock_own_stage(stage_table);
 	(void) crm_load_without_model(stage_table);
 	values[0] = ObjectIdGetDatum(stage_table);
 	for (int i = 1; i <= 2; i++)

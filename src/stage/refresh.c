@@ -793,8 +793,7 @@ crm_refresh(PG_FUNCTION_ARGS)
 						errmsg("as_of must be finite")));
 	stage_table = PG_GETARG_OID(0);
 	crm_refuse_on_standby();
-	crm_require_stage_owner(stage_table);
-	crm_stage_lock(stage_table);
+	crm_lock_own_stage(stage_table);
 	crm_stage_refresh(stage_table, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_BOOL(2),
 					  &result);
 	crm_figures_weeks(stage_table);

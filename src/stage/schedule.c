@@ -177,8 +177,7 @@ crm_set_schedule(PG_FUNCTION_ARGS)
 	nulls[1] = values[1] ? ' ' : 'n';
 	nulls[2] = values[2] ? ' ' : 'n';
 	crm_refuse_on_standby();
-	crm_require_stage_owner(PG_GETARG_OID(0));
-	crm_stage_lock(PG_GETARG_OID(0));
+	crm_lock_own_stage(PG_GETARG_OID(0));
 	(void) crm_load_without_model(PG_GETARG_OID(0));
 	SPI_connect();
 	crm_become_catalog_owner(&saved);

@@ -226,6 +226,8 @@ lock_all(Oid stage_table)
 
 	/* else it could be dropped or renamed when its definition is known */
 	LockRelationOid(stage_table, AccessShareLock);
+	/* it may have been created, or given away, while this waited */
+	crm_require_stage_owner(stage_table);
 	definition = crm_load_newest_definition(stage_table);
 	SPI_connect();
 	crm_become_table_owner(definition, &saved);
