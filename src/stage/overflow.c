@@ -143,7 +143,8 @@ crm_overflow_tell(Oid stage_table)
 
 	if (!find_mark(overflow, stage_table))
 		leave_mark(overflow, stage_table);
-	table_close(overflow, RowExclusiveLock);
+	/* else the table could be rewritten without rows not yet committed */
+	table_close(overflow, NoLock);
 }
 
 /* ----- refreshes ----- */

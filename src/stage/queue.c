@@ -242,7 +242,8 @@ crm_queue_close(CrmQueueWriter *writer)
 	flush_keys(writer);
 	ExecDropSingleTupleTableSlot(writer->slot);
 	MemoryContextDelete(writer->context);
-	table_close(writer->queue, RowExclusiveLock);
+	/* else the table could be rewritten without rows not yet committed */
+	table_close(writer->queue, NoLock);
 	pfree(writer);
 }
 
