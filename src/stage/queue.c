@@ -123,7 +123,8 @@ is_full(Relation queue, Size bytes)
 	uint64 limit = (uint64) crm_queue_limit * 1024 / BLCKSZ;
 
 	return RelationGetNumberOfBlocks(queue) >= limit &&
-		   GetPageWithFreeSpace(queue, bytes + 64) == InvalidBlockNumber;
+		   GetPageWithFreeSpace(queue, Min(bytes + 64, MaxHeapTupleSize)) ==
+			   InvalidBlockNumber;
 }
 
 static void
@@ -188,7 +189,8 @@ flush_keys(CrmQueueWriter *writer)
 	{
 		Size size = INTALIGN(VARHDRSZ + strlen(entry->key));
 
-		if (count == CUSTOMERS_AT_ONCE || bytes + size > CUSTOMERS_BYTES)
+		if (count == CUSTOMERS_AT_ONCE ||
+			(count > 0 && bytes + size > CUSTOMERS_BYTES))
 		{
 			put_customers(writer, customers, count);
 			count = 0;

@@ -272,6 +272,11 @@ SELECT is_empty($$ SELECT * FROM crmlife.verify('odd_stages') $$, 'thresholds at
 SELECT alike(error_of($$INSERT INTO odd SELECT string_agg(md5(i::text), ''), '2025-01-01', 1 FROM generate_series(1, 200) i; SELECT crmlife.refresh('odd_stages', '2025-06-30')$$),
   '54000 index row size % exceeds btree version 4 maximum 2704%', 'a key too long for an index');
 -- 20,000 orders of one customer, and one statement with 150,000 customers
+-- one that fills an entry of the queue by itself
+INSERT INTO odd SELECT string_agg(md5(i::text), ''), '2025-01-01', 1 FROM generate_series(1, 300) i;
+DELETE FROM odd WHERE length(customer) > 9000;
+SELECT is((SELECT string_agg(DISTINCT cardinality(customers)::text, ' ') FROM crmlife.queue WHERE stage_table = 'odd_stages'::regclass AND customers IS NOT NULL), '1', 'a key as long as an entry');
+DELETE FROM crmlife.queue WHERE stage_table = 'odd_stages'::regclass;
 INSERT INTO odd SELECT 'guest', timestamp '2025-06-30' - i * interval '100 minutes', i % 100 FROM generate_series(1, 20000) i;
 SELECT is(outcome('odd_stages'), 'captured, 1', 'a customer of 20,000 orders');
 SELECT is(orders, 20000::bigint, 'all of them') FROM odd_stages WHERE customer = 'guest';

@@ -161,5 +161,17 @@ for (1 .. 100)
 }
 is(ask("SELECT everybody FROM crmlife.status WHERE stage_table = 'idle'::regclass"), 'f', 'the other stage table at last');
 is(verified($node, $database, 'idle'), 0, '... is right');
+
+# ----- a key for which no page has room: told like any other, or as everybody -----
+ask(q(ALTER SYSTEM SET crmlife.worker_enabled = off));
+$node->reload;
+ask(q(CREATE TABLE parcels (customer text, at timestamptz, amount numeric); INSERT INTO parcels VALUES ('a', now(), 1)));
+ask(q(SELECT crmlife.create_stage_table('receivers', 'parcels', 'customer', 'at', 'amount')));
+ask(q(INSERT INTO parcels SELECT string_agg(md5(i::text), ''), now(), 1 FROM generate_series(1, 300) i));
+ask(q(UPDATE parcels SET amount = 2));
+is(ask(q(SELECT everybody OR waiting = 2 FROM crmlife.status WHERE stage_table = 'receivers'::regclass)), 't', 'a key of 9600 bytes stops no writer');
+ask(q(DELETE FROM parcels WHERE customer <> 'a'));
+ask(q(SELECT crmlife.refresh('receivers')));
+is(verified($node, $database, 'receivers'), 0, '... and what was written is refreshed');
 $node->stop;
 done_testing();
