@@ -761,8 +761,20 @@ lock_unused(Oid relation)
 	return false;
 }
 
-void
-crm_capture_remove(Oid stage_table)
+/* false: somebody uses a source whose triggers may go, or it is another's */
+static bool
+try_lock_unused(const Oid *unused, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (get_rel_name(unused[i]) != NULL &&
+			(!crm_owns_relation(unused[i], GetUserId()) ||
+			 !ConditionalLockRelationOid(unused[i], AccessExclusiveLock)))
+			return false;
+	return true;
+}
+
+bool
+crm_capture_remove(Oid stage_table, bool wait)
 {
 	CrmIdentity saved;
 	Oid			types[1] = {OIDOID};
@@ -771,6 +783,8 @@ crm_capture_remove(Oid stage_table)
 	int			count = find_unused(stage_table, &unused);
 	bool		locked = false;
 
+	if (!wait && !try_lock_unused(unused, count))
+		return false;
 	for (int i = 0; i < count; i++)
 		locked |= lock_unused(unused[i]);
 	/* another stage table may have been created on them in the meantime */
@@ -784,4 +798,5 @@ crm_capture_remove(Oid stage_table)
 	crm_execute("DELETE FROM crmlife.capture_source WHERE stage_table = $1", 1,
 				types, values, NULL, SPI_OK_DELETE);
 	crm_revert_identity(&saved);
+	return true;
 }

@@ -27,7 +27,11 @@ extern bool crm_capture_may_have_missed(void);
  */
 extern void crm_capture_reading(void);
 
-/* remove triggers that feed no stage table any more, where that is allowed */
-extern void crm_capture_remove(Oid stage_table);
+/*
+ * Remove triggers that feed no stage table any more, where that is allowed, and
+ * what a stage table captures.  Without wait: false, and nothing is removed,
+ * where somebody uses a source whose triggers may go, or it is another's.
+ */
+extern bool crm_capture_remove(Oid stage_table, bool wait);
 
 #endif /* CRM_CAPTURE_H */

@@ -610,7 +610,6 @@ crm_create_stage_table(PG_FUNCTION_ARGS)
 	plan_customer_column(&plan, fcinfo);
 	plan_settings(&plan, fcinfo);
 
-	crm_forget_dropped();
 	SPI_connect();
 	crm_pin_search_path(&saved);
 	create_tables(&plan);
@@ -636,6 +635,8 @@ crm_create_stage_table(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 	crm_revert_identity(&saved);
 	SPI_finish();
+	/* last: what it locks is locked to the end of the transaction */
+	crm_forget_dropped(false);
 	PG_RETURN_OID(stage_table);
 }
 
@@ -736,7 +737,7 @@ crm_drop_stage_table(PG_FUNCTION_ARGS)
 			 errmsg("%s is not a stage table",
 					name ? crm_quote_relation(stage_table) : "what was given"),
 			 errhint("SELECT stage_table FROM crmlife.status lists them.")));
-	crm_capture_remove(stage_table);
+	(void) crm_capture_remove(stage_table, true);
 	forget(stage_table);
 	if (name)
 		drop_table(stage_table);
@@ -749,9 +750,12 @@ crm_drop_stage_table(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* what is left of stage tables that were dropped with plain DROP TABLE */
+/*
+ * What is left of stage tables that were dropped with plain DROP TABLE; without
+ * waiting, only where nobody uses their sources.
+ */
 void
-crm_forget_dropped(void)
+crm_forget_dropped(bool wait)
 {
 	CrmIdentity saved;
 	uint64		count;
@@ -774,8 +778,8 @@ crm_forget_dropped(void)
 	crm_revert_identity(&saved);
 	for (uint64 i = 0; i < count; i++)
 	{
-		crm_capture_remove(gone[i]);
-		forget(gone[i]);
+		if (crm_capture_remove(gone[i], wait))
+			forget(gone[i]);
 	}
 	SPI_finish();
 }

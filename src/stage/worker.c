@@ -507,7 +507,7 @@ forget_dropped(Job *job)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	(void) set_config_option("lock_timeout", "200", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
-	crm_forget_dropped();
+	crm_forget_dropped(true);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 }
