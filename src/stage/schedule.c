@@ -42,6 +42,12 @@ static const char *const step_names[CRM_SCHEDULE_STEPS] = {
 	"WHERE e.stage_table = s.stage_table AND e.step = $2 AND " \
 	"e.failed_on = s.refreshed_day)"
 
+/* has this time since that day passed?  Near the end of time it never does. */
+#define PASSED(day, every)                           \
+	"AND CASE WHEN " day " IS NULL THEN true "       \
+	"WHEN " day " > date '290000-01-01' THEN false " \
+	"ELSE " day " + " every " <= s.refreshed_day END "
+
 /* true where the step is due; $1 is the stage table, $2 the step */
 static const char *const due_queries[CRM_SCHEDULE_STEPS] = {
 	[CRM_SCHEDULE_WEEKS] =
@@ -55,15 +61,13 @@ static const char *const due_queries[CRM_SCHEDULE_STEPS] = {
 		"SELECT FROM crmlife.stage_table t JOIN crmlife.stage_state s "
 		"ON s.stage_table = t.stage_table::oid LEFT JOIN crmlife.stage_cuts c "
 		"ON c.stage_table = t.stage_table AND c.segment = '' "
-		"WHERE t.stage_table = $1 AND t.calibrate_every IS NOT NULL "
-		"AND coalesce(c.calibrated_on + t.calibrate_every <= s.refreshed_day, "
-		"true) " NOT_TRIED,
+		"WHERE t.stage_table = $1 AND t.calibrate_every IS NOT NULL " PASSED(
+			"c.calibrated_on", "t.calibrate_every") NOT_TRIED,
 	[CRM_SCHEDULE_LEARN] =
 		"SELECT FROM crmlife.stage_table t JOIN crmlife.stage_state s "
 		"ON s.stage_table = t.stage_table::oid "
-		"WHERE t.stage_table = $1 AND t.learn_every IS NOT NULL "
-		"AND coalesce(s.learned_on + t.learn_every <= s.refreshed_day, "
-		"true) " NOT_TRIED,
+		"WHERE t.stage_table = $1 AND t.learn_every IS NOT NULL " PASSED(
+			"s.learned_on", "t.learn_every") NOT_TRIED,
 };
 
 bool

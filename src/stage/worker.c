@@ -88,6 +88,7 @@ typedef struct Job
 	TimestampTz		look_at;  /* when the worker has to look at it again */
 	TimestampTz		begun_at; /* the run at hand */
 	CrmScheduleStep step;	  /* of the schedule, being done */
+	bool			step_due;
 } Job;
 
 static CrmDatabaseRow *my_row = NULL;
@@ -607,17 +608,14 @@ refresh_guarded(Job *job)
 	return record_failure(job, job->every_ms, describe_error(error));
 }
 
-/* is this step due? */
-static bool
-step_due(Job *job, CrmScheduleStep step)
+static void
+look_at_step(Job *job)
 {
-	bool due;
-
+	job->step_due = false;
 	if (!begin_catalog_work())
-		return false;
-	due = crm_schedule_due(job->stage_table, step);
+		return;
+	job->step_due = crm_schedule_due(job->stage_table, job->step);
 	end_catalog_work();
-	return due;
 }
 
 static void
@@ -637,6 +635,24 @@ run_step(Job *job)
 	pgstat_report_stat(true);
 }
 
+static void
+step_failed(Job *job, ErrorData *error)
+{
+	static const char *const verbs[] = {"count the weeks of", "calibrate",
+										"learn from"};
+
+	if (!begin_catalog_work())
+		return;
+	ereport(
+		WARNING,
+		(errcode(error->sqlerrcode),
+		 errmsg("could not %s stage table %s: %s", verbs[job->step], job->name,
+				error->message ? error->message : "unknown error")));
+	crm_schedule_failed(job->stage_table, job->step, job->begun_at,
+						describe_error(error));
+	end_catalog_work();
+}
+
 /*
  * Weekly figures, cuts and thresholds that are to be taken anew, each in a
  * transaction of its own; an error there is the step's, and neither the
@@ -645,28 +661,17 @@ run_step(Job *job)
 static void
 run_schedule(Job *job)
 {
-	static const char *const verbs[] = {"count the weeks of", "calibrate",
-										"learn from"};
-
 	for (int step = 0; step < CRM_SCHEDULE_STEPS; step++)
 	{
 		ErrorData *error;
 
 		job->step = (CrmScheduleStep) step;
 		job->begun_at = GetCurrentTimestamp();
-		if (!step_due(job, job->step))
-			continue;
-		error = guarded(run_step, job);
-		if (error == NULL || !begin_catalog_work())
-			continue;
-		ereport(
-			WARNING,
-			(errcode(error->sqlerrcode),
-			 errmsg("could not %s stage table %s: %s", verbs[step], job->name,
-					error->message ? error->message : "unknown error")));
-		crm_schedule_failed(job->stage_table, job->step, job->begun_at,
-							describe_error(error));
-		end_catalog_work();
+		error = guarded(look_at_step, job);
+		if (error == NULL && job->step_due)
+			error = guarded(run_step, job);
+		if (error != NULL)
+			step_failed(job, error);
 	}
 }
 
@@ -878,6 +883,9 @@ prepare_session(void)
 	override_setting("session_replication_role", "origin");
 	override_setting("row_security", "on");
 	override_setting("idle_in_transaction_session_timeout", "0");
+#if PG_VERSION_NUM >= 170000
+	override_setting("transaction_timeout", "0");
+#endif
 	override_setting("application_name", "crmlife worker");
 	snprintf(timeout, sizeof(timeout), "%d", crm_worker_lock_timeout);
 	override_setting("lock_timeout", timeout);

@@ -79,12 +79,16 @@ like($node->safe_psql('shop', 'SELECT last_error FROM crmlife.status'), qr/secur
 is($node->safe_psql('shop', q(SELECT rolsuper FROM pg_roles WHERE rolname = 'keeper')), 'f', 'the owner stays what he was');
 
 # settings of the database do not disturb the worker
-$node->safe_psql('shop', <<'EOS');
+my $limited = $node->pg_version >= 17;
+my $limit = $limited ? "ALTER DATABASE shop SET transaction_timeout = '1ms';" : '';
+local $ENV{PGOPTIONS} = '-c transaction_timeout=0' if $limited;
+$node->safe_psql('shop', <<"EOS");
 DROP TRIGGER later ON keeper.stages;
 ALTER DATABASE shop SET default_transaction_read_only = on;
 ALTER DATABASE shop SET search_path = keeper, public;
 ALTER DATABASE shop SET statement_timeout = '1ms';
 ALTER DATABASE shop SET session_replication_role = 'replica';
+$limit
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'crmlife worker';
 EOS
 ok(defined wait_for($node, 'shop', 'SET statement_timeout = 0; SELECT count(*) FROM keeper.stages', '2', 20), 'settings of the database do not disturb it');

@@ -164,6 +164,23 @@ EOS
 ok(defined wait_for($node, 'shop', "SELECT learned_on = current_date FROM crmlife.stage_state WHERE stage_table = 'young'::regclass::oid", 't'), 'and again on its schedule');
 is("9\n" . $node->safe_psql('shop', $lessons), $by_hand, '... by the same method and settings, to the same thresholds');
 
+# at the end of time nothing is due, and nobody else waits
+$node->safe_psql('shop', <<EOS);
+SELECT crmlife.set_schedule('asked', '1000 years', '1000 years');
+SELECT crmlife.refresh('asked', '294276-12-30', true), crmlife.calibrate('asked');
+UPDATE crmlife.stage_state SET learned_on = '294276-12-30' WHERE stage_table = 'asked'::regclass::oid;
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (8, now(), 1);
+EOS
+my $crashes = () = slurp_file($node->logfile) =~ /crmlife worker.* exited with exit code 1/g;
+my $sum = $node->safe_psql('shop', 'SELECT count(*) FROM orders');
+ok(defined wait_for($node, 'shop', 'SELECT sum(orders) FROM asked', $sum), 'a table at the end of time is refreshed');
+ok(defined wait_for($node, 'shop', 'SELECT sum(orders) FROM due', $sum), '... and so are the others');
+$node->safe_psql('shop', 'INSERT INTO orders (customer_id, paid_at, amount) VALUES (9, now(), 1)');
+ok(defined wait_for($node, 'shop', 'SELECT sum(orders) FROM due', $sum + 1), '... once more');
+is($node->safe_psql('shop', value_of(q(state || coalesce(schedule_error, last_error, '.')), 'status', 'asked')), 'ok.', 'it has no error');
+my $then = () = slurp_file($node->logfile) =~ /crmlife worker.* exited with exit code 1/g;
+is($then, $crashes, 'and the worker goes on');
+
 is($node->safe_psql('shop', "SELECT count(*) FROM crmlife.verify_figures('due')"), '0', 'all adds up');
 is(verified($node, 'shop', 'due') + verified($node, 'shop', 'young'), 0, 'verify');
 
