@@ -65,19 +65,30 @@ typedef struct Consumer
 	int			number;
 } Consumer;
 
-/* ----- claims: consumers that this session has for itself ----- */
+/*
+ * ----- claims: consumers that this session has for itself -----
+ *
+ * What happened to one in the transaction at hand is of the subtransaction it
+ * happened in, and of that one's parent when it has ended well.
+ */
 
 typedef struct Claim
 {
-	LOCKTAG tag;
-	int64	given; /* the last seq this session was given */
-	bool	fresh; /* made in the transaction at hand */
-	bool	done;  /* goes with the transaction, if that commits */
+	LOCKTAG			 tag;
+	int64			 given; /* the last seq this session was given */
+	SubTransactionId made;	/* in the transaction at hand, or not in it */
+	SubTransactionId done;	/* goes with the transaction, if that commits */
 } Claim;
 
 static List *claims = NIL;
 
-/* names of stage tables with changes, told when the transaction commits */
+/* a stage table with changes, told when the transaction commits */
+typedef struct News
+{
+	char			*table_name;
+	SubTransactionId made;
+} News;
+
 static List *to_tell = NIL;
 
 static void
@@ -89,6 +100,14 @@ drop_claim(Claim *claim)
 	pfree(claim);
 }
 
+/* what an outer subtransaction has done stands when this one fails */
+static void
+claim_is_done(Claim *claim)
+{
+	if (claim->done == InvalidSubTransactionId)
+		claim->done = GetCurrentSubTransactionId();
+}
+
 static void
 end_claims(bool committed)
 {
@@ -96,10 +115,47 @@ end_claims(bool committed)
 	{
 		Claim *claim = list_nth(claims, i);
 
-		if (committed ? claim->done : claim->fresh)
+		if ((committed ? claim->done : claim->made) != InvalidSubTransactionId)
 			drop_claim(claim);
 		else
-			claim->fresh = claim->done = false;
+			claim->made = claim->done = InvalidSubTransactionId;
+	}
+}
+
+static void
+pass_on(SubTransactionId *made, SubTransactionId from, SubTransactionId to)
+{
+	if (*made == from)
+		*made = to;
+}
+
+static void
+at_subtransaction_end(SubXactEvent event, SubTransactionId mine,
+					  SubTransactionId parent, void *arg)
+{
+	bool			 failed = event == SUBXACT_EVENT_ABORT_SUB;
+	SubTransactionId to = failed ? InvalidSubTransactionId : parent;
+
+	if (!failed && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	for (int i = list_length(claims) - 1; i >= 0; i--)
+	{
+		Claim *claim = list_nth(claims, i);
+
+		pass_on(&claim->done, mine, to);
+		if (failed && claim->made == mine)
+			drop_claim(claim);
+		else
+			pass_on(&claim->made, mine, to);
+	}
+	for (int i = list_length(to_tell) - 1; i >= 0; i--)
+	{
+		News *news = list_nth(to_tell, i);
+
+		if (failed && news->made == mine)
+			to_tell = list_delete_nth_cell(to_tell, i);
+		else
+			pass_on(&news->made, mine, to);
 	}
 }
 
@@ -109,7 +165,7 @@ refuse_prepare(void)
 	ListCell *cell;
 
 	foreach (cell, claims)
-		if (((Claim *) lfirst(cell))->done)
+		if (((Claim *) lfirst(cell))->done != InvalidSubTransactionId)
 			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 							errmsg("cannot PREPARE a transaction that has "
 								   "acknowledged changes")));
@@ -122,7 +178,7 @@ tell(void)
 	ListCell *cell;
 
 	foreach (cell, to_tell)
-		Async_Notify(CHANGES_CHANNEL, lfirst(cell));
+		Async_Notify(CHANGES_CHANNEL, ((News *) lfirst(cell))->table_name);
 	to_tell = NIL;
 }
 
@@ -147,7 +203,10 @@ watch_transactions(void)
 	static bool watching = false;
 
 	if (!watching)
+	{
 		RegisterXactCallback(at_transaction_end, NULL);
+		RegisterSubXactCallback(at_subtransaction_end, NULL);
+	}
 	watching = true;
 }
 
@@ -202,7 +261,7 @@ claim_consumer(const Consumer *consumer)
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	claim = palloc0(sizeof(Claim));
 	claim->tag = tag;
-	claim->fresh = true;
+	claim->made = GetCurrentSubTransactionId();
 	claims = lappend(claims, claim);
 	MemoryContextSwitchTo(old);
 	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
@@ -459,8 +518,9 @@ crm_changes_since(PG_FUNCTION_ARGS)
 						position, max_rows);
 	claim->given = Max(claim->given, last);
 	if (last > position)
-		claim->done = false;
-	else if (claim->fresh && !claim->done)
+		claim->done = InvalidSubTransactionId;
+	else if (claim->made != InvalidSubTransactionId &&
+			 claim->done == InvalidSubTransactionId)
 		drop_claim(claim); /* there is nothing to keep others from */
 	crm_revert_identity(&saved);
 	SPI_finish();
@@ -520,7 +580,10 @@ crm_ack(PG_FUNCTION_ARGS)
 		position = seq;
 	}
 	/* of rows still to be acknowledged the session keeps the others off */
-	claim->done = position >= claim->given;
+	if (position < claim->given)
+		claim->done = InvalidSubTransactionId;
+	else
+		claim_is_done(claim);
 	crm_revert_identity(&saved);
 	SPI_finish();
 	PG_RETURN_INT64(position);
@@ -640,7 +703,7 @@ crm_forget_consumer(PG_FUNCTION_ARGS)
 	SPI_connect();
 	crm_pin_search_path(&saved);
 	find_consumer(&consumer, fcinfo);
-	claim_consumer(&consumer)->done = true;
+	claim_is_done(claim_consumer(&consumer));
 	ask_about(&consumer,
 			  "DELETE FROM crmlife.consumer "
 			  "WHERE stage_table = $1 AND consumer = $2 AND $3 = 0",
@@ -651,6 +714,16 @@ crm_forget_consumer(PG_FUNCTION_ARGS)
 }
 
 /* ----- how long changes are kept ----- */
+
+/* so that no time of the log less the interval is out of a timestamp's range */
+static bool
+can_be_counted_back(const Interval *interval)
+{
+	return interval->month >= -1000 * 12 && interval->month <= 1000 * 12 &&
+		   interval->day >= -1000 * 366 && interval->day <= 1000 * 366 &&
+		   interval->time >= -1000 * 366 * USECS_PER_DAY &&
+		   interval->time <= 1000 * 366 * USECS_PER_DAY;
+}
 
 static void
 check_limits(FunctionCallInfo fcinfo)
@@ -663,6 +736,10 @@ check_limits(FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("keep_for must not be negative"),
 						errhint("For example '90 days'; NULL: for ever.")));
+	if (!PG_ARGISNULL(1) && !can_be_counted_back(PG_GETARG_INTERVAL_P(1)))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("keep_for must not be longer than 1000 years"),
+						errhint("NULL: for ever.")));
 	if (!PG_ARGISNULL(2) && PG_GETARG_INT64(2) < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("keep_rows must not be negative"),
@@ -776,6 +853,7 @@ crm_outbox_begin(const CrmStageDefinition *definition)
 void
 crm_outbox_end(const CrmStageDefinition *definition, int64 changes)
 {
+	News		 *news;
 	MemoryContext old;
 
 	trim(definition, changes);
@@ -783,6 +861,9 @@ crm_outbox_end(const CrmStageDefinition *definition, int64 changes)
 		return;
 	watch_transactions();
 	old = MemoryContextSwitchTo(TopTransactionContext);
-	to_tell = lappend(to_tell, pstrdup(definition->table_name));
+	news = palloc(sizeof(News));
+	news->table_name = pstrdup(definition->table_name);
+	news->made = GetCurrentSubTransactionId();
+	to_tell = lappend(to_tell, news);
 	MemoryContextSwitchTo(old);
 }

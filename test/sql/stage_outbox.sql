@@ -10,7 +10,7 @@ SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 BEGIN;
-SELECT plan(83);
+SELECT plan(91);
 CREATE ROLE crmlife_alice; CREATE ROLE crmlife_mailer; CREATE ROLE crmlife_reader; CREATE ROLE crmlife_post; GRANT crmlife_post TO crmlife_mailer;
 CREATE SCHEMA box AUTHORIZATION crmlife_alice;
 GRANT USAGE ON SCHEMA box TO PUBLIC;
@@ -70,6 +70,25 @@ SELECT is(crmlife.ack('box."My stages"', 'Büro "2"', :first), :first::bigint);
 SELECT is((SELECT count(*) FROM crmlife.changes_since('box."My stages"', 'Büro "2"') WHERE seq <= :first), 0::bigint, 'in the same transaction it counts at once');
 ROLLBACK TO a;
 SELECT is((SELECT min(seq) FROM crmlife.changes_since('box."My stages"', 'Büro "2"')), :first::bigint, 'rolled back, it comes again');
+
+-- what was given and rolled back keeps nobody away, nor does an acknowledgement that was rolled back
+SELECT pg_advisory_unlock_all() \g /dev/null
+CREATE FUNCTION box.in_use(consumer text) RETURNS bool LANGUAGE sql AS $$ SELECT active_pid IS NOT NULL FROM crmlife.consumers c WHERE c.consumer = in_use.consumer $$;
+CREATE FUNCTION box.swallow(call text, fail bool) RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+  BEGIN
+    EXECUTE call;
+    IF fail THEN RAISE division_by_zero; END IF;
+  EXCEPTION WHEN division_by_zero THEN NULL;
+  END;
+  RETURN box.in_use('Büro "2"');
+END $$;
+CREATE FUNCTION box.take() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM crmlife.changes_since('box."My stages"', 'Büro "2"') $$;
+SELECT is(box.swallow('SELECT box.take()', true), false, 'given in a subtransaction that fails, it is free');
+SELECT is(box.swallow('SELECT box.swallow(''SELECT box.take()'', false)', true), false, 'in one within it too');
+SELECT is(box.swallow('SELECT box.swallow(''SELECT box.take()'', true)', false), false, 'and where only that one fails');
+SELECT is(box.swallow('SELECT box.take()', false), true, 'given in one that succeeds, it is in use');
+SELECT is(box.swallow('SELECT box.take()', true), true, 'which a later one does not change');
 
 -- ----- every way of publishing -----
 SELECT crmlife.ack('box."My stages"', 'Büro "2"', (SELECT max(seq) FROM box."My stages_changes")) \g /dev/null
@@ -198,7 +217,11 @@ SELECT is(error_of(call), error, call) FROM (VALUES
   ($$SELECT crmlife.ack('box.other', 'two', 0)$$, '42704 stage table box.other has no consumer "two" | crmlife.add_consumer makes one; SELECT * FROM crmlife.consumers lists them.'),
   ($$SELECT crmlife.forget_consumer('box.other', 'two')$$, '42704 stage table box.other has no consumer "two" | crmlife.add_consumer makes one; SELECT * FROM crmlife.consumers lists them.'),
   ($$SELECT crmlife.keep_changes('box.other', '-1 day')$$, '22023 keep_for must not be negative | For example ''90 days''; NULL: for ever.'),
+  ($$SELECT crmlife.keep_changes('box.other', '1001 years')$$, '22023 keep_for must not be longer than 1000 years | NULL: for ever.'),
+  ($$SELECT crmlife.keep_changes('box.other', interval '-100000 years' + interval '100000000 days')$$, '22023 keep_for must not be longer than 1000 years | NULL: for ever.'),
   ($$SELECT crmlife.keep_changes('box.other', NULL, -1)$$, '22023 keep_rows must not be negative | NULL: any number.')) x(call, error);
+SELECT crmlife.keep_changes('box.other', '1000 years') \g /dev/null
+SELECT lives_ok($$SELECT crmlife.refresh('box.other')$$, 'the longest there is');
 SELECT is(crmlife.ack('box.other', 'one', 0), 0::bigint, 'nothing is nothing');
 DROP TABLE box.other_changes;
 SELECT is(error_of($$SELECT * FROM crmlife.changes_since('box.other', 'one')$$), '42P01 change log of stage table box.other does not exist any more', 'a log that is gone');
