@@ -139,6 +139,17 @@ runs_nothing_else(Oid table)
 			   RLS_ENABLED;
 }
 
+/* nobody holds a lock on what is not theirs to read */
+static bool
+lock_countable(Oid table)
+{
+	if (!runs_nothing_else(table))
+		return false;
+	LockRelationOid(table, AccessShareLock);
+	/* it may have changed while we waited */
+	return runs_nothing_else(table);
+}
+
 /*
  * (change log, seq): how many rows come after it, and when the first of them
  * was recorded; NULL where the log is not what it was created as, or not the
@@ -157,8 +168,7 @@ crm_changes_after(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	LockRelationOid(log, AccessShareLock);
-	if (runs_nothing_else(log) && has_column(log, "seq", INT8OID) &&
+	if (lock_countable(log) && has_column(log, "seq", INT8OID) &&
 		has_column(log, "recorded_at", TIMESTAMPTZOID))
 	{
 		const char *name = crm_quote_relation(log);
@@ -193,8 +203,7 @@ crm_due_rows(PG_FUNCTION_ARGS)
 	bool		isnull;
 	CrmIdentity saved;
 
-	LockRelationOid(table, AccessShareLock);
-	if (!runs_nothing_else(table) || !has_column(table, "due_on", DATEOID))
+	if (!lock_countable(table) || !has_column(table, "due_on", DATEOID))
 		PG_RETURN_NULL();
 	SPI_connect();
 	crm_become_owner_of(table, &saved);

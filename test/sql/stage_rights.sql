@@ -117,6 +117,12 @@ SELECT is(error_of($$SELECT crmlife.create_stage_table('shop.s', 'shop.orders', 
 SELECT is(error_of($$SELECT crmlife.create_stage_table('lair.s', 'shop.orders', 'customer', 'at', 'amount', capture => 'full')$$), 'no error', 'full needs SELECT alone');
 SELECT is(error_of($$SELECT crmlife.drop_stage_table('lair.s')$$), 'no error');
 SET ROLE crmlife_alice;
+-- what tells nothing to who may not read it does not lock it either
+SET ROLE crmlife_mallory;
+SELECT is(crmlife._due_rows('pg_largeobject'::regclass, current_date), NULL, 'no rows of what is not hers');
+SELECT is((SELECT waiting FROM crmlife._changes_after('pg_largeobject'::regclass, 0)), NULL, 'no changes either');
+SELECT is((SELECT count(*) FROM pg_locks WHERE relation = 'pg_largeobject'::regclass), 0::bigint, 'and no lock');
+RESET ROLE;
 GRANT TRIGGER ON shop.orders, shop.parts_1 TO crmlife_mallory;
 SET ROLE crmlife_mallory;
 SELECT is(error_of($$SELECT crmlife.create_stage_table('lair.s', 'shop.orders', 'customer', 'at', 'amount')$$), 'no error', 'SELECT and TRIGGER do');
