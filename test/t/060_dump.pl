@@ -144,6 +144,27 @@ EOS
 	is($node->safe_psql($database, "SELECT to_regclass('desk.stages_changes') IS NULL"), 't', "$way: the log goes with its table");
 }
 
+# ----- what is left of stage tables dropped plainly stays behind -----
+open_shop($node, 'leftovers', 'gone', 'stays');
+$node->safe_psql('leftovers', <<'EOS');
+SELECT crmlife.set_threshold(t, 'active_days', 40), crmlife.add_consumer(t, 'mail') FROM unnest('{gone,stays}'::regclass[]) t;
+SELECT crmlife.refresh(t, now() + interval '400 days') FROM unnest('{gone,stays}'::regclass[]) t;
+SELECT crmlife.calibrate(t) FROM unnest('{gone,stays}'::regclass[]) t;
+SELECT count(*) FROM unnest('{gone,stays}'::regclass[]) t, crmlife.learn(t);
+DROP TABLE gone;
+EOS
+$node->safe_psql('postgres', 'CREATE DATABASE left_out');
+$node->command_ok([ 'pg_dump', '-f', "$dump.left", 'leftovers' ], 'pg_dump where a stage table was dropped plainly');
+$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', 'left_out', '-f', "$dump.left" ], '... restored');
+my @dumped = split /\n/, $node->safe_psql('leftovers', q(SELECT c::regclass FROM pg_extension, unnest(extconfig) c JOIN pg_attribute a ON attrelid = c AND attname = 'stage_table' WHERE extname = 'crmlife' ORDER BY 1));
+cmp_ok(scalar(@dumped), '>', 10, 'tables with rows of stage tables');
+for my $table (@dumped)
+{
+	my $rows = "SELECT count(*) FROM $table WHERE stage_table";
+	is($node->safe_psql('left_out', "$rows <> 'stays'::regclass"), '0', "$table: nothing is left");
+	is($node->safe_psql('left_out', "$rows = 'stays'::regclass"), $node->safe_psql('leftovers', "$rows = 'stays'::regclass"), '... and the other is whole');
+}
+
 # ----- a role that is not there -----
 $node->safe_psql('postgres', 'DROP ROLE cid');
 $node->safe_psql('postgres', 'CREATE DATABASE roleless');
