@@ -135,6 +135,20 @@ crm_key_array(CrmStageKey key, Datum *keys, int count)
 		construct_array(keys, count, type, length, by_value, align));
 }
 
+bool
+crm_key_array_possible(CrmStageKey key, const Datum *keys, int count)
+{
+	Size bytes = ARR_OVERHEAD_NONULLS(1);
+
+	if (count > MaxArraySize)
+		return false;
+	if (key != CRM_STAGE_KEY_TEXT)
+		return true;
+	for (int i = 0; i < count; i++)
+		bytes += INTALIGN(VARSIZE_ANY(DatumGetPointer(keys[i])));
+	return AllocSizeIsValid(bytes);
+}
+
 /* ----- lists ----- */
 
 void

@@ -20,6 +20,9 @@ extern char *crm_key_text(CrmStageKey key, Datum value);
 extern Datum crm_stage_key_from_text(CrmStageKey key, const char *text);
 extern Datum crm_stage_key_copy(CrmStageKey key, Datum value);
 extern Datum crm_key_array(CrmStageKey key, Datum *keys, int count);
+/* does PostgreSQL have arrays so large?  keys are not toasted */
+extern bool
+crm_key_array_possible(CrmStageKey key, const Datum *keys, int count);
 
 typedef struct CrmKeys
 {

@@ -161,7 +161,9 @@ gather_keys(Run *run, bool full)
 	crm_keys_settle(&run->changed);
 	crm_keys_settle(&run->kept);
 	crm_keys_subtract(&run->kept, &run->changed);
-	return crm_everybody_costs_less(definition, run->changed.count,
+	return !crm_key_array_possible(definition->key, run->kept.keys,
+								   run->kept.count) ||
+		   crm_everybody_costs_less(definition, run->changed.count,
 									run->kept.count);
 }
 
