@@ -88,8 +88,9 @@ append_column(StringInfo text, HeapTuple tuple)
 		append_number(text, column->atttypid);
 		append_number(text, column->atttypmod);
 		append_number(text, column->attcollation);
-		appendStringInfoString(text,
-							   quote_identifier(NameStr(column->attname)));
+		/* not quoted: how is for a setting of the session to say */
+		append_number(text, strlen(NameStr(column->attname)));
+		appendStringInfoString(text, NameStr(column->attname));
 		appendStringInfoChar(text, ' ');
 	}
 	ReleaseSysCache(tuple);

@@ -67,6 +67,9 @@ SELECT after(ddl, result) FROM (VALUES
   ('TRUNCATE people CASCADE', 'full'),
   ('INSERT INTO people SELECT generate_series(1, 40)', 'captured, 0'),
   ('INSERT INTO orders SELECT i, 1 + i % 30, timestamptz ''2025-06-30'' - i * interval ''31 hours'', i FROM generate_series(1, 200) i', 'captured, 30'),
+  -- settings of the session under which names are written otherwise
+  ('SET LOCAL quote_all_identifiers = on; INSERT INTO orders VALUES (1006, 12, ''2025-06-30'', 5)', 'captured, 1'),
+  ('SET LOCAL quote_all_identifiers = off; INSERT INTO orders VALUES (1007, 12, ''2025-06-30'', 5)', 'captured, 1'),
   -- what no trigger tells
   ('ALTER TABLE orders DISABLE TRIGGER ALL; INSERT INTO orders VALUES (2000, 1, ''2025-06-30'', 5); ALTER TABLE orders ENABLE TRIGGER ALL', 'full'),
   ('INSERT INTO orders VALUES (2001, 1, ''2025-06-30'', 5)', 'captured, 1'),
@@ -269,14 +272,14 @@ SELECT is((SELECT stage FROM odd_stages WHERE customer = 'to come'), 'sleeping',
 SELECT crmlife.refresh('odd_stages', '2025-06-30', true) \g /dev/null
 SELECT crmlife.set_threshold('odd_stages', 'active_days', x) FROM unnest(ARRAY[1e18, -1e18, 0.5, 1e300]) x \g /dev/null
 SELECT is_empty($$ SELECT * FROM crmlife.verify('odd_stages') $$, 'thresholds at the edge');
-SELECT alike(error_of($$INSERT INTO odd SELECT string_agg(md5(i::text), ''), '2025-01-01', 1 FROM generate_series(1, 200) i; SELECT crmlife.refresh('odd_stages', '2025-06-30')$$),
-  '54000 index row size % exceeds btree version 4 maximum 2704%', 'a key too long for an index');
--- 20,000 orders of one customer, and one statement with 150,000 customers
 -- one that fills an entry of the queue by itself
 INSERT INTO odd SELECT string_agg(md5(i::text), ''), '2025-01-01', 1 FROM generate_series(1, 300) i;
 DELETE FROM odd WHERE length(customer) > 9000;
 SELECT is((SELECT string_agg(DISTINCT cardinality(customers)::text, ' ') FROM crmlife.queue WHERE stage_table = 'odd_stages'::regclass AND customers IS NOT NULL), '1', 'a key as long as an entry');
 DELETE FROM crmlife.queue WHERE stage_table = 'odd_stages'::regclass;
+SELECT alike(error_of($$INSERT INTO odd SELECT string_agg(md5(i::text), ''), '2025-01-01', 1 FROM generate_series(1, 200) i; SELECT crmlife.refresh('odd_stages', '2025-06-30')$$),
+  '54000 index row size % exceeds btree version 4 maximum 2704%', 'a key too long for an index');
+-- 20,000 orders of one customer, and one statement with 150,000 customers
 INSERT INTO odd SELECT 'guest', timestamp '2025-06-30' - i * interval '100 minutes', i % 100 FROM generate_series(1, 20000) i;
 SELECT is(outcome('odd_stages'), 'captured, 1', 'a customer of 20,000 orders');
 SELECT is(orders, 20000::bigint, 'all of them') FROM odd_stages WHERE customer = 'guest';
