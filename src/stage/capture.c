@@ -3,15 +3,18 @@
  *		Noticing which customers' rows changed: the capture trigger and its
  *		installation.
  *
- * Every source, and every partition of it, carries four statement triggers
- * that call crmlife.capture().  It looks up which stage tables the relation
- * feeds and hands the transition tables to the queue:
+ * Every source carries four statement triggers that call crmlife.capture(), and
+ * so does every partition of it, and every table that it is itself a part of:
+ * a statement fires the triggers of the relation that it names, and of no
+ * other.  The function looks up which stage tables the relation feeds and hands
+ * the transition tables to the queue:
  *
  *		INSERT, COPY   the new rows, to be merged into stored histories
  *		UPDATE         the customers of old and new rows, to be read again
  *		DELETE         those of old rows      TRUNCATE   everybody
  *
- * Everybody too where the customer stands in no row, but is worked out.
+ * Everybody too where the customer stands in no row, but is worked out.  What
+ * comes by a table above the source is read again: it may lie beside it.
  *
  * What no trigger tells is told by the catalogs: a partition that came or
  * went, a trigger that was missing or disabled for a while, a table that was
@@ -36,6 +39,7 @@
 #include "catalog/pg_subscription_rel.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/tablecmds.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -46,6 +50,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -69,15 +74,19 @@ crm_capture_reading(void)
 
 /* ----- a statement ----- */
 
+#define INSERT_TRIGGER "crmlife_capture_insert"
+
 /*
  * May its new rows be merged?  Not where a refresh has run in this transaction:
  * called by the statement itself, or a trigger before this one, it has seen
- * rows that are not in the queue yet.
+ * rows that are not in the queue yet.  And only once, whatever other triggers
+ * call the function: there is one of that name.
  */
 static bool
 may_merge(const TriggerData *trigger)
 {
 	return TRIGGER_FIRED_BY_INSERT(trigger->tg_event) &&
+		   strcmp(trigger->tg_trigger->tgname, INSERT_TRIGGER) == 0 &&
 		   !(FullTransactionIdIsValid(read_in) &&
 			 FullTransactionIdEquals(read_in, GetTopFullTransactionIdIfAny()));
 }
@@ -205,7 +214,7 @@ typedef struct CaptureTrigger
 } CaptureTrigger;
 
 static const CaptureTrigger capture_triggers[] = {
-	{"crmlife_capture_insert", "INSERT", "REFERENCING NEW TABLE AS crmlife_new",
+	{INSERT_TRIGGER, "INSERT", "REFERENCING NEW TABLE AS crmlife_new",
 	 TRIGGER_TYPE_INSERT},
 	{"crmlife_capture_update", "UPDATE",
 	 "REFERENCING OLD TABLE AS crmlife_old NEW TABLE AS crmlife_new",
@@ -337,8 +346,11 @@ install_triggers(Oid relation)
 	for (int i = 0; i < lengthof(capture_triggers); i++)
 	{
 		state[i] = trigger_state(opened, &capture_triggers[i], function);
-		if (state[i] == TRIGGER_STATE_MISSING)
-			crm_check_capturable(relation, "capture");
+		if (state[i] != TRIGGER_STATE_MISSING)
+			continue;
+		crm_check_capturable(relation, "capture");
+		/* a statement under way would not fire it */
+		CheckTableNotInUse(opened, "CREATE TRIGGER");
 	}
 	table_close(opened, AccessShareLock);
 	for (int i = 0; i < lengthof(capture_triggers); i++)
@@ -353,24 +365,26 @@ install_triggers(Oid relation)
 /* ----- what the catalogs say ----- */
 
 /*
- * The last change of each of its capture triggers, where its rows are stored,
- * the columns in use, the subscriptions that write to it, and what its virtual
+ * What it feeds, the last change of each of its capture triggers (by its place,
+ * too: a transaction may have made several), where its rows are stored, the
+ * columns in use, the subscriptions that write to it, and what its virtual
  * columns are made of: a relation of which this is the same has had its
  * triggers all the time, and its rows were not rewritten, nor made to be read
- * as others.  Within a query that says which relation and columns: r.source and
- * columns.
+ * as others.  Within a query that says which relation, roles and columns:
+ * r.source, r.roles and columns.
  */
-#define SEEN_NOW                                                               \
-	"(SELECT coalesce(string_agg(concat_ws(':', t.oid, t.xmin, t.tgenabled), " \
-	"' ' ORDER BY t.tgname), '') || '/' || c.relfilenode || '/' || "           \
-	"crmlife._columns_now(r.source, columns) || "                              \
-	"(SELECT coalesce(string_agg('/' || s.srsubid, '' ORDER BY s.srsubid), "   \
-	"'') FROM pg_subscription_rel s WHERE s.srrelid = r.source) "              \
-	"|| " CRM_VIRTUAL_COLUMNS_OF(                                              \
-		"r.source") " "                                                        \
-					"FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = "   \
-					"c.oid "                                                   \
-					"AND t.tgname LIKE 'crmlife\\_capture\\_%' "               \
+#define SEEN_NOW                                                             \
+	"(SELECT r.roles || ':' || coalesce(string_agg(concat_ws(':', t.oid, "   \
+	"t.xmin, t.ctid, t.tgenabled), "                                         \
+	"' ' ORDER BY t.tgname), '') || '/' || c.relfilenode || '/' || "         \
+	"crmlife._columns_now(r.source, columns) || "                            \
+	"(SELECT coalesce(string_agg('/' || s.srsubid, '' ORDER BY s.srsubid), " \
+	"'') FROM pg_subscription_rel s WHERE s.srrelid = r.source) "            \
+	"|| " CRM_VIRTUAL_COLUMNS_OF(                                            \
+		"r.source") " "                                                      \
+					"FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = " \
+					"c.oid "                                                 \
+					"AND t.tgname LIKE 'crmlife\\_capture\\_%' "             \
 					"WHERE c.oid = r.source GROUP BY c.relfilenode)"
 
 /* orders, visits, members */
@@ -385,7 +399,9 @@ typedef struct Feeds
 	Datum *columns; /* name */
 	Datum *forms;	/* int2vector: the kind, then the columns of new rows */
 	bool  *formless;
-	int	  *numbers; /* of the source that it is, or is a part of */
+	int	  *numbers; /* of the source that it is, is a part of, or has */
+	bool  *above;	/* it has the source as a part */
+	Datum *roles;	/* bits of all numbers and whether above */
 	Datum *used;	/* the columns that are used of it, a name[] as text */
 	bool  *wholly;	/* it is used as a whole */
 	Datum  stage_table;
@@ -405,6 +421,7 @@ more_feeds(Feeds *feeds)
 		feeds->forms = palloc(values);
 		feeds->formless = palloc(sizeof(bool) * feeds->space);
 		feeds->numbers = palloc(sizeof(int) * feeds->space);
+		feeds->above = palloc(sizeof(bool) * feeds->space);
 		feeds->used = palloc(values);
 		feeds->wholly = palloc(sizeof(bool) * feeds->space);
 		return;
@@ -414,33 +431,81 @@ more_feeds(Feeds *feeds)
 	feeds->forms = repalloc(feeds->forms, values);
 	feeds->formless = repalloc(feeds->formless, sizeof(bool) * feeds->space);
 	feeds->numbers = repalloc(feeds->numbers, sizeof(int) * feeds->space);
+	feeds->above = repalloc(feeds->above, sizeof(bool) * feeds->space);
 	feeds->used = repalloc(feeds->used, values);
 	feeds->wholly = repalloc(feeds->wholly, sizeof(bool) * feeds->space);
 }
 
 static void
+add_feed(Feeds *feeds, Oid relation, Datum column, int number, bool above)
+{
+	if (feeds->count == feeds->space)
+		more_feeds(feeds);
+	feeds->relations[feeds->count] = ObjectIdGetDatum(relation);
+	feeds->columns[feeds->count] = column;
+	feeds->numbers[feeds->count] = number;
+	feeds->above[feeds->count] = above;
+	feeds->used[feeds->count] = (Datum) 0;
+	feeds->wholly[feeds->count] = true;
+	feeds->forms[feeds->count] = (Datum) 0;
+	feeds->formless[feeds->count++] = true;
+}
+
+static void
 add_source(Feeds *feeds, const CrmSource *source, int number)
 {
-	ListCell *cell;
 	NameData *column;
+	List	 *tree;
+	ListCell *cell;
 
 	if (!OidIsValid(source->relation))
 		return;
 	column = palloc(sizeof(NameData));
 	namestrcpy(column, source->customer);
 	/* the source itself and, when it is partitioned or inherited, all below */
-	foreach (cell, crm_lock_tree(source->relation))
+	tree = crm_lock_tree(source->relation);
+	foreach (cell, tree)
+		add_feed(feeds, lfirst_oid(cell), NameGetDatum(column), number, false);
+	foreach (cell, crm_lock_above(tree))
+		add_feed(feeds, lfirst_oid(cell), NameGetDatum(column), number, true);
+}
+
+/*
+ * As what each relation feeds the stage table: one that stays a feed may have
+ * come to be another source's, too, or no longer be.
+ */
+static void
+add_roles(Feeds *feeds)
+{
+	typedef struct Roles
 	{
-		if (feeds->count == feeds->space)
-			more_feeds(feeds);
-		feeds->relations[feeds->count] = ObjectIdGetDatum(lfirst_oid(cell));
-		feeds->columns[feeds->count] = NameGetDatum(column);
-		feeds->numbers[feeds->count] = number;
-		feeds->used[feeds->count] = (Datum) 0;
-		feeds->wholly[feeds->count] = true;
-		feeds->forms[feeds->count] = (Datum) 0;
-		feeds->formless[feeds->count++] = true;
+		Oid	  relation;
+		int32 bits;
+	} Roles;
+	HASHCTL control = {.keysize = sizeof(Oid),
+					   .entrysize = sizeof(Roles),
+					   .hcxt = CurrentMemoryContext};
+	HTAB   *roles = hash_create("crmlife feeds", 64, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	for (int i = 0; i < feeds->count; i++)
+	{
+		Oid	   relation = DatumGetObjectId(feeds->relations[i]);
+		bool   found;
+		Roles *its = hash_search(roles, &relation, HASH_ENTER, &found);
+
+		its->bits = (found ? its->bits : 0) |
+					1 << (2 * feeds->numbers[i] + feeds->above[i]);
 	}
+	feeds->roles = palloc(sizeof(Datum) * Max(feeds->count, 1));
+	for (int i = 0; i < feeds->count; i++)
+	{
+		Oid	   relation = DatumGetObjectId(feeds->relations[i]);
+		Roles *its = hash_search(roles, &relation, HASH_FIND, NULL);
+
+		feeds->roles[i] = Int32GetDatum(its->bits);
+	}
+	hash_destroy(roles);
 }
 
 static void
@@ -452,6 +517,7 @@ list_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 	add_source(feeds, &definition->orders, 0);
 	add_source(feeds, &definition->visits, 1);
 	add_source(feeds, &definition->members, 2);
+	add_roles(feeds);
 }
 
 /* does a relation feed the stage table in more than one way? */
@@ -467,33 +533,31 @@ feeds_twice(const Feeds *feeds, int number)
 
 /*
  * Which columns the new rows of a source are kept by: of those whose events are
- * merged into stored histories.  They follow the order of list_feeds.
+ * merged into stored histories.
  */
 static void
-add_forms(Feeds *feeds, const CrmSource *source, int kind, int *first)
+add_forms(Feeds *feeds, const CrmSource *source, int source_number, int kind)
 {
-	int			   count;
 	CrmNewRowsForm form;
 	CrmNewRowsForm own;
 	int16		   numbers[CRM_NEW_ROWS_COLUMNS + 1];
 
-	if (!OidIsValid(source->relation))
+	if (!OidIsValid(source->relation) ||
+		!crm_new_rows_form(source, kind, &form))
 		return;
-	count = list_length(crm_lock_tree(source->relation));
-	if (crm_new_rows_form(source, kind, &form))
-		for (int i = *first; i < *first + count; i++)
-		{
-			if (feeds_twice(feeds, i) ||
-				!crm_new_rows_form_of(
-					source, &form, DatumGetObjectId(feeds->relations[i]), &own))
-				continue;
-			numbers[0] = (int16) kind;
-			memcpy(numbers + 1, own.numbers, sizeof(int16) * own.count);
-			feeds->forms[i] =
-				PointerGetDatum(buildint2vector(numbers, own.count + 1));
-			feeds->formless[i] = false;
-		}
-	*first += count;
+	for (int i = 0; i < feeds->count; i++)
+	{
+		if (feeds->numbers[i] != source_number || feeds->above[i] ||
+			feeds_twice(feeds, i) ||
+			!crm_new_rows_form_of(source, &form,
+								  DatumGetObjectId(feeds->relations[i]), &own))
+			continue;
+		numbers[0] = (int16) kind;
+		memcpy(numbers + 1, own.numbers, sizeof(int16) * own.count);
+		feeds->forms[i] =
+			PointerGetDatum(buildint2vector(numbers, own.count + 1));
+		feeds->formless[i] = false;
+	}
 }
 
 /* what the sources use together that a relation is, or is a part of */
@@ -553,15 +617,15 @@ add_used(const CrmStageDefinition *definition, Feeds *feeds)
 	}
 }
 
-/* run a query on crmlife's own tables; $1 stage table, $2 and $3 the feeds */
+/* run a query on crmlife's own tables; $1 stage table, $2 to $6 the feeds */
 static uint64
 execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 {
-	Oid	  types[5] = {OIDOID, OIDARRAYOID, NAMEARRAYOID, INT2VECTORARRAYOID,
-					  TEXTARRAYOID};
-	Datum values[5];
-	int	  dims[1] = {feeds->count};
-	int	  bounds[1] = {1};
+	Oid types[6] = {OIDOID,		  OIDARRAYOID, NAMEARRAYOID, INT2VECTORARRAYOID,
+					TEXTARRAYOID, INT4ARRAYOID};
+	Datum		values[6];
+	int			dims[1] = {feeds->count};
+	int			bounds[1] = {1};
 	CrmIdentity saved;
 	uint64		count;
 
@@ -578,8 +642,11 @@ execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 	values[4] = PointerGetDatum(construct_md_array(feeds->used, feeds->wholly,
 												   1, dims, bounds, TEXTOID, -1,
 												   false, TYPALIGN_INT));
+	values[5] =
+		PointerGetDatum(construct_array(feeds->roles, feeds->count, INT4OID,
+										sizeof(int32), true, TYPALIGN_INT));
 	crm_become_catalog_owner(&saved);
-	count = crm_execute(query, 5, types, values, NULL, expected);
+	count = crm_execute(query, 6, types, values, NULL, expected);
 	crm_revert_identity(&saved);
 	return count;
 }
@@ -591,7 +658,7 @@ find_changed(const Feeds *feeds, Oid **relations, bool **known)
 	uint64 count = execute_on_feeds(
 		feeds,
 		"SELECT r.source, bool_and(s.source IS NOT NULL) "
-		"FROM unnest($2, $3) AS r(source, customer) "
+		"FROM unnest($2, $3, $6) AS r(source, customer, roles) "
 		"LEFT JOIN crmlife.capture_source s ON s.source = r.source "
 		"AND s.stage_table = $1 AND s.customer = r.customer "
 		"WHERE s.seen IS DISTINCT FROM " SEEN_NOW
@@ -616,20 +683,18 @@ find_changed(const Feeds *feeds, Oid **relations, bool **known)
 static void
 record_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 {
-	int first = 0;
-
 	add_used(definition, feeds);
-	add_forms(feeds, &definition->orders, CRM_EVENT_ORDER, &first);
-	add_forms(feeds, &definition->visits, CRM_EVENT_VISIT, &first);
+	add_forms(feeds, &definition->orders, 0, CRM_EVENT_ORDER);
+	add_forms(feeds, &definition->visits, 1, CRM_EVENT_VISIT);
 	execute_on_feeds(
 		feeds,
 		"INSERT INTO crmlife.capture_source AS s "
 		"(source, stage_table, customer, seen, new_rows, columns) "
 		"SELECT DISTINCT r.source, $1, r.customer, " SEEN_NOW
 		", r.new_rows, r.columns "
-		"FROM (SELECT f.source, f.customer, f.new_rows, f.columns::name[] "
-		"FROM unnest($2, $3, $4, $5) "
-		"AS f(source, customer, new_rows, columns)) AS r "
+		"FROM (SELECT f.source, f.customer, f.new_rows, f.columns::name[], "
+		"f.roles FROM unnest($2, $3, $4, $5, $6) "
+		"AS f(source, customer, new_rows, columns, roles)) AS r "
 		"ON CONFLICT (source, stage_table, customer) "
 		"DO UPDATE SET seen = excluded.seen, new_rows = excluded.new_rows, "
 		"columns = excluded.columns "

@@ -8,8 +8,11 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -17,6 +20,7 @@
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -52,6 +56,64 @@ crm_lock_tree(Oid relation)
 				 errmsg("a source of the stage table was dropped meanwhile"),
 				 errdetail("It was the relation with OID %u.", relation)));
 	return find_all_inheritors(relation, AccessShareLock, NULL);
+}
+
+static List *
+add_parents(Relation inherits, Oid relation, List *relations)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL,
+							  1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		relations = list_append_unique_oid(
+			relations, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	return relations;
+}
+
+/* what is above a tree: all that its relations are parts of beside */
+static List *
+find_above(List *tree)
+{
+	Relation  inherits = table_open(InheritsRelationId, AccessShareLock);
+	List	 *above = NIL;
+	ListCell *cell;
+
+	/* a partition has one parent, which is in the tree if it is not the first */
+	foreach (cell, tree)
+		if (cell == list_head(tree) ||
+			!get_rel_relispartition(lfirst_oid(cell)))
+			above = add_parents(inherits, lfirst_oid(cell), above);
+	for (int i = 0; i < list_length(above); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		above = add_parents(inherits, list_nth_oid(above, i), above);
+	}
+	table_close(inherits, AccessShareLock);
+	return list_difference_oid(above, tree);
+}
+
+List *
+crm_lock_above(List *tree)
+{
+	List *locked = NIL;
+	List *above;
+
+	/* whoever held a lock before may have moved what it is of */
+	while ((above = list_difference_oid(find_above(tree), locked)) != NIL)
+	{
+		ListCell *cell;
+
+		foreach (cell, above)
+			LockRelationOid(lfirst_oid(cell), AccessShareLock);
+		locked = list_concat(locked, above);
+	}
+	return find_above(tree);
 }
 
 static void
@@ -140,13 +202,17 @@ check_readable(Oid relation, const char *argument)
 void
 crm_check_source(Oid relation, const char *argument, bool by_trigger)
 {
+	List	 *tree;
 	ListCell *cell;
 
 	check_kind(relation, argument);
 	check_readable(relation, argument);
 	if (!by_trigger)
 		return;
-	foreach (cell, crm_lock_tree(relation))
+	tree = crm_lock_tree(relation);
+	foreach (cell, tree)
+		crm_check_capturable(lfirst_oid(cell), argument);
+	foreach (cell, crm_lock_above(tree))
 		crm_check_capturable(lfirst_oid(cell), argument);
 }
 

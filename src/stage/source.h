@@ -24,6 +24,11 @@ extern const char *crm_kind_of_key(Oid type);
 
 /* a relation and its partitions and children, all locked against DDL */
 extern List *crm_lock_tree(Oid relation);
+/*
+ * What the relations of such a tree are parts of, and not in it: statements
+ * write to them through these, too.  Locked, so that it stays so.
+ */
+extern List *crm_lock_above(List *tree);
 
 /* is row security on? InvalidOid: no */
 extern bool crm_has_policies(Oid relation);

@@ -9,24 +9,30 @@
  *		RENAME amount TO net, net TO amount      other numbers
  *		DROP amount, ADD amount DEFAULT 1        another number
  *		timestamp to timestamptz, at UTC         another type
+ *		RENAME VALUE of an enum, RENAME or
+ *		ADD ATTRIBUTE of a composite type        the same type
  *
  * Invariant: while the text that crmlife._columns_now returns for a relation
  * and these names stays the same, the names stand for the same stored values,
- * of the same types.
+ * of the same types, and these for what they stood for.
  */
 #include "postgres.h"
 
 #include "access/attnum.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "lib/stringinfo.h"
 #include "nodes/bitmapset.h"
 #include "nodes/value.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -74,6 +80,44 @@ append_number(StringInfo text, int64 number)
 	appendStringInfoChar(text, ':');
 }
 
+static void append_all(StringInfo text, Oid relation);
+
+/* a label that gets another name does not change the type, but what it says */
+static void
+append_labels(StringInfo text, Oid type)
+{
+	CatCList *labels =
+		SearchSysCacheList1(ENUMTYPOIDNAME, ObjectIdGetDatum(type));
+
+	for (int i = 0; i < labels->n_members; i++)
+	{
+		Form_pg_enum label =
+			(Form_pg_enum) GETSTRUCT(&labels->members[i]->tuple);
+
+		append_number(text, label->oid);
+		append_number(text, strlen(NameStr(label->enumlabel)));
+		appendStringInfoString(text, NameStr(label->enumlabel));
+	}
+	ReleaseCatCacheList(labels);
+}
+
+/* what a type is made of, where statements can change that */
+static void
+append_type(StringInfo text, Oid type)
+{
+	Oid element;
+
+	check_stack_depth();
+	type = getBaseType(type);
+	element = get_element_type(type);
+	if (OidIsValid(element))
+		append_type(text, element);
+	else if (get_typtype(type) == TYPTYPE_ENUM)
+		append_labels(text, type);
+	else if (get_typtype(type) == TYPTYPE_COMPOSITE)
+		append_all(text, get_typ_typrelid(type));
+}
+
 static void
 append_column(StringInfo text, HeapTuple tuple)
 {
@@ -92,6 +136,9 @@ append_column(StringInfo text, HeapTuple tuple)
 		append_number(text, strlen(NameStr(column->attname)));
 		appendStringInfoString(text, NameStr(column->attname));
 		appendStringInfoChar(text, ' ');
+		/* PostgreSQL's own types stay as they are */
+		if (column->atttypid >= FirstNormalObjectId)
+			append_type(text, column->atttypid);
 	}
 	ReleaseSysCache(tuple);
 }
