@@ -96,6 +96,17 @@ crm_pin_search_path(CrmIdentity *saved)
 	GetUserIdAndSecContext(&saved->user, &saved->security);
 	saved->guc_level = NewGUCNestLevel();
 	set_local("search_path", "pg_catalog, pg_temp");
+	/* in every text of ours, and of what others have stored, it is so */
+	set_local("standard_conforming_strings", "on");
+}
+
+void
+crm_pin_text(void)
+{
+	set_local("DateStyle", "ISO, YMD");
+	set_local("IntervalStyle", "postgres");
+	set_local("extra_float_digits", "1");
+	set_local("bytea_output", "hex");
 }
 
 static void
@@ -126,9 +137,9 @@ crm_become_table_owner(const CrmStageDefinition *definition, CrmIdentity *saved)
 	set_local("TimeZone", definition->timezone);
 	/* what a view shows must not depend on who calls */
 	set_local("row_security", "on");
-	set_local("DateStyle", "ISO, YMD");
-	set_local("IntervalStyle", "postgres");
-	set_local("extra_float_digits", "1");
+	/* nor what an expression makes of a value, or of its own text */
+	crm_pin_text();
+	set_local("transform_null_equals", "off");
 	/* compiling costs more than the few rows of most runs */
 	set_local("jit", "off");
 }

@@ -83,6 +83,8 @@ extern void crm_become_table_owner(const CrmStageDefinition *definition,
 extern void crm_become_owner_of(Oid relation, CrmIdentity *saved);
 /* the caller's own rights, with search_path pinned */
 extern void crm_pin_search_path(CrmIdentity *saved);
+/* beside one of these: values have the same text whatever the session's style */
+extern void crm_pin_text(void);
 extern void crm_revert_identity(const CrmIdentity *saved);
 
 /* ----- small helpers over SPI; the caller is connected ----- */

@@ -300,6 +300,8 @@ crm_check_expression(Oid relation, const char *argument, const char *text,
 	opened = table_open(relation, AccessShareLock);
 	node = checked(opened, argument, text, kind);
 	crm_pin_search_path(&saved);
+	/* it is read under these, whatever it was written under */
+	crm_pin_text();
 	result = deparse_expression(
 		node, deparse_context_for(RelationGetRelationName(opened), relation),
 		false, false);
