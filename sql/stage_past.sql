@@ -73,6 +73,9 @@ LANGUAGE plpgsql STABLE ROWS 100000
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  IF stage_table IS NULL THEN
+    RETURN;
+  END IF;
   RETURN QUERY EXECUTE format(
     'SELECT * FROM (SELECT h.customer, crmlife._stage_on(h.history, h.registered_at, h.known_since, $2, h.model) AS stage FROM %s) s
      WHERE stage IS NOT NULL',
@@ -95,6 +98,9 @@ BEGIN
     RAISE EXCEPTION 'from_day must not be after to_day'
       USING ERRCODE = 'invalid_parameter_value';
   END IF;
+  IF stage_table IS NULL THEN
+    RETURN;
+  END IF;
   RETURN QUERY EXECUTE format(
     'SELECT a, b, count(*) FROM (
        SELECT crmlife._stage_on(h.history, h.registered_at, h.known_since, $2, h.model) AS a,
@@ -116,6 +122,9 @@ LANGUAGE plpgsql STABLE ROWS 100000
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  IF stage_table IS NULL THEN
+    RETURN;
+  END IF;
   RETURN QUERY EXECUTE format(
     'SELECT h.customer, p.* FROM %s,
        LATERAL crmlife._stage_spells(h.history, h.registered_at, h.known_since, $2, $3, h.model) p',

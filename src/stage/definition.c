@@ -151,6 +151,17 @@ crm_revert_identity(const CrmIdentity *saved)
 	SetUserIdAndSecContext(saved->user, saved->security);
 }
 
+bool
+crm_within_years(const Interval *interval, int years)
+{
+	int64 days = (int64) years * 366;
+
+	return interval->month >= -12 * years && interval->month <= 12 * years &&
+		   interval->day >= -days && interval->day <= days &&
+		   interval->time >= -days * USECS_PER_DAY &&
+		   interval->time <= days * USECS_PER_DAY;
+}
+
 /* ----- locks ----- */
 
 /*
@@ -221,6 +232,13 @@ crm_execute(const char *query, int nargs, Oid *types, Datum *values,
 	SPIPlanPtr plan = crm_plan(query, nargs, types, 0, CURSOR_OPT_PARALLEL_OK);
 	int		   result = SPI_execute_plan(plan, values, nulls, false, 0);
 
+	if (result == SPI_OK_REWRITTEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a rule makes something else of what a refresh writes"),
+				 errdetail_internal("%s", query),
+				 errhint("Drop the rules of the stage table and of its change "
+						 "log.")));
 	if (result != expected)
 		elog(ERROR, "SPI returned %s for \"%s\"",
 			 SPI_result_code_string(result), query);
@@ -523,8 +541,8 @@ crm_catalog_version(void)
 	return version;
 }
 
-static void
-require_same_version(void)
+void
+crm_require_same_version(void)
 {
 	char *version = crm_catalog_version();
 
@@ -546,7 +564,7 @@ load_definition(Oid stage_table, bool with_model)
 	Datum				values[1] = {ObjectIdGetDatum(stage_table)};
 	Row					row;
 
-	require_same_version();
+	crm_require_same_version();
 	crm_become_catalog_owner(&saved);
 	SPI_connect();
 	if (crm_query("SELECT t.*, s.refreshed_day, s.needs_full, "
@@ -615,7 +633,7 @@ crm_refuse_on_standby(void)
 				 errhint("Refresh it on the primary: the result arrives here "
 						 "by replication.")));
 	PreventCommandIfReadOnly("a change of a stage table");
-	require_same_version();
+	crm_require_same_version();
 }
 
 void

@@ -96,6 +96,8 @@ extern uint64 crm_execute(const char *query, int nargs, Oid *types,
 extern uint64
 			 crm_query(const char *query, int nargs, Oid *types, Datum *values);
 extern char *crm_quote_relation(Oid relation);
+/* each part of it, so that no time of ours plus it is out of range */
+extern bool crm_within_years(const Interval *interval, int years);
 
 /* ----- the definition ----- */
 
@@ -126,6 +128,8 @@ extern bool crm_has_segments(const CrmStageDefinition *definition);
 extern const CrmModel *
 crm_segment_model(const CrmStageDefinition *definition, const char *segment);
 extern void crm_refuse_on_standby(void);
+/* an error while the catalog is of another version than the library */
+extern void crm_require_same_version(void);
 
 /*
  * The version of the extension in this database, NULL without it.  Its catalog

@@ -459,6 +459,10 @@ plan_settings(StagePlan *plan, FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("refresh_every must be longer than nothing"),
 						errhint("For example '1 minute'.")));
+	if (!crm_within_years(plan->refresh_every, 100000))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("refresh_every must not be longer than 100000 "
+							   "years")));
 }
 
 static int
@@ -724,6 +728,9 @@ crm_drop_stage_table(PG_FUNCTION_ARGS)
 	Oid			changes;
 	CrmIdentity saved;
 
+	if (PG_ARGISNULL(0))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("stage_table must not be null")));
 	crm_refuse_on_standby();
 	crm_lock_own_stage(stage_table);
 	name = get_rel_name(stage_table);

@@ -274,8 +274,9 @@ claim_consumer(const Consumer *consumer)
 
 /* ----- consumers ----- */
 
+/* where, or when, a consumer's place may not be written */
 static void
-refuse_standby(void)
+refuse_place(void)
 {
 	if (RecoveryInProgress())
 		ereport(ERROR,
@@ -283,6 +284,7 @@ refuse_standby(void)
 				 errmsg("changes cannot be taken on a standby"),
 				 errhint("What a consumer has taken is kept on the primary: "
 						 "call it there.")));
+	crm_require_same_version();
 }
 
 static void
@@ -506,7 +508,7 @@ crm_changes_since(PG_FUNCTION_ARGS)
 
 	refuse_null(fcinfo, 2);
 	max_rows = max_rows_argument(fcinfo);
-	refuse_standby();
+	refuse_place();
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	crm_pin_search_path(&saved);
@@ -562,7 +564,7 @@ crm_ack(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("seq must not be null")));
 	seq = PG_GETARG_INT64(2);
-	refuse_standby();
+	refuse_place();
 	SPI_connect();
 	crm_pin_search_path(&saved);
 	find_consumer(&consumer, fcinfo);
@@ -699,7 +701,7 @@ crm_forget_consumer(PG_FUNCTION_ARGS)
 	CrmIdentity saved;
 
 	refuse_null(fcinfo, 2);
-	refuse_standby();
+	refuse_place();
 	SPI_connect();
 	crm_pin_search_path(&saved);
 	find_consumer(&consumer, fcinfo);
@@ -715,16 +717,6 @@ crm_forget_consumer(PG_FUNCTION_ARGS)
 
 /* ----- how long changes are kept ----- */
 
-/* so that no time of the log less the interval is out of a timestamp's range */
-static bool
-can_be_counted_back(const Interval *interval)
-{
-	return interval->month >= -1000 * 12 && interval->month <= 1000 * 12 &&
-		   interval->day >= -1000 * 366 && interval->day <= 1000 * 366 &&
-		   interval->time >= -1000 * 366 * USECS_PER_DAY &&
-		   interval->time <= 1000 * 366 * USECS_PER_DAY;
-}
-
 static void
 check_limits(FunctionCallInfo fcinfo)
 {
@@ -736,7 +728,7 @@ check_limits(FunctionCallInfo fcinfo)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("keep_for must not be negative"),
 						errhint("For example '90 days'; NULL: for ever.")));
-	if (!PG_ARGISNULL(1) && !can_be_counted_back(PG_GETARG_INTERVAL_P(1)))
+	if (!PG_ARGISNULL(1) && !crm_within_years(PG_GETARG_INTERVAL_P(1), 1000))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("keep_for must not be longer than 1000 years"),
 						errhint("NULL: for ever.")));

@@ -576,7 +576,11 @@ record_success(const Run *run, TimestampTz started)
 				"customers = excluded.customers, "
 				"rows_changed = excluded.rows_changed, "
 				"changes_logged = excluded.changes_logged, "
-				"failures = 0, last_error = NULL, last_error_at = NULL",
+				"failures = 0, last_error = NULL, last_error_at = NULL, "
+				/* no longer put off because it had failed */
+				"next_run_at = least(s.next_run_at, clock_timestamp() + "
+				"(SELECT t.refresh_every FROM crmlife.stage_table t "
+				"WHERE t.stage_table = $1))",
 				7, types, values, NULL, SPI_OK_INSERT);
 	crm_revert_identity(&saved);
 }

@@ -883,9 +883,9 @@ prepare_session(void)
 	override_setting("session_replication_role", "origin");
 	override_setting("row_security", "on");
 	override_setting("idle_in_transaction_session_timeout", "0");
-#if PG_VERSION_NUM >= 170000
-	override_setting("transaction_timeout", "0");
-#endif
+	/* of PostgreSQL 17: it would end the process */
+	if (GetConfigOption("transaction_timeout", true, false) != NULL)
+		override_setting("transaction_timeout", "0");
 	override_setting("application_name", "crmlife worker");
 	snprintf(timeout, sizeof(timeout), "%d", crm_worker_lock_timeout);
 	override_setting("lock_timeout", timeout);

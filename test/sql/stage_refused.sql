@@ -149,6 +149,7 @@ SELECT refused_creation(arguments, error) FROM (VALUES
   ($$timezone => 'Mars/Olympus'$$, '22023 time zone "Mars/Olympus" not recognized | SELECT name FROM pg_timezone_names lists them.'),
   ($$timezone => ''$$, '22023 time zone "" not recognized%'),
   ($$refresh_every => '0'$$, '22023 refresh_every must be longer than nothing%'),
+  ($$refresh_every => '178000000 years'$$, '22023 refresh_every must not be longer than 100000 years'),
   ($$refresh_every => '-1 minute'$$, '22023 refresh_every must be longer than nothing%'),
   ($$capture => 'sometimes'$$, '22023 capture "sometimes" is unknown | ''trigger''%'),
   -- names a stage table needs itself
@@ -304,6 +305,8 @@ SELECT alike(after_ddl(ddl, call), error, ddl || ': ' || regexp_replace(call, '\
    format('42P01 stage table with OID %1$s does not exist any more | crmlife.drop_stage_table(%1$s) removes what is left of it.', 's'::regclass::oid)),
   ('DROP TABLE s', format('SELECT * FROM crmlife._rfm_counts(%s)', 's'::regclass::oid), format('42P01 relation with OID %s does not exist', 's'::regclass::oid)),
   ('TRUNCATE s; ALTER TABLE s DROP COLUMN stage', $$SELECT crmlife.refresh('s', '2025-12-01', true)$$, '42703 stage table refusals.s has lost its column "stage" of type text%'),
+  ('CREATE RULE r AS ON DELETE TO s DO INSTEAD NOTHING; DELETE FROM orders WHERE customer = 1', $$SELECT crmlife.refresh('s', '2025-12-01')$$,
+   '55000 a rule makes something else of what a refresh writes | DELETE FROM % | Drop the rules of the stage table and of its change log.'),
   -- as a restored dump leaves it
   ('DELETE FROM crmlife.stage_state', $$SELECT * FROM crmlife.forecast('s', 5)$$, '55000 stage table refusals.s has not been refreshed yet | SELECT crmlife.refresh(''refusals.s'');'),
   ('DELETE FROM crmlife.stage_state', $$SELECT * FROM crmlife.verify('s')$$, '55000 stage table refusals.s has not been refreshed yet | SELECT crmlife.refresh(''refusals.s'');'),
@@ -318,6 +321,11 @@ SELECT refused(call, '25006 cannot execute a change of a stage table in a read-o
   ($$SELECT crmlife.set_threshold('s', 'late', 9)$$), ($$SELECT crmlife.drop_stage_table('s')$$)) x(call);
 SELECT lives_ok($$SELECT * FROM crmlife.verify('s')$$, 'verify only reads');
 ROLLBACK TO reading;
+
+-- a stage table that is none
+SELECT refused($$SELECT crmlife.drop_stage_table(NULL)$$, '22004 stage_table must not be null');
+SELECT is_empty(call, 'nothing of nothing: ' || call) FROM (VALUES ('SELECT * FROM crmlife.stages_on(NULL, current_date)'), ('SELECT * FROM crmlife.transitions(NULL, current_date, current_date)'),
+  ('SELECT * FROM crmlife.stage_spells(NULL, current_date, current_date)'), ('SELECT * FROM crmlife.time_in_stage(NULL, current_date, current_date)'), ('SELECT * FROM crmlife.forecast(NULL, 3)'), ('SELECT * FROM crmlife.rfm_sizes(NULL)')) x(call);
 
 -- dropped, and dropped again
 SELECT lives_ok($$ SELECT crmlife.drop_stage_table('s') $$);

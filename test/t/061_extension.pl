@@ -110,7 +110,8 @@ EOS
 	is(told($node, 'WARNING:.*crmlife in database "shop" is of version 0.0.9', $place), 1, '... the log tells it once');
 	like(slurp_file($node->logfile, $place), qr/HINT:.*ALTER EXTENSION crmlife UPDATE/, '... and what to do');
 	for my $call ("refresh('stages')", "set_threshold('stages', 'active_days', 80)", "verify('stages')",
-		"create_stage_table('more', 'orders', 'customer_id', 'paid_at', 'amount')", "drop_stage_table('stages')")
+		"create_stage_table('more', 'orders', 'customer_id', 'paid_at', 'amount')", "drop_stage_table('stages')",
+		"changes_since('stages', 'mail')", "ack('stages', 'mail', 1)", "forget_consumer('stages', 'mail')")
 	{
 		$node->psql('shop', "SELECT * FROM crmlife.$call", stderr => \$err);
 		like($err, qr/ERROR:.*of version 0\.0\.9.*HINT:.*ALTER EXTENSION crmlife UPDATE/s, "$call: says so too");
