@@ -38,7 +38,7 @@ CREATE TABLE member (
 -- a row per payment; a refund is a row of its own under the order's number
 CREATE TABLE orders (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    order_no    text NOT NULL,
+    order_no    text NOT NULL DEFAULT gen_random_uuid(),
     customer_id bigint NOT NULL,
     paid_at     timestamptz NOT NULL,
     amount      numeric(10, 2) NOT NULL

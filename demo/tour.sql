@@ -37,7 +37,7 @@ SELECT format('   %s orders and %s refunds of %s customers, %s to %s',
               pg_temp.thousands(count(DISTINCT customer_id)),
               min(paid_at)::date, max(paid_at)::date)
 FROM orders;
-SELECT format('   %s of the buyers bought again', to_char(100 * repurchase_rate(customer_id), 'FM990.0 %'))
+SELECT format('   %s of the buyers bought again, refunds left out', to_char(100 * repurchase_rate(customer_id), 'FM990.0 %'))
 FROM orders WHERE amount >= 0;
 \echo :faint'   SELECT repurchase_rate(customer_id) FROM orders WHERE amount >= 0':plain
 
@@ -78,7 +78,7 @@ SELECT format('   %-18s %8s customers  %5s %% of revenue  %s', rfm_segment, pg_t
 FROM segment ORDER BY revenue DESC, rfm_segment;
 
 \echo
-\echo :strong'4. Cohorts: of those whose first order was in a month, how many bought again within n days':plain
+\echo :strong'4. Cohorts of the last 18 months: of those whose first order was in one, how many bought again within n days':plain
 \echo :faint'   SELECT cohort, retention_within_days(customer_id, paid_at, 30), ... GROUP BY cohort':plain
 \echo '   first order   customers      7 days     30 days     60 days     90 days    180 days    365 days'
 SELECT format('   %s     %8s     %s', to_char(cohort, 'YYYY-MM'), pg_temp.thousands(n),
@@ -153,7 +153,7 @@ ROLLBACK;
 \echo
 \echo :strong'7. Monday morning: the shop in one screen':plain
 \echo :faint'   SELECT * FROM crmlife.overview, crmlife.weekly_kpi, crmlife.weekly_flows, crmlife.forecast(...)':plain
-SELECT format('   %s customers, %s with an order, %s of them twice or more; %s an order; %s days to the next, %s to the first',
+SELECT format('   %s customers, %s with an order, %s of them twice or more, refunds netted; %s an order; %s days to the next, %s to the first',
               pg_temp.thousands(customers), pg_temp.thousands(paying_customers), to_char(100 * repeat_share, 'FM990.0 %'),
               to_char(average_order, 'FM999990.00'), coalesce(to_char(repurchase_period, 'FM9990.0'), '-'),
               coalesce(to_char(first_purchase_decision_period, 'FM9990.0'), '-'))

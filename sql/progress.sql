@@ -60,7 +60,8 @@ COMMENT ON COLUMN crmlife.runs.succeeded IS
   'false: it failed, in the worker; a run that fails in a session is rolled back and leaves nothing';
 COMMENT ON COLUMN crmlife.runs.was_full IS 'it looked at every customer';
 COMMENT ON COLUMN crmlife.runs.customers IS 'customers looked at';
-COMMENT ON COLUMN crmlife.runs.rows_changed IS 'rows of the stage table written or removed';
+COMMENT ON COLUMN crmlife.runs.rows_changed IS
+  'rows of the stage table written or removed; of the step weeks, rows of figures';
 COMMENT ON COLUMN crmlife.runs.changes_logged IS 'rows added to the change log';
 COMMENT ON COLUMN crmlife.runs.error IS
   'why it failed; for members of the owner';

@@ -35,7 +35,7 @@ CREATE TABLE crmlife.stage_table (
   keep_changes_rows bigint     -- NULL: any number
 );
 COMMENT ON TABLE crmlife.stage_table IS
-  'stage tables and their definitions; managed by crmlife.create_stage_table, set_model, set_timezone, drop_stage_table';
+  'stage tables and their definitions; managed by crmlife.create_stage_table, set_model, set_timezone, drop_stage_table; read it through the view crmlife.stage_tables';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_table', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
 
 -- Thresholds set by hand; deleting one brings the model's own value back.
@@ -139,7 +139,7 @@ CREATE TABLE crmlife.model_version (
   PRIMARY KEY (stage_table, version, segment)
 );
 COMMENT ON TABLE crmlife.model_version IS
-  'the effective models (thresholds in force included) that a stage table and its segments have had';
+  'the effective models (thresholds in force included) that a stage table and its segments have had; read it through the view crmlife.model_versions';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.model_version', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
 
 -- Who takes a stage table's changes from its log, and up to which seq: dumped
@@ -568,9 +568,72 @@ COMMENT ON COLUMN crmlife.threshold_changes.new_value IS
 COMMENT ON COLUMN crmlife.threshold_changes.cause IS
   'override: set by hand; restored: the override was removed; learned: by crmlife.learn; model: with another model';
 COMMENT ON COLUMN crmlife.threshold_changes.model_version IS
-  'version of the model in force since, in crmlife.model_version';
+  'version of the model in force since, in crmlife.model_versions';
 COMMENT ON COLUMN crmlife.threshold_changes.moved IS
   'customers whose stage changed in that step, in which several thresholds may have changed';
+
+CREATE VIEW crmlife.model_versions WITH (security_barrier) AS
+SELECT * FROM crmlife.model_version v
+WHERE pg_catalog.has_table_privilege(v.stage_table::oid, 'SELECT');
+GRANT SELECT ON crmlife.model_versions TO PUBLIC;
+COMMENT ON VIEW crmlife.model_versions IS
+  'the models that the stage tables you may read, and their segments, have had';
+COMMENT ON COLUMN crmlife.model_versions.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.model_versions.version IS
+  'as in the change log, crmlife.status and crmlife.threshold_changes';
+COMMENT ON COLUMN crmlife.model_versions.segment IS
+  'customers it is of; empty: all but those of segments with a model of their own';
+COMMENT ON COLUMN crmlife.model_versions.model IS
+  'with the thresholds that were in force';
+COMMENT ON COLUMN crmlife.model_versions.in_force_from IS 'since when';
+
+CREATE VIEW crmlife.stage_tables WITH (security_barrier) AS
+SELECT t.stage_table, t.changes, t.orders, t.customer, t.ordered_at, t.amount,
+       t.order_filter, t.order_key, t.visits, t.visit_customer, t.visited_at,
+       t.visit_filter, t.members, t.member_customer, t.registered_at,
+       t.segment, t.model, t.timezone, t.refresh_every, t.capture,
+       t.customer_column, t.calibrate_every, t.learn_every,
+       t.keep_changes_for, t.keep_changes_rows
+FROM crmlife.stage_table t
+WHERE pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT');
+GRANT SELECT ON crmlife.stage_tables TO PUBLIC;
+COMMENT ON VIEW crmlife.stage_tables IS
+  'how the stage tables you may read are defined';
+COMMENT ON COLUMN crmlife.stage_tables.stage_table IS 'the stage table';
+COMMENT ON COLUMN crmlife.stage_tables.changes IS 'its change log';
+COMMENT ON COLUMN crmlife.stage_tables.orders IS 'the orders';
+COMMENT ON COLUMN crmlife.stage_tables.customer IS 'their column of the customer';
+COMMENT ON COLUMN crmlife.stage_tables.ordered_at IS
+  'when, as it was understood: an expression over their columns, names qualified';
+COMMENT ON COLUMN crmlife.stage_tables.amount IS 'how much, likewise';
+COMMENT ON COLUMN crmlife.stage_tables.order_filter IS 'rows for which it is not true do not exist';
+COMMENT ON COLUMN crmlife.stage_tables.order_key IS
+  'rows of a customer with the same key are one order; NULL: each is one';
+COMMENT ON COLUMN crmlife.stage_tables.visits IS 'the visits; NULL: none are given';
+COMMENT ON COLUMN crmlife.stage_tables.visit_customer IS 'their column of the customer';
+COMMENT ON COLUMN crmlife.stage_tables.visited_at IS 'when';
+COMMENT ON COLUMN crmlife.stage_tables.visit_filter IS 'visits for which it is not true do not exist';
+COMMENT ON COLUMN crmlife.stage_tables.members IS 'the members; NULL: none are given';
+COMMENT ON COLUMN crmlife.stage_tables.member_customer IS 'their column of the customer';
+COMMENT ON COLUMN crmlife.stage_tables.registered_at IS 'when they registered';
+COMMENT ON COLUMN crmlife.stage_tables.segment IS
+  'what tells the segment of a customer; NULL: there are none';
+COMMENT ON COLUMN crmlife.stage_tables.model IS
+  'as it was given, without thresholds set or learned; crmlife.effective_model has these';
+COMMENT ON COLUMN crmlife.stage_tables.timezone IS 'zone in which local days are cut';
+COMMENT ON COLUMN crmlife.stage_tables.refresh_every IS 'time between two runs of the worker';
+COMMENT ON COLUMN crmlife.stage_tables.capture IS
+  'trigger: changes of the sources are noticed; full: every refresh reads all of them';
+COMMENT ON COLUMN crmlife.stage_tables.customer_column IS
+  'what the stage table''s column of the customer was called when it was created';
+COMMENT ON COLUMN crmlife.stage_tables.calibrate_every IS
+  'how often the worker takes the cuts of RFM scores anew; NULL: only when asked';
+COMMENT ON COLUMN crmlife.stage_tables.learn_every IS
+  'how often the worker learns the thresholds anew; NULL: only when asked';
+COMMENT ON COLUMN crmlife.stage_tables.keep_changes_for IS
+  'how long changes stay in the log; NULL: for ever';
+COMMENT ON COLUMN crmlife.stage_tables.keep_changes_rows IS
+  'how many stay; NULL: any number';
 
 CREATE FUNCTION crmlife.waiting(
   stage_table regclass,
@@ -657,9 +720,9 @@ COMMENT ON COLUMN crmlife.status.owner IS 'whose rights refreshes have';
 COMMENT ON COLUMN crmlife.status.timezone IS 'zone in which local days are cut';
 COMMENT ON COLUMN crmlife.status.refresh_every IS 'time between two runs of the worker';
 COMMENT ON COLUMN crmlife.status.capture IS 'trigger: changes of the sources are noticed row by row; full: every refresh reads all of them';
-COMMENT ON COLUMN crmlife.status.model_version IS 'version in force, in crmlife.model_version';
+COMMENT ON COLUMN crmlife.status.model_version IS 'version in force, in crmlife.model_versions';
 COMMENT ON COLUMN crmlife.status.refreshed_at IS 'when the last successful run began';
-COMMENT ON COLUMN crmlife.status.next_run_at IS 'when the worker looks again';
+COMMENT ON COLUMN crmlife.status.next_run_at IS 'when the worker looks again; in the past: as soon as there is something to do';
 COMMENT ON COLUMN crmlife.status.started_at IS 'when the worker began its last run';
 COMMENT ON COLUMN crmlife.status.duration IS 'of the last successful run';
 COMMENT ON COLUMN crmlife.status.was_full IS 'it looked at every customer';
@@ -735,7 +798,7 @@ COMMENT ON FUNCTION crmlife.verify(regclass, timestamptz) IS
   'work a stage table out again from its sources, in one snapshot, and return what differs; customers waiting for a refresh are left out';
 
 CREATE FUNCTION crmlife.drop_stage_table(stage_table regclass) RETURNS void
-AS 'MODULE_PATHNAME', 'crm_drop_stage_table' LANGUAGE C VOLATILE STRICT;
+AS 'MODULE_PATHNAME', 'crm_drop_stage_table' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION crmlife.drop_stage_table(regclass) IS
   'drop a stage table, its change log, and the capture triggers nobody else needs';
 

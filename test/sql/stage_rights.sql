@@ -73,10 +73,16 @@ SELECT is_empty('SELECT * FROM crmlife.status', 'nothing of it is seen');
 SELECT is_empty('SELECT * FROM crmlife.rfm_cuts', 'nor its cuts');
 SELECT is(w::text, '(,,)', 'nor who waits') FROM crmlife.waiting('shop.stages') w;
 SELECT is_empty('SELECT * FROM crmlife.threshold', 'nor its thresholds');
+SELECT is_empty('SELECT * FROM crmlife.stage_tables', 'nor how it is defined');
+SELECT is_empty('SELECT * FROM crmlife.model_versions', 'nor its models');
 RESET ROLE;
 GRANT SELECT ON shop.stages TO crmlife_reader;
 GRANT INSERT, UPDATE, DELETE, TRUNCATE, SELECT ON shop.orders TO crmlife_clerk;
 SET ROLE crmlife_reader;
+SELECT is(to_jsonb(t) - '{model,timezone}'::text[], jsonb_build_object('stage_table', 'shop.stages', 'changes', 'shop.stages_changes', 'orders', 'shop.orders', 'customer', 'customer', 'ordered_at', 'at', 'amount', 'amount',
+    'refresh_every', interval '1 minute', 'capture', 'trigger', 'customer_column', 'customer', 'calibrate_every', interval '1 mon') || '{"order_filter": null, "order_key": null, "visits": null, "visit_customer": null, "visited_at": null, "visit_filter": null,
+    "members": null, "member_customer": null, "registered_at": null, "segment": null, "learn_every": null, "keep_changes_for": null, "keep_changes_rows": null}', 'a reader sees how it is defined') FROM crmlife.stage_tables t;
+SELECT is((SELECT array_agg((stage_table, version, segment, model, in_force_from)::text) FROM crmlife.model_versions), (SELECT array_agg((stage_table, model_version, '', crmlife.effective_model(stage_table), now())::text) FROM crmlife.status), 'and the models it has had');
 SELECT results_eq('SELECT stage_table::text, owner, state FROM crmlife.status', $$ VALUES ('shop.stages', 'crmlife_alice'::name, 'ok') $$,
   'who may read the table sees how fresh it is');
 SELECT is((SELECT count(*) FROM crmlife.rfm_cuts), 1::bigint, 'and its cuts');

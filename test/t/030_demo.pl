@@ -46,7 +46,7 @@ like($printed, qr/in the log +\w+ -> aftersale, cause: event/, '... and logged i
 my ($promised, $moved) = $printed =~ /([\d,]+) customers were said to move, ([\d,]+) did/;
 ok($promised, 'customers are about to move');
 is($moved, $promised, '... and all of them do, and nobody else');
-like($printed, qr/^   [\d,]+ customers, [\d,]+ with an order, [\d.]+ % of them twice or more; [\d.]+ an order; [\d.]+ days to the next, [\d.]+ to the first$/m, 'the overview');
+like($printed, qr/^   [\d,]+ customers, [\d,]+ with an order, [\d.]+ % of them twice or more, refunds netted; [\d.]+ an order; [\d.]+ days to the next, [\d.]+ to the first$/m, 'the overview');
 like($printed, qr/^   \Q$_\E +(new|returning) +[\d,]+ +([\d.]+ %|-) /m, "the week of those whose last order is $_ days old") for qw(0-44 45-89 90-139 140-364 365+);
 like($printed, qr/^   active +-> silent +[\d,]+$/m, 'who moved last week');
 my ($this_week, $next_week) = $printed =~ /^   silent +-> sleeping +([\d,]+) this week +([\d,]+) next week$/m;
