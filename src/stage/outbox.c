@@ -42,6 +42,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "stage/claims.h"
 #include "stage/definition.h"
 #include "stage/outbox.h"
 #include "stage/stage.h"
@@ -65,22 +66,7 @@ typedef struct Consumer
 	int			number;
 } Consumer;
 
-/*
- * ----- claims: consumers that this session has for itself -----
- *
- * What happened to one in the transaction at hand is of the subtransaction it
- * happened in, and of that one's parent when it has ended well.
- */
-
-typedef struct Claim
-{
-	LOCKTAG			 tag;
-	int64			 given; /* the last seq this session was given */
-	SubTransactionId made;	/* in the transaction at hand, or not in it */
-	SubTransactionId done;	/* goes with the transaction, if that commits */
-} Claim;
-
-static List *claims = NIL;
+/* ----- telling who listens ----- */
 
 /* a stage table with changes, told when the transaction commits */
 typedef struct News
@@ -92,83 +78,24 @@ typedef struct News
 static List *to_tell = NIL;
 
 static void
-drop_claim(Claim *claim)
-{
-	if (crm_lock_held_by_me(&claim->tag, ExclusiveLock))
-		(void) LockRelease(&claim->tag, ExclusiveLock, true);
-	claims = list_delete_ptr(claims, claim);
-	pfree(claim);
-}
-
-/* what an outer subtransaction has done stands when this one fails */
-static void
-claim_is_done(Claim *claim)
-{
-	if (claim->done == InvalidSubTransactionId)
-		claim->done = GetCurrentSubTransactionId();
-}
-
-static void
-end_claims(bool committed)
-{
-	for (int i = list_length(claims) - 1; i >= 0; i--)
-	{
-		Claim *claim = list_nth(claims, i);
-
-		if ((committed ? claim->done : claim->made) != InvalidSubTransactionId)
-			drop_claim(claim);
-		else
-			claim->made = claim->done = InvalidSubTransactionId;
-	}
-}
-
-static void
-pass_on(SubTransactionId *made, SubTransactionId from, SubTransactionId to)
-{
-	if (*made == from)
-		*made = to;
-}
-
-static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId mine,
 					  SubTransactionId parent, void *arg)
 {
-	bool			 failed = event == SUBXACT_EVENT_ABORT_SUB;
-	SubTransactionId to = failed ? InvalidSubTransactionId : parent;
+	bool failed = event == SUBXACT_EVENT_ABORT_SUB;
 
 	if (!failed && event != SUBXACT_EVENT_COMMIT_SUB)
 		return;
-	for (int i = list_length(claims) - 1; i >= 0; i--)
-	{
-		Claim *claim = list_nth(claims, i);
-
-		pass_on(&claim->done, mine, to);
-		if (failed && claim->made == mine)
-			drop_claim(claim);
-		else
-			pass_on(&claim->made, mine, to);
-	}
 	for (int i = list_length(to_tell) - 1; i >= 0; i--)
 	{
 		News *news = list_nth(to_tell, i);
 
-		if (failed && news->made == mine)
+		if (news->made != mine)
+			continue;
+		if (failed)
 			to_tell = list_delete_nth_cell(to_tell, i);
 		else
-			pass_on(&news->made, mine, to);
+			news->made = parent;
 	}
-}
-
-static void
-refuse_prepare(void)
-{
-	ListCell *cell;
-
-	foreach (cell, claims)
-		if (((Claim *) lfirst(cell))->done != InvalidSubTransactionId)
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("cannot PREPARE a transaction that has "
-								   "acknowledged changes")));
 }
 
 /* told in a transaction of one phase alone: NOTIFY knows no other */
@@ -187,14 +114,9 @@ at_transaction_end(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_PRE_COMMIT)
 		tell();
-	else if (event == XACT_EVENT_PRE_PREPARE)
-		refuse_prepare();
 	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE ||
 			 event == XACT_EVENT_ABORT)
-	{
 		to_tell = NIL;
-		end_claims(event != XACT_EVENT_ABORT);
-	}
 }
 
 static void
@@ -238,37 +160,16 @@ refuse_taken(const Consumer *consumer)
 }
 
 /* have the consumer for this session alone */
-static Claim *
+static CrmClaim *
 claim_consumer(const Consumer *consumer)
 {
-	LOCKTAG		  tag;
-	ListCell	 *cell;
-	Claim		 *claim;
-	MemoryContext old;
+	LOCKTAG	  tag;
+	CrmClaim *claim;
 
-	watch_transactions();
 	consumer_lock_tag(consumer, &tag);
-	foreach (cell, claims)
-	{
-		claim = lfirst(cell);
-		if (memcmp(&claim->tag, &tag, sizeof(tag)) != 0)
-			continue;
-		if (crm_lock_held_by_me(&tag, ExclusiveLock))
-			return claim;
-		drop_claim(claim); /* DISCARD ALL and its like have let it go */
-		break;
-	}
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	claim = palloc0(sizeof(Claim));
-	claim->tag = tag;
-	claim->made = GetCurrentSubTransactionId();
-	claims = lappend(claims, claim);
-	MemoryContextSwitchTo(old);
-	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
-	{
-		drop_claim(claim);
+	claim = crm_claim(&tag);
+	if (claim == NULL)
 		refuse_taken(consumer);
-	}
 	return claim;
 }
 
@@ -501,7 +402,7 @@ crm_changes_since(PG_FUNCTION_ARGS)
 {
 	Consumer	consumer;
 	CrmIdentity saved;
-	Claim	   *claim;
+	CrmClaim   *claim;
 	int			max_rows;
 	int64		position;
 	int64		last;
@@ -518,12 +419,12 @@ crm_changes_since(PG_FUNCTION_ARGS)
 	position = read_position(&consumer);
 	last = give_changes(&consumer, (ReturnSetInfo *) fcinfo->resultinfo,
 						position, max_rows);
+	crm_claim_change(claim);
 	claim->given = Max(claim->given, last);
 	if (last > position)
-		claim->done = InvalidSubTransactionId;
-	else if (claim->made != InvalidSubTransactionId &&
-			 claim->done == InvalidSubTransactionId)
-		drop_claim(claim); /* there is nothing to keep others from */
+		claim->done = false;
+	else if (crm_claim_is_fresh(claim) && !claim->done)
+		crm_claim_drop(claim); /* there is nothing to keep others from */
 	crm_revert_identity(&saved);
 	SPI_finish();
 	return (Datum) 0;
@@ -555,7 +456,7 @@ crm_ack(PG_FUNCTION_ARGS)
 {
 	Consumer	consumer;
 	CrmIdentity saved;
-	Claim	   *claim;
+	CrmClaim   *claim;
 	int64		seq;
 	int64		position;
 
@@ -582,10 +483,8 @@ crm_ack(PG_FUNCTION_ARGS)
 		position = seq;
 	}
 	/* of rows still to be acknowledged the session keeps the others off */
-	if (position < claim->given)
-		claim->done = InvalidSubTransactionId;
-	else
-		claim_is_done(claim);
+	crm_claim_change(claim);
+	claim->done = position >= claim->given;
 	crm_revert_identity(&saved);
 	SPI_finish();
 	PG_RETURN_INT64(position);
@@ -699,13 +598,16 @@ crm_forget_consumer(PG_FUNCTION_ARGS)
 {
 	Consumer	consumer;
 	CrmIdentity saved;
+	CrmClaim   *claim;
 
 	refuse_null(fcinfo, 2);
 	refuse_place();
 	SPI_connect();
 	crm_pin_search_path(&saved);
 	find_consumer(&consumer, fcinfo);
-	claim_is_done(claim_consumer(&consumer));
+	claim = claim_consumer(&consumer);
+	crm_claim_change(claim);
+	claim->done = true;
 	ask_about(&consumer,
 			  "DELETE FROM crmlife.consumer "
 			  "WHERE stage_table = $1 AND consumer = $2 AND $3 = 0",
