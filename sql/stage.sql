@@ -36,7 +36,23 @@ CREATE TABLE crmlife.stage_table (
 );
 COMMENT ON TABLE crmlife.stage_table IS
   'stage tables and their definitions; managed by crmlife.create_stage_table, set_model, set_timezone, drop_stage_table; read it through the view crmlife.stage_tables';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_table', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
+-- Of a relation that was dropped a dump has the number, which may be that of
+-- another one where it is restored: what is known of these stage tables is not
+-- dumped.  A function, for pg_dump reads no views.
+CREATE FUNCTION crmlife._is_whole(stage_table oid) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+  SELECT EXISTS (
+    SELECT FROM crmlife.stage_table t
+    WHERE t.stage_table::oid OPERATOR(pg_catalog.=) _is_whole.stage_table
+      AND NOT EXISTS (
+        SELECT FROM pg_catalog.unnest(ARRAY[t.stage_table::oid, t.changes::oid, t.orders::oid, t.visits::oid, t.members::oid]) AS r (oid)
+        WHERE r.oid IS NOT NULL AND NOT EXISTS (
+          SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) r.oid)));
+END;
+COMMENT ON FUNCTION crmlife._is_whole(oid) IS
+  'internal to dumps: are a stage table, its log and all its sources there?';
+SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_table', 'WHERE crmlife._is_whole(stage_table::oid)');
 
 -- Thresholds set by hand; deleting one brings the model's own value back.
 -- Here and below the segment is empty for the stage table as a whole.
@@ -50,7 +66,7 @@ CREATE TABLE crmlife.threshold_override (
 );
 COMMENT ON TABLE crmlife.threshold_override IS
   'thresholds set by crmlife.set_threshold; they win over the model''s defaults';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_override', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_override', 'WHERE crmlife._is_whole(stage_table::oid)');
 
 -- What was learned, both by the method in force and by the other one.
 CREATE TABLE crmlife.learned_threshold (
@@ -74,7 +90,7 @@ CREATE TABLE crmlife.learned_threshold (
 );
 COMMENT ON TABLE crmlife.learned_threshold IS
   'what crmlife.learn found; in force is what is chosen and reliable, unless it was set by hand';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.learned_threshold', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.learned_threshold', 'WHERE crmlife._is_whole(stage_table::oid)');
 
 -- Each change of a threshold in force.
 CREATE TABLE crmlife.threshold_change (
@@ -91,7 +107,7 @@ CREATE TABLE crmlife.threshold_change (
 CREATE INDEX ON crmlife.threshold_change (stage_table, changed_at);
 COMMENT ON TABLE crmlife.threshold_change IS
   'changes of the thresholds in force; read it through the view crmlife.threshold_changes';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_change', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_change', 'WHERE crmlife._is_whole(stage_table::oid)');
 
 -- The frozen cuts that rfm_score and value_tier of a stage table use.
 CREATE TABLE crmlife.stage_cuts (
@@ -112,7 +128,7 @@ CREATE TABLE crmlife.stage_cuts (
 );
 COMMENT ON TABLE crmlife.stage_cuts IS
   'frozen cuts of rfm_score (recency, frequency, monetary) and value_tier (new, returning) per stage table; written by crmlife.calibrate. A value equal to a cut lies in the lower bin';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_cuts', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_cuts', 'WHERE crmlife._is_whole(stage_table::oid)');
 
 -- Who came into another segment when the cuts were taken anew.
 CREATE TABLE crmlife.rfm_move (
@@ -126,7 +142,7 @@ CREATE TABLE crmlife.rfm_move (
 );
 COMMENT ON TABLE crmlife.rfm_move IS
   'customers whose RFM segment crmlife.calibrate changed; read it through the view crmlife.rfm_moves';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.rfm_move', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.rfm_move', 'WHERE crmlife._is_whole(stage_table::oid)');
 
 -- The models a stage table has had, for the changes that name a version: its
 -- own, and those of the segments that have another one.
@@ -140,7 +156,7 @@ CREATE TABLE crmlife.model_version (
 );
 COMMENT ON TABLE crmlife.model_version IS
   'the effective models (thresholds in force included) that a stage table and its segments have had; read it through the view crmlife.model_versions';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.model_version', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.model_version', 'WHERE crmlife._is_whole(stage_table::oid)');
 
 -- Who takes a stage table's changes from its log, and up to which seq: dumped
 -- together with the log, so that the two fit together.
@@ -157,7 +173,7 @@ CREATE TABLE crmlife.consumer (
 );
 COMMENT ON TABLE crmlife.consumer IS
   'consumers of change logs and what they have taken; read it through the view crmlife.consumers';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.consumer', 'WHERE stage_table::oid IN (SELECT oid FROM pg_catalog.pg_class)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.consumer', 'WHERE crmlife._is_whole(stage_table::oid)');
 
 -- Where each stage table stands.  No row means: never refreshed here, the
 -- next run is a full one.
@@ -237,8 +253,8 @@ CREATE TABLE crmlife.queue_overflow (
 COMMENT ON TABLE crmlife.queue_overflow IS
   'stage tables whose writers found the queue full, until refreshes have looked at every customer';
 
--- The relations that carry capture triggers for a stage table: its sources
--- and their partitions.
+-- The relations that carry capture triggers for a stage table: its sources,
+-- their partitions, and what these are parts of.
 CREATE TABLE crmlife.capture_source (
   source oid NOT NULL,
   stage_table oid NOT NULL,

@@ -146,6 +146,7 @@ EOS
 
 # ----- what is left of stage tables dropped plainly stays behind -----
 open_shop($node, 'leftovers', 'gone', 'stays');
+$node->safe_psql('leftovers', q(CREATE TABLE calls AS SELECT * FROM orders; SELECT crmlife.create_stage_table('of_calls', 'orders', 'customer_id', 'paid_at', 'amount', visits => 'calls', visit_customer => 'customer_id', visited_at => 'paid_at', capture => 'full'); SELECT crmlife.set_threshold('of_calls', 'active_days', 40); DROP TABLE calls));
 $node->safe_psql('leftovers', <<'EOS');
 SELECT crmlife.set_threshold(t, 'active_days', 40), crmlife.add_consumer(t, 'mail') FROM unnest('{gone,stays}'::regclass[]) t;
 SELECT crmlife.refresh(t, now() + interval '400 days') FROM unnest('{gone,stays}'::regclass[]) t;
