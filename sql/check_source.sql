@@ -293,12 +293,21 @@ BEGIN
                        WHEN 'f' THEN 'foreign table' ELSE 'relation without rows of its own' END),
       'Create the stage table with capture => ''full''.', NULL::bigint;
   ELSE
-    IF NOT has_table_privilege(source, 'TRIGGER') THEN
-      RETURN QUERY SELECT 'warning', 'no_trigger_right',
-        format('You may not create triggers on %s.', relation),
-        format('GRANT TRIGGER ON %s TO %I; or create the stage table with capture => ''full''.', relation, current_user),
-        NULL::bigint;
-    END IF;
+    -- on its partitions, and on what it is itself a part of, too
+    RETURN QUERY
+      WITH RECURSIVE tree (oid) AS (
+        SELECT source::oid
+        UNION SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid),
+      captured (oid) AS (
+        SELECT t.oid FROM tree t
+        UNION SELECT i.inhparent FROM captured t JOIN pg_inherits i ON i.inhrelid = t.oid)
+      SELECT 'warning', 'no_trigger_right',
+        format('You may not create triggers on %I.%I.', n.nspname, c.relname),
+        format('GRANT TRIGGER ON %I.%I TO %I; or create the stage table with capture => ''full''.', n.nspname, c.relname, current_user),
+        NULL::bigint
+      FROM captured t JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE NOT has_table_privilege(t.oid, 'TRIGGER')
+      ORDER BY t.oid <> source, n.nspname, c.relname LIMIT 1;
     IF NOT EXISTS (SELECT FROM pg_index i
                    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
                    WHERE i.indrelid = source AND i.indisvalid AND i.indpred IS NULL

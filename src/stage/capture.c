@@ -59,6 +59,7 @@
 #include "stage/capture.h"
 #include "stage/definition.h"
 #include "stage/newrows.h"
+#include "stage/outdated.h"
 #include "stage/queue.h"
 #include "stage/source.h"
 #include "stage/used.h"
@@ -334,7 +335,7 @@ is_subscribed(Oid relation)
 
 /* true when all of them fire now, for everything that is written */
 static bool
-install_triggers(Oid relation)
+install_triggers(Oid relation, bool above)
 {
 	TriggerState state[lengthof(capture_triggers)];
 	Oid			 function =
@@ -348,7 +349,10 @@ install_triggers(Oid relation)
 		state[i] = trigger_state(opened, &capture_triggers[i], function);
 		if (state[i] != TRIGGER_STATE_MISSING)
 			continue;
-		crm_check_capturable(relation, "capture");
+		if (above)
+			crm_check_capturable_above(relation, "capture");
+		else
+			crm_check_capturable(relation, "capture");
 		/* a statement under way would not fire it */
 		CheckTableNotInUse(opened, "CREATE TRIGGER");
 	}
@@ -364,19 +368,32 @@ install_triggers(Oid relation)
 
 /* ----- what the catalogs say ----- */
 
+/* a source itself, or above one: what may become a part of something else */
+#define ROLE_HEAD 64
+
+/* that it became one, and perhaps no longer is, changes the rows of its columns */
+#define PLACE_NOW                                                              \
+	"coalesce(CASE WHEN r.roles & " CppAsString2(                              \
+		ROLE_HEAD) " <> 0 THEN "                                               \
+				   "(SELECT concat_ws(':', a.xmin, a.ctid) FROM pg_attribute " \
+				   "a "                                                        \
+				   "WHERE a.attrelid = r.source AND a.attname = r.customer) "  \
+				   "END, '')"
+
 /*
- * What it feeds, the last change of each of its capture triggers (by its place,
- * too: a transaction may have made several), where its rows are stored, the
- * columns in use, the subscriptions that write to it, and what its virtual
- * columns are made of: a relation of which this is the same has had its
- * triggers all the time, and its rows were not rewritten, nor made to be read
- * as others.  Within a query that says which relation, roles and columns:
- * r.source, r.roles and columns.
+ * What it feeds; the last change of each of its capture triggers, by its place,
+ * too, for a transaction may have made several; where its rows are stored;
+ * whether it came to be a part of something; the columns in use; the
+ * subscriptions that write to it; and what its virtual columns are made of.  A
+ * relation of which this is the same has had its triggers all the time, and its
+ * rows were not rewritten, nor made to be read as others.  Within a query that
+ * says which relation, roles, customer and columns: r.source, r.roles,
+ * r.customer and columns.
  */
 #define SEEN_NOW                                                             \
 	"(SELECT r.roles || ':' || coalesce(string_agg(concat_ws(':', t.oid, "   \
-	"t.xmin, t.ctid, t.tgenabled), "                                         \
-	"' ' ORDER BY t.tgname), '') || '/' || c.relfilenode || '/' || "         \
+	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname), '') || '/' || "   \
+	"c.relfilenode || '/' || " PLACE_NOW " || '/' || "                       \
 	"crmlife._columns_now(r.source, columns) || "                            \
 	"(SELECT coalesce(string_agg('/' || s.srsubid, '' ORDER BY s.srsubid), " \
 	"'') FROM pg_subscription_rel s WHERE s.srrelid = r.source) "            \
@@ -456,6 +473,7 @@ add_source(Feeds *feeds, const CrmSource *source, int number)
 {
 	NameData *column;
 	List	 *tree;
+	List	 *above;
 	ListCell *cell;
 
 	if (!OidIsValid(source->relation))
@@ -466,7 +484,9 @@ add_source(Feeds *feeds, const CrmSource *source, int number)
 	tree = crm_lock_tree(source->relation);
 	foreach (cell, tree)
 		add_feed(feeds, lfirst_oid(cell), NameGetDatum(column), number, false);
-	foreach (cell, crm_lock_above(tree))
+	above = crm_lock_above(tree);
+	crm_refuse_new(above, "source");
+	foreach (cell, above)
 		add_feed(feeds, lfirst_oid(cell), NameGetDatum(column), number, true);
 }
 
@@ -475,8 +495,10 @@ add_source(Feeds *feeds, const CrmSource *source, int number)
  * come to be another source's, too, or no longer be.
  */
 static void
-add_roles(Feeds *feeds)
+add_roles(const CrmStageDefinition *definition, Feeds *feeds)
 {
+	const CrmSource *sources[SOURCES] = {
+		&definition->orders, &definition->visits, &definition->members};
 	typedef struct Roles
 	{
 		Oid	  relation;
@@ -496,6 +518,8 @@ add_roles(Feeds *feeds)
 
 		its->bits = (found ? its->bits : 0) |
 					1 << (2 * feeds->numbers[i] + feeds->above[i]);
+		if (feeds->above[i] || relation == sources[feeds->numbers[i]]->relation)
+			its->bits |= ROLE_HEAD;
 	}
 	feeds->roles = palloc(sizeof(Datum) * Max(feeds->count, 1));
 	for (int i = 0; i < feeds->count; i++)
@@ -517,7 +541,7 @@ list_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 	add_source(feeds, &definition->orders, 0);
 	add_source(feeds, &definition->visits, 1);
 	add_source(feeds, &definition->members, 2);
-	add_roles(feeds);
+	add_roles(definition, feeds);
 }
 
 /* does a relation feed the stage table in more than one way? */
@@ -651,13 +675,36 @@ execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 	return count;
 }
 
-/* the relations that are not as they were seen; *known: seen at all */
+/* a relation that is not as it was seen */
+typedef struct Changed
+{
+	Oid	 relation;
+	bool known; /* seen at all */
+	bool above; /* it is no part of a source */
+	int	 depth;
+} Changed;
+
+/* the one that has the other as a part is the first: so they are locked */
 static int
-find_changed(const Feeds *feeds, Oid **relations, bool **known)
+compare_depths(const void *a, const void *b)
+{
+	const Changed *left = a;
+	const Changed *right = b;
+
+	if (left->depth != right->depth)
+		return left->depth < right->depth ? -1 : 1;
+	return left->relation < right->relation ? -1
+											: left->relation > right->relation;
+}
+
+static int
+find_changed(const Feeds *feeds, Changed **changed)
 {
 	uint64 count = execute_on_feeds(
 		feeds,
-		"SELECT r.source, bool_and(s.source IS NOT NULL) "
+		"SELECT r.source, bool_and(s.source IS NOT NULL), "
+		/* the bits of those that are parts of a source, or are one */
+		"bool_and(r.roles & 21 = 0) "
 		"FROM unnest($2, $3, $6) AS r(source, customer, roles) "
 		"LEFT JOIN crmlife.capture_source s ON s.source = r.source "
 		"AND s.stage_table = $1 AND s.customer = r.customer "
@@ -665,18 +712,21 @@ find_changed(const Feeds *feeds, Oid **relations, bool **known)
 		" GROUP BY r.source ORDER BY r.source",
 		SPI_OK_SELECT);
 
-	*relations = palloc(sizeof(Oid) * Max(count, 1));
-	*known = palloc(sizeof(bool) * Max(count, 1));
+	*changed = palloc(sizeof(Changed) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
 		HeapTuple tuple = SPI_tuptable->vals[i];
 		TupleDesc row = SPI_tuptable->tupdesc;
 		bool	  isnull;
+		Oid relation = DatumGetObjectId(SPI_getbinval(tuple, row, 1, &isnull));
 
-		(*relations)[i] =
-			DatumGetObjectId(SPI_getbinval(tuple, row, 1, &isnull));
-		(*known)[i] = DatumGetBool(SPI_getbinval(tuple, row, 2, &isnull));
+		(*changed)[i] = (Changed){
+			.relation = relation,
+			.known = DatumGetBool(SPI_getbinval(tuple, row, 2, &isnull)),
+			.above = DatumGetBool(SPI_getbinval(tuple, row, 3, &isnull)),
+			.depth = crm_depth(relation)};
 	}
+	qsort(*changed, count, sizeof(Changed), compare_depths);
 	return (int) count;
 }
 
@@ -735,20 +785,19 @@ crm_capture_may_have_missed(void)
 bool
 crm_capture_install(const CrmStageDefinition *definition)
 {
-	Feeds feeds;
-	Oid	 *changed;
-	bool *known;
-	int	  count;
-	bool  good = true;
-	bool  gone;
+	Feeds	 feeds;
+	Changed *changed;
+	int		 count;
+	bool	 good = true;
+	bool	 gone;
 
 	list_feeds(definition, &feeds);
-	count = find_changed(&feeds, &changed, &known);
+	count = find_changed(&feeds, &changed);
 	for (int i = 0; i < count; i++)
 	{
-		if (!known[i])
-			LockRelationOid(changed[i], ShareRowExclusiveLock);
-		good &= install_triggers(changed[i]);
+		if (!changed[i].known)
+			LockRelationOid(changed[i].relation, ShareRowExclusiveLock);
+		good &= install_triggers(changed[i].relation, changed[i].above);
 	}
 	gone = forget_others(&feeds);
 	if (count == 0 && !gone)
@@ -768,6 +817,20 @@ crm_capture_install(const CrmStageDefinition *definition)
 }
 
 /* ----- removal ----- */
+
+static void
+sort_by_depth(Oid *relations, int count)
+{
+	Changed *sorted = palloc(sizeof(Changed) * Max(count, 1));
+
+	for (int i = 0; i < count; i++)
+		sorted[i] = (Changed){.relation = relations[i],
+							  .depth = crm_depth(relations[i])};
+	qsort(sorted, count, sizeof(Changed), compare_depths);
+	for (int i = 0; i < count; i++)
+		relations[i] = sorted[i].relation;
+	pfree(sorted);
+}
 
 /* the sources of a stage table that no other listens to */
 static int
@@ -795,6 +858,7 @@ find_unused(Oid stage_table, Oid **relations)
 			SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 	}
 	crm_revert_identity(&saved);
+	sort_by_depth(*relations, (int) count);
 	return (int) count;
 }
 

@@ -14,6 +14,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -154,12 +156,12 @@ crm_revert_identity(const CrmIdentity *saved)
 bool
 crm_within_years(const Interval *interval, int years)
 {
-	int64 days = (int64) years * 366;
+	/* a month of 30.5 days, a day of 24 hours: as long as they can be, nearly */
+	double days = fabs((double) interval->month) * 30.5 +
+				  fabs((double) interval->day) +
+				  fabs((double) interval->time) / USECS_PER_DAY;
 
-	return interval->month >= -12 * years && interval->month <= 12 * years &&
-		   interval->day >= -days && interval->day <= days &&
-		   interval->time >= -days * USECS_PER_DAY &&
-		   interval->time <= days * USECS_PER_DAY;
+	return days <= years * 366.0;
 }
 
 /* ----- locks ----- */

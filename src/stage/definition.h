@@ -96,7 +96,7 @@ extern uint64 crm_execute(const char *query, int nargs, Oid *types,
 extern uint64
 			 crm_query(const char *query, int nargs, Oid *types, Datum *values);
 extern char *crm_quote_relation(Oid relation);
-/* each part of it, so that no time of ours plus it is out of range */
+/* so that no time of ours plus or minus it is out of range */
 extern bool crm_within_years(const Interval *interval, int years);
 
 /* ----- the definition ----- */

@@ -86,6 +86,22 @@ storage_differs(Relation classes, Oid relation, Snapshot snapshot)
 	return same ? NULL : "rewritten or truncated";
 }
 
+static bool
+is_shown(Relation classes, Oid relation, Snapshot snapshot)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		shown;
+
+	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan =
+		systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
+	shown = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	return shown;
+}
+
 static List *
 add_children(Relation inherits, Oid parent, Snapshot snapshot, List *tree)
 {
@@ -173,6 +189,25 @@ crm_refuse_outdated(Oid relation, List *tree, const char *what)
 		if (happened)
 			refuse(lfirst_oid(cell), happened, what);
 	}
+	table_close(classes, AccessShareLock);
+	UnregisterSnapshot(snapshot);
+}
+
+/* the same of relations that are not read, but have to be known */
+void
+crm_refuse_new(List *relations, const char *what)
+{
+	Snapshot  snapshot;
+	Relation  classes;
+	ListCell *cell;
+
+	if (!IsolationUsesXactSnapshot() || relations == NIL)
+		return;
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	classes = table_open(RelationRelationId, AccessShareLock);
+	foreach (cell, relations)
+		if (!is_shown(classes, lfirst_oid(cell), snapshot))
+			refuse(lfirst_oid(cell), "created", what);
 	table_close(classes, AccessShareLock);
 	UnregisterSnapshot(snapshot);
 }

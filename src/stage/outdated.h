@@ -16,4 +16,7 @@
  */
 extern void crm_refuse_outdated(Oid relation, List *tree, const char *what);
 
+/* for relations that are to be known, if not read: refuse those created since */
+extern void crm_refuse_new(List *relations, const char *what);
+
 #endif /* CRM_OUTDATED_H */

@@ -45,19 +45,6 @@ crm_kind_of_key(Oid type)
 	return category == TYPCATEGORY_STRING ? "text" : NULL;
 }
 
-List *
-crm_lock_tree(Oid relation)
-{
-	LockRelationOid(relation, AccessShareLock);
-	/* whoever held the lock before may have dropped it */
-	if (get_rel_name(relation) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("a source of the stage table was dropped meanwhile"),
-				 errdetail("It was the relation with OID %u.", relation)));
-	return find_all_inheritors(relation, AccessShareLock, NULL);
-}
-
 static List *
 add_parents(Relation inherits, Oid relation, List *relations)
 {
@@ -98,6 +85,28 @@ find_above(List *tree)
 	return list_difference_oid(above, tree);
 }
 
+int
+crm_depth(Oid relation)
+{
+	return list_length(find_above(list_make1_oid(relation)));
+}
+
+/* those that are not locked yet; the last that were found are the highest */
+static List *
+lock_highest_first(List *above, List *locked)
+{
+	for (int i = list_length(above) - 1; i >= 0; i--)
+	{
+		Oid relation = list_nth_oid(above, i);
+
+		if (list_member_oid(locked, relation))
+			continue;
+		LockRelationOid(relation, AccessShareLock);
+		locked = lappend_oid(locked, relation);
+	}
+	return locked;
+}
+
 List *
 crm_lock_above(List *tree)
 {
@@ -105,15 +114,34 @@ crm_lock_above(List *tree)
 	List *above;
 
 	/* whoever held a lock before may have moved what it is of */
-	while ((above = list_difference_oid(find_above(tree), locked)) != NIL)
-	{
-		ListCell *cell;
+	while (list_difference_oid(above = find_above(tree), locked) != NIL)
+		locked = lock_highest_first(above, locked);
+	return above;
+}
 
-		foreach (cell, above)
-			LockRelationOid(lfirst_oid(cell), AccessShareLock);
-		locked = list_concat(locked, above);
-	}
-	return find_above(tree);
+/* what is below a partitioned table has no other parents */
+static List *
+tree_to_look_above(Oid relation)
+{
+	if (get_rel_relkind(relation) != RELKIND_RELATION ||
+		!has_subclass(relation))
+		return list_make1_oid(relation);
+	return find_all_inheritors(relation, NoLock, NULL);
+}
+
+List *
+crm_lock_tree(Oid relation)
+{
+	/* from the top, as a statement does that names the table there */
+	(void) crm_lock_above(tree_to_look_above(relation));
+	LockRelationOid(relation, AccessShareLock);
+	/* whoever held the lock before may have dropped it */
+	if (get_rel_name(relation) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a source of the stage table was dropped meanwhile"),
+				 errdetail("It was the relation with OID %u.", relation)));
+	return find_all_inheritors(relation, AccessShareLock, NULL);
 }
 
 static void
@@ -127,21 +155,23 @@ refuse_capture(Oid relation, const char *argument, const char *why)
 							"all of it.")));
 }
 
-void
-crm_check_capturable(Oid relation, const char *argument)
+static void
+check_capturable_kind(Oid relation, const char *argument)
 {
-	char  kind = get_rel_relkind(relation);
-	char *name;
-	char *user;
+	char kind = get_rel_relkind(relation);
 
 	if (kind == RELKIND_FOREIGN_TABLE)
 		refuse_capture(relation, argument, "It is a foreign table.");
 	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 		refuse_capture(relation, argument, "It is a view.");
-	if (get_rel_persistence(relation) == RELPERSISTENCE_UNLOGGED)
-		refuse_capture(relation, argument,
-					   "It is unlogged: a crash empties it and no trigger "
-					   "tells.");
+}
+
+static void
+check_trigger_right(Oid relation, const char *argument)
+{
+	char *name;
+	char *user;
+
 	if (pg_class_aclcheck(relation, GetUserId(), ACL_TRIGGER) == ACLCHECK_OK)
 		return;
 	name = crm_quote_relation(relation);
@@ -151,6 +181,33 @@ crm_check_capturable(Oid relation, const char *argument)
 			 errmsg("%s: no right to create triggers on %s", argument, name),
 			 errhint("GRANT TRIGGER ON %s TO %s; or pass capture => 'full'.",
 					 name, quote_identifier(user))));
+}
+
+void
+crm_check_capturable(Oid relation, const char *argument)
+{
+	check_capturable_kind(relation, argument);
+	if (get_rel_persistence(relation) == RELPERSISTENCE_UNLOGGED)
+		refuse_capture(relation, argument,
+					   "It is unlogged: a crash empties it and no trigger "
+					   "tells.");
+	check_trigger_right(relation, argument);
+}
+
+void
+crm_check_capturable_above(Oid relation, const char *argument)
+{
+	ListCell *cell;
+
+	check_capturable_kind(relation, argument);
+	/* a trigger that wants to see rows would keep writers from those of it */
+	foreach (cell, find_all_inheritors(relation, NoLock, NULL))
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+			refuse_capture(relation, argument,
+						   psprintf("It has the source as a part, and the "
+									"foreign table %s.",
+									crm_quote_relation(lfirst_oid(cell))));
+	check_trigger_right(relation, argument);
 }
 
 static void
@@ -213,7 +270,7 @@ crm_check_source(Oid relation, const char *argument, bool by_trigger)
 	foreach (cell, tree)
 		crm_check_capturable(lfirst_oid(cell), argument);
 	foreach (cell, crm_lock_above(tree))
-		crm_check_capturable(lfirst_oid(cell), argument);
+		crm_check_capturable_above(lfirst_oid(cell), argument);
 }
 
 static Oid

@@ -15,6 +15,8 @@ extern void
 crm_check_source(Oid relation, const char *argument, bool by_trigger);
 /* an error unless a relation can carry capture triggers of the current user */
 extern void crm_check_capturable(Oid relation, const char *argument);
+/* the same for one that has a source as a part */
+extern void crm_check_capturable_above(Oid relation, const char *argument);
 /* kind of the customer column's type; an error when it is no customer */
 extern const char *
 crm_check_key(Oid relation, const char *argument, const char *column);
@@ -22,13 +24,18 @@ crm_check_key(Oid relation, const char *argument, const char *column);
 /* "bigint", "uuid" or "text"; NULL: no type for a customer */
 extern const char *crm_kind_of_key(Oid type);
 
-/* a relation and its partitions and children, all locked against DDL */
+/*
+ * A relation and its partitions and children, all locked against DDL, what they
+ * are parts of before them
+ */
 extern List *crm_lock_tree(Oid relation);
 /*
  * What the relations of such a tree are parts of, and not in it: statements
  * write to them through these, too.  Locked, so that it stays so.
  */
 extern List *crm_lock_above(List *tree);
+/* how many relations a relation is a part of: more than any of these itself */
+extern int crm_depth(Oid relation);
 
 /* is row security on? InvalidOid: no */
 extern bool crm_has_policies(Oid relation);

@@ -116,6 +116,10 @@ append_type(StringInfo text, Oid type)
 		append_labels(text, type);
 	else if (get_typtype(type) == TYPTYPE_COMPOSITE)
 		append_all(text, get_typ_typrelid(type));
+	else if (get_typtype(type) == TYPTYPE_RANGE)
+		append_type(text, get_range_subtype(type));
+	else if (get_typtype(type) == TYPTYPE_MULTIRANGE)
+		append_type(text, get_range_subtype(get_multirange_range(type)));
 }
 
 static void

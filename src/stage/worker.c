@@ -259,9 +259,12 @@ read_job(int row, Job *job)
 	"   WITH RECURSIVE source (oid) AS ("                                     \
 	"    SELECT unnest(ARRAY[d.orders, d.visits, d.members])::oid"            \
 	"    UNION SELECT i.inhrelid FROM source JOIN pg_inherits i"              \
-	"          ON i.inhparent = source.oid)"                                  \
-	"   SELECT FROM source JOIN pg_class r"                                   \
-	"   ON r.oid = source.oid AND r.relkind IN ('r', 'p')"                    \
+	"          ON i.inhparent = source.oid),"                                 \
+	"   above (oid) AS (SELECT oid FROM source"                               \
+	"    UNION SELECT i.inhparent FROM above JOIN pg_inherits i"              \
+	"          ON i.inhrelid = above.oid)"                                    \
+	"   SELECT FROM above JOIN pg_class r"                                    \
+	"   ON r.oid = above.oid AND r.relkind IN ('r', 'p')"                     \
 	"   WHERE 4 > (SELECT count(*) FROM pg_trigger g WHERE g.tgrelid = r.oid" \
 	"              AND g.tgfoid = to_regprocedure('crmlife.capture()'))))"
 
