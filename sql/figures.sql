@@ -62,6 +62,7 @@ CREATE TABLE crmlife.weekly_band (
   matured_again bigint
 );
 CREATE INDEX ON crmlife.weekly_band (stage_table, week);
+ALTER TABLE crmlife.weekly_band REPLICA IDENTITY FULL; -- as crmlife.queue
 COMMENT ON TABLE crmlife.weekly_band IS
   'weekly figures by days since the last order; read it through the view crmlife.weekly_kpi';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_band', 'WHERE crmlife._is_whole(stage_table::oid)');
@@ -78,6 +79,7 @@ CREATE TABLE crmlife.weekly_stage (
   model_version integer NOT NULL
 );
 CREATE INDEX ON crmlife.weekly_stage (stage_table, week);
+ALTER TABLE crmlife.weekly_stage REPLICA IDENTITY FULL; -- as crmlife.queue
 COMMENT ON TABLE crmlife.weekly_stage IS
   'weekly figures by stage; read it through the view crmlife.weekly_stage_kpi';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_stage', 'WHERE crmlife._is_whole(stage_table::oid)');
@@ -92,6 +94,7 @@ CREATE TABLE crmlife.weekly_flow (
   model_version integer NOT NULL
 );
 CREATE INDEX ON crmlife.weekly_flow (stage_table, week);
+ALTER TABLE crmlife.weekly_flow REPLICA IDENTITY FULL; -- as crmlife.queue
 COMMENT ON TABLE crmlife.weekly_flow IS
   'customers by stage at the beginning and at the end of each week; read it through the view crmlife.weekly_flows';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_flow', 'WHERE crmlife._is_whole(stage_table::oid)');

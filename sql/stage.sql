@@ -105,6 +105,7 @@ CREATE TABLE crmlife.threshold_change (
   moved bigint NOT NULL
 );
 CREATE INDEX ON crmlife.threshold_change (stage_table, changed_at);
+ALTER TABLE crmlife.threshold_change REPLICA IDENTITY FULL; -- as crmlife.queue
 COMMENT ON TABLE crmlife.threshold_change IS
   'changes of the thresholds in force; read it through the view crmlife.threshold_changes';
 SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_change', 'WHERE crmlife._is_whole(stage_table::oid)');
@@ -252,6 +253,11 @@ CREATE TABLE crmlife.queue_overflow (
 );
 COMMENT ON TABLE crmlife.queue_overflow IS
   'stage tables whose writers found the queue full, until refreshes have looked at every customer';
+
+-- A publication FOR ALL TABLES takes these along, and what has no key could not
+-- be deleted there.
+ALTER TABLE crmlife.queue REPLICA IDENTITY FULL;
+ALTER TABLE crmlife.queue_overflow REPLICA IDENTITY FULL;
 
 -- The relations that carry capture triggers for a stage table: its sources,
 -- their partitions, and what these are parts of.

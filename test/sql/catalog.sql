@@ -2,7 +2,7 @@
 \set ECHO none
 \pset format unaligned
 \pset tuples_only true
-SELECT plan(9);
+SELECT plan(10);
 
 CREATE TEMP VIEW member AS
 SELECT classid, objid FROM pg_depend
@@ -69,5 +69,12 @@ SELECT is((SELECT string_agg(c.config::regclass::text, ', ' ORDER BY c.config::r
            WHERE e.extname = 'crmlife'
              AND NOT has_table_privilege('pg_database_owner', c.config, 'SELECT')),
           NULL, 'who owns the database can dump it');
+
+-- A publication FOR ALL TABLES takes them along.
+SELECT is((SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid::regclass::text)
+           FROM pg_class c JOIN member ON classid = 'pg_class'::regclass AND objid = c.oid
+           WHERE c.relkind = 'r' AND c.relreplident <> 'f'
+             AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p')),
+          NULL, 'rows of every table can be deleted where they are published');
 
 SELECT finish();

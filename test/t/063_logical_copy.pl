@@ -91,6 +91,35 @@ $publisher->safe_psql('shop', 'TRUNCATE orders');
 $publisher->wait_for_catchup('s');
 ok(defined wait_for($subscriber, 'shop', 'SELECT count(*) FROM own', '0', 60), '... a truncated source too');
 
+# all tables are published, crmlife's own among them: everything works
+$publisher->safe_psql('postgres', 'CREATE DATABASE all_tables');
+$publisher->safe_psql('all_tables', <<'EOS');
+CREATE EXTENSION crmlife;
+CREATE PUBLICATION everything FOR ALL TABLES;
+CREATE TABLE orders (id serial PRIMARY KEY, customer_id int, paid_at timestamptz, amount numeric);
+INSERT INTO orders (customer_id, paid_at, amount) SELECT i % 50, now() - i * interval '1 day', i FROM generate_series(1, 400) AS i;
+SELECT crmlife.create_stage_table('stages', 'orders', 'customer_id', 'paid_at', 'amount');
+INSERT INTO orders (customer_id, paid_at, amount) VALUES (1001, now(), 5), (2, now() + interval '3 days', 5);
+DELETE FROM orders WHERE customer_id = 3;
+SELECT crmlife.refresh('stages');
+SELECT crmlife.refresh('stages', now() + interval '40 days');
+SELECT crmlife.refresh('stages', "full" => true);
+SELECT crmlife.set_threshold('stages', 'active_days', 20);
+SELECT crmlife.set_threshold('stages', 'active_days', NULL);
+SELECT crmlife.set_model('stages', 'kpi_bands');
+SELECT crmlife.calibrate('stages');
+SELECT count(*) FROM crmlife.learn('stages');
+SELECT crmlife.recount_figures('stages');
+SELECT crmlife.add_consumer('stages', 'mail');
+SELECT count(*) FROM crmlife.changes_since('stages', 'mail');
+SELECT crmlife.ack('stages', 'mail', max(seq)) FROM stages_changes;
+SELECT crmlife.keep_changes('stages', '0');
+SELECT crmlife.refresh('stages', now() + interval '80 days');
+SELECT crmlife.forget_consumer('stages', 'mail');
+EOS
+is($publisher->safe_psql('all_tables', q(SELECT (SELECT count(*) FROM crmlife.verify('stages')) + (SELECT count(*) FROM crmlife.verify_figures('stages')))), '0', 'where all tables are published, all works');
+is($publisher->safe_psql('all_tables', q(DO $$ BEGIN PERFORM crmlife.drop_stage_table('stages'); END $$; SELECT count(*) FROM crmlife.stage_table)), '0', '... to the end');
+
 $subscriber->stop;
 $publisher->stop;
 done_testing();
