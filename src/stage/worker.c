@@ -87,6 +87,7 @@ typedef struct Job
 	bool			ahead;	  /* shows a later day than today */
 	TimestampTz		look_at;  /* when the worker has to look at it again */
 	TimestampTz		begun_at; /* the run at hand */
+	bool			started;  /* it has been recorded */
 	CrmScheduleStep step;	  /* of the schedule, being done */
 	bool			step_due;
 } Job;
@@ -386,6 +387,32 @@ is_due(Job *job, TimestampTz now)
 
 /* ---- one run ---- */
 
+/* Do some work; returns its error, or NULL, with no transaction open. */
+static ErrorData *
+guarded(void (*work)(Job *), Job *job)
+{
+	ErrorData *volatile error = NULL;
+
+	PG_TRY();
+	{
+		work(job);
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		MemoryContextSwitchTo(pass_context);
+		error = CopyErrorData();
+		FlushErrorState();
+		disable_all_timeouts(false);
+		QueryCancelPending = false;
+		AbortOutOfAnyTransaction();
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(pass_context);
+	return error;
+}
+
 /*
  * How long a table waits after its n-th failure in a row: refresh_every, then
  * twice as long each time.  The limit is five times refresh_every, or a
@@ -413,6 +440,16 @@ was_interrupted(Job *job)
 		   job->started_at > job->failed_at;
 }
 
+/* nobody takes from the queue what comes in the meantime */
+static void
+fold_queue(Job *job)
+{
+	if (!begin_catalog_work())
+		return;
+	crm_queue_fold(job->stage_table);
+	end_catalog_work();
+}
+
 static bool
 record_failure(Job *job, int64 first_ms, const char *error)
 {
@@ -433,22 +470,23 @@ record_failure(Job *job, int64 first_ms, const char *error)
 	crm_execute("UPDATE crmlife.stage_state SET last_error = $2, failures = $3,"
 				" last_error_at = $4, next_run_at = $5 WHERE stage_table = $1",
 				5, types, values, NULL, SPI_OK_UPDATE);
-	/* nobody takes from the queue what comes in the meantime */
-	crm_queue_fold(job->stage_table);
 	end_catalog_work();
+	/* what failed is known, whatever becomes of that */
+	(void) guarded(fold_queue, job);
 	return true;
 }
 
-/* transaction A */
-static bool
+/* transaction A; not started where the extension went away */
+static void
 record_start(Job *job)
 {
 	Oid	  types[] = {OIDOID, TIMESTAMPTZOID};
 	Datum values[] = {ObjectIdGetDatum(job->stage_table), 0};
 
-	if (!begin_catalog_work())
-		return false;
 	job->begun_at = GetCurrentTimestamp();
+	job->started = false;
+	if (!begin_catalog_work())
+		return;
 	values[1] = TimestampTzGetDatum(job->begun_at);
 	crm_execute("INSERT INTO crmlife.stage_state AS s (stage_table, started_at)"
 				" VALUES ($1, $2) ON CONFLICT (stage_table)"
@@ -456,7 +494,7 @@ record_start(Job *job)
 				2, types, values, NULL, SPI_OK_INSERT);
 	crm_overflow_recall(job->stage_table);
 	end_catalog_work();
-	return true;
+	job->started = true;
 }
 
 /* within transaction B, after the refresh */
@@ -516,32 +554,6 @@ forget_dropped(Job *job)
 	CommitTransactionCommand();
 }
 
-/* Do some work; returns its error, or NULL, with no transaction open. */
-static ErrorData *
-guarded(void (*work)(Job *), Job *job)
-{
-	ErrorData *volatile error = NULL;
-
-	PG_TRY();
-	{
-		work(job);
-	}
-	PG_CATCH();
-	{
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(pass_context);
-		error = CopyErrorData();
-		FlushErrorState();
-		disable_all_timeouts(false);
-		QueryCancelPending = false;
-		AbortOutOfAnyTransaction();
-		RESUME_INTERRUPTS();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(pass_context);
-	return error;
-}
-
 /* what the status shows of an error */
 static char *
 describe_error(ErrorData *error)
@@ -594,13 +606,17 @@ log_recovery(Job *job, int failures)
 								   failures)));
 }
 
-/* Transaction B, and C when it fails; false when the extension went away. */
+/* Transactions A, B, and C when one fails; false: the extension went away. */
 static bool
 refresh_guarded(Job *job)
 {
 	int		   failures = job->failures;
-	ErrorData *error = guarded(refresh_and_record, job);
+	ErrorData *error = guarded(record_start, job);
 
+	if (error == NULL && !job->started)
+		return false;
+	if (error == NULL)
+		error = guarded(refresh_and_record, job);
 	if (error == NULL)
 	{
 		if (failures > 0)
@@ -720,10 +736,10 @@ run_job(Job *job)
 			going = record_failure(job, CRASH_BACK_OFF_MS, text);
 		else
 			going = record_failure(job, CRASH_BACK_OFF_MS, text) &&
-					record_start(job) && refresh_guarded(job);
+					refresh_guarded(job);
 	}
 	else
-		going = record_start(job) && refresh_guarded(job);
+		going = refresh_guarded(job);
 	if (going && job->failures == 0)
 		run_schedule(job);
 	(void) change_session_lock(job->stage_table, false);
