@@ -368,32 +368,28 @@ install_triggers(Oid relation, bool above)
 
 /* ----- what the catalogs say ----- */
 
-/* a source itself, or above one: what may become a part of something else */
-#define ROLE_HEAD 64
-
-/* that it became one, and perhaps no longer is, changes the rows of its columns */
-#define PLACE_NOW                                                              \
-	"coalesce(CASE WHEN r.roles & " CppAsString2(                              \
-		ROLE_HEAD) " <> 0 THEN "                                               \
-				   "(SELECT concat_ws(':', a.xmin, a.ctid) FROM pg_attribute " \
-				   "a "                                                        \
-				   "WHERE a.attrelid = r.source AND a.attname = r.customer) "  \
-				   "END, '')"
+/*
+ * Any change of the customer column: writers told of another one where it was
+ * called otherwise for a while, and of none where the relation was a part of a
+ * table that is not known.
+ */
+#define CUSTOMER_NOW                                                       \
+	"coalesce((SELECT concat_ws(':', a.xmin, a.ctid) FROM pg_attribute a " \
+	"WHERE a.attrelid = r.source AND a.attname = r.customer), '')"
 
 /*
  * What it feeds; the last change of each of its capture triggers, by its place,
- * too, for a transaction may have made several; where its rows are stored;
- * whether it came to be a part of something; the columns in use; the
- * subscriptions that write to it; and what its virtual columns are made of.  A
- * relation of which this is the same has had its triggers all the time, and its
- * rows were not rewritten, nor made to be read as others.  Within a query that
- * says which relation, roles, customer and columns: r.source, r.roles,
- * r.customer and columns.
+ * too, for a transaction may have made several; where its rows are stored; its
+ * customer column, and all columns in use; the subscriptions that write to it;
+ * and what its virtual columns are made of.  A relation of which this is the
+ * same has had its triggers all the time, and its rows were not rewritten, nor
+ * made to be read as others.  Within a query that says which relation, roles,
+ * customer and columns: r.source, r.roles, r.customer and columns.
  */
 #define SEEN_NOW                                                             \
 	"(SELECT r.roles || ':' || coalesce(string_agg(concat_ws(':', t.oid, "   \
 	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname), '') || '/' || "   \
-	"c.relfilenode || '/' || " PLACE_NOW " || '/' || "                       \
+	"c.relfilenode || '/' || " CUSTOMER_NOW " || '/' || "                    \
 	"crmlife._columns_now(r.source, columns) || "                            \
 	"(SELECT coalesce(string_agg('/' || s.srsubid, '' ORDER BY s.srsubid), " \
 	"'') FROM pg_subscription_rel s WHERE s.srrelid = r.source) "            \
@@ -495,10 +491,8 @@ add_source(Feeds *feeds, const CrmSource *source, int number)
  * come to be another source's, too, or no longer be.
  */
 static void
-add_roles(const CrmStageDefinition *definition, Feeds *feeds)
+add_roles(Feeds *feeds)
 {
-	const CrmSource *sources[SOURCES] = {
-		&definition->orders, &definition->visits, &definition->members};
 	typedef struct Roles
 	{
 		Oid	  relation;
@@ -518,8 +512,6 @@ add_roles(const CrmStageDefinition *definition, Feeds *feeds)
 
 		its->bits = (found ? its->bits : 0) |
 					1 << (2 * feeds->numbers[i] + feeds->above[i]);
-		if (feeds->above[i] || relation == sources[feeds->numbers[i]]->relation)
-			its->bits |= ROLE_HEAD;
 	}
 	feeds->roles = palloc(sizeof(Datum) * Max(feeds->count, 1));
 	for (int i = 0; i < feeds->count; i++)
@@ -541,7 +533,7 @@ list_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 	add_source(feeds, &definition->orders, 0);
 	add_source(feeds, &definition->visits, 1);
 	add_source(feeds, &definition->members, 2);
-	add_roles(definition, feeds);
+	add_roles(feeds);
 }
 
 /* does a relation feed the stage table in more than one way? */
@@ -902,6 +894,58 @@ try_lock_unused(const Oid *unused, int count)
 	return true;
 }
 
+#define IS_ORPHAN                                                         \
+	"NOT EXISTS (SELECT FROM crmlife.capture_source s "                   \
+	"WHERE s.source = t.tgrelid) AND NOT EXISTS (SELECT "                 \
+	"FROM crmlife.stage_table d WHERE t.tgrelid IN (d.orders, d.visits, " \
+	"d.members))"
+
+/* relations that have our triggers, and have ceased to be a part of anything */
+static List *
+find_orphans(void)
+{
+	List	   *orphans = NIL;
+	CrmIdentity saved;
+
+	crm_become_catalog_owner(&saved);
+	crm_execute("SELECT DISTINCT t.tgrelid FROM pg_trigger t WHERE t.tgfoid = "
+				"to_regprocedure('crmlife.capture()') AND " IS_ORPHAN,
+				0, NULL, NULL, NULL, SPI_OK_SELECT);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool isnull;
+
+		orphans = lappend_oid(orphans, DatumGetObjectId(SPI_getbinval(
+										   SPI_tuptable->vals[i],
+										   SPI_tuptable->tupdesc, 1, &isnull)));
+	}
+	crm_revert_identity(&saved);
+	return orphans;
+}
+
+/* whose triggers find nothing to do; what somebody uses can wait */
+static void
+remove_orphans(void)
+{
+	List	 *orphans = find_orphans();
+	List	 *locked = NIL;
+	ListCell *cell;
+
+	foreach (cell, orphans)
+		if (get_rel_name(lfirst_oid(cell)) != NULL &&
+			crm_owns_relation(lfirst_oid(cell), GetUserId()) &&
+			ConditionalLockRelationOid(lfirst_oid(cell), AccessExclusiveLock))
+			locked = lappend_oid(locked, lfirst_oid(cell));
+	if (locked == NIL)
+		return;
+	/* another stage table may have been created on them in the meantime */
+	orphans = find_orphans();
+	foreach (cell, locked)
+		if (list_member_oid(orphans, lfirst_oid(cell)) &&
+			get_rel_name(lfirst_oid(cell)) != NULL)
+			drop_triggers(lfirst_oid(cell));
+}
+
 bool
 crm_capture_remove(Oid stage_table, bool wait)
 {
@@ -927,5 +971,7 @@ crm_capture_remove(Oid stage_table, bool wait)
 	crm_execute("DELETE FROM crmlife.capture_source WHERE stage_table = $1", 1,
 				types, values, NULL, SPI_OK_DELETE);
 	crm_revert_identity(&saved);
+	if (wait)
+		remove_orphans();
 	return true;
 }
