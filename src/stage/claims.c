@@ -28,6 +28,7 @@ typedef struct Before
 	bool			 existed;
 	int64			 given;
 	bool			 done;
+	bool			 acked;
 } Before;
 
 static List *claims = NIL;
@@ -62,7 +63,8 @@ remember(CrmClaim *claim, bool existed)
 	*before = (Before){.in = now,
 					   .existed = existed,
 					   .given = claim->given,
-					   .done = claim->done};
+					   .done = claim->done,
+					   .acked = claim->acked};
 	claim->before = lappend(claim->before, before);
 	MemoryContextSwitchTo(old);
 }
@@ -87,6 +89,7 @@ take_back(CrmClaim *claim, int place)
 	}
 	claim->given = before->given;
 	claim->done = before->done;
+	claim->acked = before->acked;
 	while (list_length(claim->before) > place)
 		forget_last(claim);
 }
@@ -105,8 +108,11 @@ end_all(bool committed)
 		else if (claim->done)
 			crm_claim_drop(claim);
 		else
+		{
+			claim->acked = false;
 			while (claim->before != NIL)
 				forget_last(claim);
+		}
 	}
 }
 
@@ -116,7 +122,7 @@ refuse_prepare(void)
 	ListCell *cell;
 
 	foreach (cell, claims)
-		if (((CrmClaim *) lfirst(cell))->done)
+		if (((CrmClaim *) lfirst(cell))->acked)
 			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 							errmsg("cannot PREPARE a transaction that has "
 								   "acknowledged changes")));

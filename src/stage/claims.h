@@ -15,12 +15,13 @@ typedef struct CrmClaim
 	LOCKTAG tag;
 	int64	given;	/* the last seq this session was given */
 	bool	done;	/* all of it acknowledged: goes when that is committed */
+	bool	acked;	/* in the transaction at hand */
 	List   *before; /* what it was, see claims.c */
 } CrmClaim;
 
 /* the session's claim on what is locked so; NULL: another session has it */
 extern CrmClaim *crm_claim(const LOCKTAG *tag);
-/* given or done are about to be changed */
+/* given, done or acked are about to be changed */
 extern void crm_claim_change(CrmClaim *claim);
 /* was it made in the transaction at hand? */
 extern bool crm_claim_is_fresh(const CrmClaim *claim);

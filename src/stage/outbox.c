@@ -485,6 +485,7 @@ crm_ack(PG_FUNCTION_ARGS)
 	/* of rows still to be acknowledged the session keeps the others off */
 	crm_claim_change(claim);
 	claim->done = position >= claim->given;
+	claim->acked = true;
 	crm_revert_identity(&saved);
 	SPI_finish();
 	PG_RETURN_INT64(position);
@@ -607,7 +608,7 @@ crm_forget_consumer(PG_FUNCTION_ARGS)
 	find_consumer(&consumer, fcinfo);
 	claim = claim_consumer(&consumer);
 	crm_claim_change(claim);
-	claim->done = true;
+	claim->done = claim->acked = true;
 	ask_about(&consumer,
 			  "DELETE FROM crmlife.consumer "
 			  "WHERE stage_table = $1 AND consumer = $2 AND $3 = 0",

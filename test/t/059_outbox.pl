@@ -170,5 +170,9 @@ $listen->finish;
 # an acknowledgement cannot be prepared: the consumer would be free before it counts
 my ($code, $output, $error) = $node->psql('shop', "BEGIN; SELECT crmlife.ack('first', 'post', (SELECT max(seq) FROM first_changes)); PREPARE TRANSACTION 'a'");
 like($error, qr/cannot PREPARE a transaction that has acknowledged changes/, 'not in two phases');
+my $next = q((SELECT min(l.seq) FROM first_changes l, crmlife.consumers c WHERE c.stage_table = 'first'::regclass AND c.consumer = 'post' AND l.seq > c.position));
+($code, $output, $error) = $node->psql('shop', "BEGIN; SELECT count(*) > 1 FROM crmlife.changes_since('first', 'post'); SELECT crmlife.ack('first', 'post', $next); PREPARE TRANSACTION 'a'");
+like($output, qr/^t\n\d+/, 'some of those given are acknowledged');
+like($error, qr/cannot PREPARE a transaction that has acknowledged changes/, '... not in two phases either');
 $node->stop;
 done_testing();
