@@ -11,7 +11,7 @@ CREATE TABLE crmlife.figures_state (
 );
 COMMENT ON TABLE crmlife.figures_state IS
   'up to which day and hour the figures of each stage table go';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.figures_state', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.figures_state', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 CREATE TABLE crmlife.overview_log (
   stage_table regclass NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE crmlife.overview_log (
 );
 COMMENT ON TABLE crmlife.overview_log IS
   'the overview of each hour, as numerators and denominators; read it through the views crmlife.overview and crmlife.overview_hours';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.overview_log', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.overview_log', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 CREATE TABLE crmlife.stage_snapshot (
   stage_table regclass NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE crmlife.stage_snapshot (
 );
 COMMENT ON TABLE crmlife.stage_snapshot IS
   'customers by stage at the end of each day; read it through the view crmlife.snapshots';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_snapshot', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_snapshot', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 CREATE TABLE crmlife.weekly_band (
   stage_table regclass NOT NULL,
@@ -65,7 +65,7 @@ CREATE INDEX ON crmlife.weekly_band (stage_table, week);
 ALTER TABLE crmlife.weekly_band REPLICA IDENTITY FULL; -- as crmlife.queue
 COMMENT ON TABLE crmlife.weekly_band IS
   'weekly figures by days since the last order; read it through the view crmlife.weekly_kpi';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_band', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_band', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 CREATE TABLE crmlife.weekly_stage (
   stage_table regclass NOT NULL,
@@ -82,7 +82,7 @@ CREATE INDEX ON crmlife.weekly_stage (stage_table, week);
 ALTER TABLE crmlife.weekly_stage REPLICA IDENTITY FULL; -- as crmlife.queue
 COMMENT ON TABLE crmlife.weekly_stage IS
   'weekly figures by stage; read it through the view crmlife.weekly_stage_kpi';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_stage', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_stage', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 CREATE TABLE crmlife.weekly_flow (
   stage_table regclass NOT NULL,
@@ -97,7 +97,7 @@ CREATE INDEX ON crmlife.weekly_flow (stage_table, week);
 ALTER TABLE crmlife.weekly_flow REPLICA IDENTITY FULL; -- as crmlife.queue
 COMMENT ON TABLE crmlife.weekly_flow IS
   'customers by stage at the beginning and at the end of each week; read it through the view crmlife.weekly_flows';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_flow', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.weekly_flow', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 -- What the rows of each stage table add up to.  Each refresh adds the
 -- differences of the rows it writes; the first one after a restore counts

@@ -66,7 +66,7 @@ CREATE TABLE crmlife.threshold_override (
 );
 COMMENT ON TABLE crmlife.threshold_override IS
   'thresholds set by crmlife.set_threshold; they win over the model''s defaults';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_override', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_override', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 -- What was learned, both by the method in force and by the other one.
 CREATE TABLE crmlife.learned_threshold (
@@ -90,7 +90,7 @@ CREATE TABLE crmlife.learned_threshold (
 );
 COMMENT ON TABLE crmlife.learned_threshold IS
   'what crmlife.learn found; in force is what is chosen and reliable, unless it was set by hand';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.learned_threshold', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.learned_threshold', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 -- Each change of a threshold in force.
 CREATE TABLE crmlife.threshold_change (
@@ -108,7 +108,7 @@ CREATE INDEX ON crmlife.threshold_change (stage_table, changed_at);
 ALTER TABLE crmlife.threshold_change REPLICA IDENTITY FULL; -- as crmlife.queue
 COMMENT ON TABLE crmlife.threshold_change IS
   'changes of the thresholds in force; read it through the view crmlife.threshold_changes';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_change', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.threshold_change', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 -- The frozen cuts that rfm_score and value_tier of a stage table use.
 CREATE TABLE crmlife.stage_cuts (
@@ -129,7 +129,7 @@ CREATE TABLE crmlife.stage_cuts (
 );
 COMMENT ON TABLE crmlife.stage_cuts IS
   'frozen cuts of rfm_score (recency, frequency, monetary) and value_tier (new, returning) per stage table; written by crmlife.calibrate. A value equal to a cut lies in the lower bin';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_cuts', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.stage_cuts', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 -- Who came into another segment when the cuts were taken anew.
 CREATE TABLE crmlife.rfm_move (
@@ -143,7 +143,7 @@ CREATE TABLE crmlife.rfm_move (
 );
 COMMENT ON TABLE crmlife.rfm_move IS
   'customers whose RFM segment crmlife.calibrate changed; read it through the view crmlife.rfm_moves';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.rfm_move', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.rfm_move', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 -- The models a stage table has had, for the changes that name a version: its
 -- own, and those of the segments that have another one.
@@ -157,7 +157,7 @@ CREATE TABLE crmlife.model_version (
 );
 COMMENT ON TABLE crmlife.model_version IS
   'the effective models (thresholds in force included) that a stage table and its segments have had; read it through the view crmlife.model_versions';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.model_version', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.model_version', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 -- Who takes a stage table's changes from its log, and up to which seq: dumped
 -- together with the log, so that the two fit together.
@@ -174,7 +174,7 @@ CREATE TABLE crmlife.consumer (
 );
 COMMENT ON TABLE crmlife.consumer IS
   'consumers of change logs and what they have taken; read it through the view crmlife.consumers';
-SELECT pg_catalog.pg_extension_config_dump('crmlife.consumer', 'WHERE crmlife._is_whole(stage_table::oid)');
+SELECT pg_catalog.pg_extension_config_dump('crmlife.consumer', 'WHERE stage_table::oid IN (SELECT t.stage_table::oid FROM crmlife.stage_table t WHERE crmlife._is_whole(t.stage_table::oid))');
 
 -- Where each stage table stands.  No row means: never refreshed here, the
 -- next run is a full one.
