@@ -54,6 +54,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "stage/capture.h"
@@ -774,6 +775,41 @@ crm_capture_may_have_missed(void)
 
 /* ----- installation as a whole ----- */
 
+#define TRIES 20
+
+/*
+ * Nobody writes to a relation that is new until the stage table knows it.  All
+ * of them, or none while it waits for one: who has written to that one may want
+ * to write to another.  Where they are never free at once, in the end each in
+ * its turn.
+ */
+static void
+lock_new(const Changed *changed, int count)
+{
+	int waited_for = -1;
+
+	for (int tries = 0; tries < TRIES; tries++)
+	{
+		int busy = -1;
+
+		for (int i = 0; i < count && busy < 0; i++)
+			if (!changed[i].known && i != waited_for &&
+				!ConditionalLockRelationOid(changed[i].relation,
+											ShareRowExclusiveLock))
+				busy = i;
+		if (busy < 0)
+			return;
+		for (int i = 0; i < count; i++)
+			if (!changed[i].known && (i < busy || i == waited_for))
+				UnlockRelationOid(changed[i].relation, ShareRowExclusiveLock);
+		LockRelationOid(changed[busy].relation, ShareRowExclusiveLock);
+		waited_for = busy;
+	}
+	for (int i = 0; i < count; i++)
+		if (!changed[i].known && i != waited_for)
+			LockRelationOid(changed[i].relation, ShareRowExclusiveLock);
+}
+
 bool
 crm_capture_install(const CrmStageDefinition *definition)
 {
@@ -785,12 +821,9 @@ crm_capture_install(const CrmStageDefinition *definition)
 
 	list_feeds(definition, &feeds);
 	count = find_changed(&feeds, &changed);
+	lock_new(changed, count);
 	for (int i = 0; i < count; i++)
-	{
-		if (!changed[i].known)
-			LockRelationOid(changed[i].relation, ShareRowExclusiveLock);
 		good &= install_triggers(changed[i].relation, changed[i].above);
-	}
 	gone = forget_others(&feeds);
 	if (count == 0 && !gone)
 		return false;
@@ -824,23 +857,38 @@ sort_by_depth(Oid *relations, int count)
 	pfree(sorted);
 }
 
-/* the sources of a stage table that no other listens to */
+/*
+ * No stage table but $1 wants triggers on relation r, though it may know nothing
+ * of them: one that was restored, before its first refresh.
+ */
+#define WANTED_BY_NO_OTHER                                                  \
+	"NOT EXISTS (SELECT FROM crmlife.capture_source c "                     \
+	"WHERE c.source = r.relation AND c.stage_table <> $1) AND NOT EXISTS (" \
+	"WITH RECURSIVE tree (oid) AS ("                                        \
+	" SELECT unnest(ARRAY[d.orders, d.visits, d.members])::oid "            \
+	" FROM crmlife.stage_table d "                                          \
+	" WHERE d.stage_table <> $1 AND d.capture = 'trigger'"                  \
+	" UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i "                \
+	" ON i.inhparent = tree.oid), "                                         \
+	"above (oid) AS (SELECT oid FROM tree"                                  \
+	" UNION SELECT i.inhparent FROM above JOIN pg_inherits i "              \
+	" ON i.inhrelid = above.oid) "                                          \
+	"SELECT FROM above WHERE above.oid = r.relation)"
+
+/* those a query finds, as things are now, the ones that are above others first */
 static int
-find_unused(Oid stage_table, Oid **relations)
+find_relations(Oid stage_table, const char *query, Oid **relations)
 {
 	CrmIdentity saved;
 	Oid			types[1] = {OIDOID};
 	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
 	uint64		count;
 
+	/* also where the transaction keeps an older snapshot */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
 	crm_become_catalog_owner(&saved);
-	count = crm_execute("SELECT DISTINCT g.source "
-						"FROM crmlife.capture_source g "
-						"WHERE g.stage_table = $1 AND NOT EXISTS "
-						"(SELECT FROM crmlife.capture_source c "
-						"WHERE c.source = g.source AND c.stage_table <> $1) "
-						"ORDER BY 1",
-						1, types, values, NULL, SPI_OK_SELECT);
+	count = crm_query(query, 1, types, values);
 	*relations = palloc(sizeof(Oid) * Max(count, 1));
 	for (uint64 i = 0; i < count; i++)
 	{
@@ -850,8 +898,32 @@ find_unused(Oid stage_table, Oid **relations)
 			SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 	}
 	crm_revert_identity(&saved);
+	PopActiveSnapshot();
 	sort_by_depth(*relations, (int) count);
 	return (int) count;
+}
+
+/* the sources of a stage table that no other listens to */
+static int
+find_unused(Oid stage_table, Oid **relations)
+{
+	return find_relations(stage_table,
+						  "SELECT r.relation FROM (SELECT DISTINCT source "
+						  "FROM crmlife.capture_source WHERE stage_table = $1) "
+						  "AS r (relation) WHERE " WANTED_BY_NO_OTHER,
+						  relations);
+}
+
+/* relations that have our triggers, and are no part of any source any more */
+static int
+find_orphans(Oid **relations)
+{
+	return find_relations(InvalidOid,
+						  "SELECT r.relation FROM (SELECT DISTINCT tgrelid "
+						  "FROM pg_trigger WHERE tgfoid = "
+						  "to_regprocedure('crmlife.capture()')) "
+						  "AS r (relation) WHERE " WANTED_BY_NO_OTHER,
+						  relations);
 }
 
 static void
@@ -894,56 +966,38 @@ try_lock_unused(const Oid *unused, int count)
 	return true;
 }
 
-#define IS_ORPHAN                                                         \
-	"NOT EXISTS (SELECT FROM crmlife.capture_source s "                   \
-	"WHERE s.source = t.tgrelid) AND NOT EXISTS (SELECT "                 \
-	"FROM crmlife.stage_table d WHERE t.tgrelid IN (d.orders, d.visits, " \
-	"d.members))"
-
-/* relations that have our triggers, and have ceased to be a part of anything */
-static List *
-find_orphans(void)
+static bool
+is_among(Oid relation, const Oid *relations, int count)
 {
-	List	   *orphans = NIL;
-	CrmIdentity saved;
-
-	crm_become_catalog_owner(&saved);
-	crm_execute("SELECT DISTINCT t.tgrelid FROM pg_trigger t WHERE t.tgfoid = "
-				"to_regprocedure('crmlife.capture()') AND " IS_ORPHAN,
-				0, NULL, NULL, NULL, SPI_OK_SELECT);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool isnull;
-
-		orphans = lappend_oid(orphans, DatumGetObjectId(SPI_getbinval(
-										   SPI_tuptable->vals[i],
-										   SPI_tuptable->tupdesc, 1, &isnull)));
-	}
-	crm_revert_identity(&saved);
-	return orphans;
+	for (int i = 0; i < count; i++)
+		if (relations[i] == relation)
+			return true;
+	return false;
 }
 
-/* whose triggers find nothing to do; what somebody uses can wait */
-static void
-remove_orphans(void)
+/* what somebody uses can wait */
+void
+crm_capture_remove_orphans(void)
 {
-	List	 *orphans = find_orphans();
-	List	 *locked = NIL;
-	ListCell *cell;
+	Oid	 *orphans;
+	Oid	 *still;
+	int	  count = find_orphans(&orphans);
+	List *locked = NIL;
+	int	  left;
 
-	foreach (cell, orphans)
-		if (get_rel_name(lfirst_oid(cell)) != NULL &&
-			crm_owns_relation(lfirst_oid(cell), GetUserId()) &&
-			ConditionalLockRelationOid(lfirst_oid(cell), AccessExclusiveLock))
-			locked = lappend_oid(locked, lfirst_oid(cell));
+	for (int i = 0; i < count; i++)
+		if (get_rel_name(orphans[i]) != NULL &&
+			crm_owns_relation(orphans[i], GetUserId()) &&
+			ConditionalLockRelationOid(orphans[i], AccessExclusiveLock))
+			locked = lappend_oid(locked, orphans[i]);
 	if (locked == NIL)
 		return;
 	/* another stage table may have been created on them in the meantime */
-	orphans = find_orphans();
-	foreach (cell, locked)
-		if (list_member_oid(orphans, lfirst_oid(cell)) &&
-			get_rel_name(lfirst_oid(cell)) != NULL)
-			drop_triggers(lfirst_oid(cell));
+	left = find_orphans(&still);
+	for (int i = 0; i < list_length(locked); i++)
+		if (is_among(list_nth_oid(locked, i), still, left) &&
+			get_rel_name(list_nth_oid(locked, i)) != NULL)
+			drop_triggers(list_nth_oid(locked, i));
 }
 
 bool
@@ -971,7 +1025,5 @@ crm_capture_remove(Oid stage_table, bool wait)
 	crm_execute("DELETE FROM crmlife.capture_source WHERE stage_table = $1", 1,
 				types, values, NULL, SPI_OK_DELETE);
 	crm_revert_identity(&saved);
-	if (wait)
-		remove_orphans();
 	return true;
 }

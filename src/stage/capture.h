@@ -34,4 +34,10 @@ extern void crm_capture_reading(void);
  */
 extern bool crm_capture_remove(Oid stage_table, bool wait);
 
+/*
+ * Remove triggers from what once was a part of a source, where nobody uses it;
+ * the last that is done, for it stays locked.
+ */
+extern void crm_capture_remove_orphans(void);
+
 #endif /* CRM_CAPTURE_H */

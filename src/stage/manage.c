@@ -752,6 +752,7 @@ crm_drop_stage_table(PG_FUNCTION_ARGS)
 	CommandCounterIncrement();
 	if (get_rel_name(changes) != NULL)
 		drop_table(changes);
+	crm_capture_remove_orphans();
 	crm_revert_identity(&saved);
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -788,6 +789,8 @@ crm_forget_dropped(bool wait)
 		if (crm_capture_remove(gone[i], wait))
 			forget(gone[i]);
 	}
+	if (wait && count > 0)
+		crm_capture_remove_orphans();
 	SPI_finish();
 }
 

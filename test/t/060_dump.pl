@@ -166,6 +166,30 @@ for my $table (@dumped)
 	is($node->safe_psql('left_out', "$rows = 'stays'::regclass"), $node->safe_psql('leftovers', "$rows = 'stays'::regclass"), '... and the other is whole');
 }
 
+# ----- the restored are not dropped with one of them -----
+$node->safe_psql('postgres', 'CREATE DATABASE several');
+$node->safe_psql('several', <<'EOS');
+CREATE EXTENSION crmlife;
+CREATE TABLE oa (customer int, at timestamptz, amount numeric);
+CREATE TABLE ob (customer int, at timestamptz, amount numeric) PARTITION BY RANGE (at);
+CREATE TABLE ob1 PARTITION OF ob DEFAULT;
+INSERT INTO oa SELECT i % 9, now() - i * interval '3 days', i FROM generate_series(1, 60) i;
+INSERT INTO ob SELECT * FROM oa;
+SELECT crmlife.create_stage_table('a', 'oa', 'customer', 'at', 'amount'), crmlife.create_stage_table('b', 'ob', 'customer', 'at', 'amount'), crmlife.create_stage_table('c', 'ob', 'customer', 'at', 'amount');
+EOS
+$node->safe_psql('postgres', 'CREATE DATABASE fewer');
+$node->command_ok([ 'pg_dump', '-f', "$dump.several", 'several' ], 'pg_dump of several stage tables');
+$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', 'fewer', '-f', "$dump.several" ], '... restored');
+my $triggers = q(SELECT coalesce(string_agg(DISTINCT tgrelid::regclass::text, ' ' ORDER BY tgrelid::regclass::text), 'none') FROM pg_trigger WHERE tgname LIKE 'crmlife%');
+$node->safe_psql('fewer', q(SELECT crmlife.drop_stage_table('a')));
+is($node->safe_psql('fewer', $triggers), 'ob ob1', 'one that was never refreshed there is dropped with its triggers, and none of others');
+$node->safe_psql('fewer', q(SELECT crmlife.refresh('b')));
+$node->safe_psql('fewer', q(SELECT crmlife.drop_stage_table('b')));
+is($node->safe_psql('fewer', $triggers), 'ob ob1', 'one that was refreshed leaves those that another wants, which was not');
+$node->safe_psql('fewer', q(SELECT crmlife.drop_stage_table('c')));
+is($node->safe_psql('fewer', $triggers), 'none', 'the last takes them along');
+is($node->psql('fewer', 'DROP EXTENSION crmlife'), 0, '... and nothing depends on the extension');
+
 # ----- a role that is not there -----
 $node->safe_psql('postgres', 'DROP ROLE cid');
 $node->safe_psql('postgres', 'CREATE DATABASE roleless');
