@@ -273,10 +273,10 @@ CREATE TABLE crmlife.capture_source (
 COMMENT ON TABLE crmlife.capture_source IS
   'which relations feed which stage table through capture triggers';
 
-CREATE FUNCTION crmlife._columns_now(source oid, columns name[]) RETURNS text
+CREATE FUNCTION crmlife._columns_now(source oid, columns name[], customer name) RETURNS text
 AS 'MODULE_PATHNAME', 'crm_columns_now' LANGUAGE C STABLE CALLED ON NULL INPUT;
-COMMENT ON FUNCTION crmlife._columns_now(oid, name[]) IS
-  'internal: a text that changes when these columns of a relation, or with NULL all of them, become others or get another type';
+COMMENT ON FUNCTION crmlife._columns_now(oid, name[], name) IS
+  'internal: a text that changes when these columns of a relation, or with NULL all of them, become others or get another type, and with any change of the customer column';
 
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,

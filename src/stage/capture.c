@@ -370,15 +370,6 @@ install_triggers(Oid relation, bool above)
 /* ----- what the catalogs say ----- */
 
 /*
- * Any change of the customer column: writers told of another one where it was
- * called otherwise for a while, and of none where the relation was a part of a
- * table that is not known.
- */
-#define CUSTOMER_NOW                                                       \
-	"coalesce((SELECT concat_ws(':', a.xmin, a.ctid) FROM pg_attribute a " \
-	"WHERE a.attrelid = r.source AND a.attname = r.customer), '')"
-
-/*
  * What it feeds; the last change of each of its capture triggers, by its place,
  * too, for a transaction may have made several; where its rows are stored; its
  * customer column, and all columns in use; the subscriptions that write to it;
@@ -390,8 +381,8 @@ install_triggers(Oid relation, bool above)
 #define SEEN_NOW                                                             \
 	"(SELECT r.roles || ':' || coalesce(string_agg(concat_ws(':', t.oid, "   \
 	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname), '') || '/' || "   \
-	"c.relfilenode || '/' || " CUSTOMER_NOW " || '/' || "                    \
-	"crmlife._columns_now(r.source, columns) || "                            \
+	"c.relfilenode || '/' || "                                               \
+	"crmlife._columns_now(r.source, columns, r.customer) || "                \
 	"(SELECT coalesce(string_agg('/' || s.srsubid, '' ORDER BY s.srsubid), " \
 	"'') FROM pg_subscription_rel s WHERE s.srrelid = r.source) "            \
 	"|| " CRM_VIRTUAL_COLUMNS_OF(                                            \

@@ -231,7 +231,7 @@ BEGIN
   END LOOP;
 END $$;
 SELECT matches(d::text, '^\([1-9][0-9]*,0,0\)$', 'dealt out at random') FROM deal(40) d;
-SELECT is(crmlife._columns_now('orders_dealt'::regclass, '{none}'), '', 'a column that is gone');
+SELECT is(crmlife._columns_now('orders_dealt'::regclass, '{none}', 'none'), '', 'a column that is gone');
 
 SELECT crmlife.drop_stage_table(s) FROM unnest('{stages,line_stages,both_stages,part_stages,kin_stages,dealt_stages}'::regclass[]) s \g /dev/null
 DROP SCHEMA stage_columns CASCADE;
