@@ -140,13 +140,14 @@ crm_key_array_possible(CrmStageKey key, const Datum *keys, int count)
 {
 	Size bytes = ARR_OVERHEAD_NONULLS(1);
 
-	if (count > MaxArraySize)
-		return false;
-	if (key != CRM_STAGE_KEY_TEXT)
-		return true;
-	for (int i = 0; i < count; i++)
-		bytes += INTALIGN(VARSIZE_ANY(DatumGetPointer(keys[i])));
-	return AllocSizeIsValid(bytes);
+	if (key == CRM_STAGE_KEY_BIGINT)
+		bytes += sizeof(int64) * (Size) count;
+	else if (key == CRM_STAGE_KEY_UUID)
+		bytes += UUID_LEN * (Size) count;
+	else
+		for (int i = 0; i < count; i++)
+			bytes += INTALIGN(VARSIZE_ANY(DatumGetPointer(keys[i])));
+	return count <= MaxArraySize && AllocSizeIsValid(bytes);
 }
 
 /* ----- lists ----- */
