@@ -253,5 +253,34 @@ SELECT after(ddl, result, 'of_types') FROM (VALUES
   ('INSERT INTO typed VALUES (1, ''2025-06-30'', (4, 1), ''silver'', ''empty'')', 'captured, 1')
 ) x(ddl, result);
 
+-- the labels of an enum, wherever a column's type has them
+CREATE TYPE grade AS ENUM ('low', 'high');
+CREATE TYPE grades AS RANGE (subtype = grade);
+CREATE DOMAIN graded AS grade[];
+CREATE TYPE marks AS (mark int, grades graded);
+CREATE TABLE form (type regtype, low text, high text);
+INSERT INTO form VALUES
+  ('grade', 'low', 'high'), ('grade[]', '{low}', '{high}'), ('graded', '{low}', '{high}'), ('grades', '[low,low]', '[high,high]'),
+  ('grades_multirange', '{[low,low]}', '{[high,high]}'), ('grades_multirange[]', '{"{[low,low]}"}', '{"{[high,high]}"}'), ('marks', '(1,{low})', '(1,{high})');
+CREATE FUNCTION has_labels(f form) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  before text;
+BEGIN
+  EXECUTE format('CREATE TABLE labelled (customer int, at timestamptz, amount numeric, of %s)', f.type);
+  EXECUTE format('INSERT INTO labelled SELECT i %% 9, timestamptz ''2025-06-30'' - i * interval ''9 days'', i, CASE WHEN i %% 9 > 4 THEN %L ELSE %L END::%s FROM generate_series(1, 60) i', f.low, f.high, f.type);
+  PERFORM crmlife.create_stage_table('of_labels', 'labelled', 'customer', 'at', 'amount', order_filter => format('of <> %L::%s', f.low, f.type));
+  PERFORM crmlife.refresh('of_labels', '2025-06-30', true);
+  EXECUTE format('INSERT INTO labelled VALUES (1, ''2025-06-29'', 5, %L)', f.high);
+  before := outcome('of_labels');
+  ALTER TYPE grade RENAME VALUE 'low' TO 'x';
+  ALTER TYPE grade RENAME VALUE 'high' TO 'low';
+  ALTER TYPE grade RENAME VALUE 'x' TO 'high';
+  before := before || '; ' || outcome('of_labels');
+  PERFORM crmlife.drop_stage_table('of_labels');
+  DROP TABLE labelled;
+  RETURN is(before, 'captured, 1; full', f.type::text);
+END $$;
+SELECT has_labels(form) FROM form;
+
 SELECT * FROM finish();
 ROLLBACK;
