@@ -957,15 +957,6 @@ try_lock_unused(const Oid *unused, int count)
 	return true;
 }
 
-static bool
-is_among(Oid relation, const Oid *relations, int count)
-{
-	for (int i = 0; i < count; i++)
-		if (relations[i] == relation)
-			return true;
-	return false;
-}
-
 /* what somebody uses can wait */
 void
 crm_capture_remove_orphans(void)
@@ -985,10 +976,9 @@ crm_capture_remove_orphans(void)
 		return;
 	/* another stage table may have been created on them in the meantime */
 	left = find_orphans(&still);
-	for (int i = 0; i < list_length(locked); i++)
-		if (is_among(list_nth_oid(locked, i), still, left) &&
-			get_rel_name(list_nth_oid(locked, i)) != NULL)
-			drop_triggers(list_nth_oid(locked, i));
+	for (int i = 0; i < left; i++)
+		if (list_member_oid(locked, still[i]) && get_rel_name(still[i]) != NULL)
+			drop_triggers(still[i]);
 }
 
 bool
