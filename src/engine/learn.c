@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "engine/learn.h"
+#include "engine/metric.h"
 #include "engine/returns.h"
 
 #define ACTIVE_SHARE 0.80
@@ -92,39 +93,6 @@ draw_weights(CrmLearn *learn, uint64_t key)
 }
 
 static void
-tally_grow(CrmTally *tally, int32_t size)
-{
-	size_t row = CRM_SAMPLES * sizeof(int64_t);
-
-	if (tally->count == NULL)
-		tally->count = crm_alloc(row * (size_t) size);
-	else
-		tally->count = crm_realloc(tally->count, row * (size_t) size);
-	memset((char *) tally->count + row * (size_t) tally->size, 0,
-		   row * (size_t) (size - tally->size));
-	tally->size = size;
-}
-
-static void
-tally_add(const CrmLearn *learn, CrmTally *tally, int32_t n, int64_t times)
-{
-	int64_t *count;
-
-	if (n >= tally->size)
-		tally_grow(tally, n + 1 + n / 4);
-	count = tally->count + (size_t) n * CRM_SAMPLES;
-	for (int s = 0; s < CRM_SAMPLES; s++)
-		count[s] += learn->weight[s] * times;
-}
-
-static inline int64_t
-tally_at(const CrmTally *tally, int32_t n, int sample)
-{
-	return n < tally->size ? tally->count[(size_t) n * CRM_SAMPLES + sample]
-						   : 0;
-}
-
-static void
 mean_add(CrmLearn *learn, CrmLearnable threshold, double numerator,
 		 double denominator)
 {
@@ -154,22 +122,18 @@ crm_learn_init(CrmLearn *learn, CrmDay as_of, int32_t min_eligible,
 void
 crm_learn_free(CrmLearn *learn)
 {
-	CrmTally *const tallies[] = {&learn->closed,	   &learn->open,
-								 &learn->order_closed, &learn->order_open,
-								 &learn->last,		   &learn->returned};
+	CrmDayCounts *const counts[] = {&learn->closed,		  &learn->open,
+									&learn->order_closed, &learn->order_open,
+									&learn->last,		  &learn->returned};
 
-	for (size_t i = 0; i < sizeof(tallies) / sizeof(tallies[0]); i++)
-	{
-		if (tallies[i]->count != NULL)
-			crm_free(tallies[i]->count);
-		memset(tallies[i], 0, sizeof(CrmTally));
-	}
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		crm_day_counts_free(counts[i]);
 }
 
 /* gaps between days that are over, equal ones at once; true: there is a day */
 static bool
-add_gaps(CrmLearn *learn, const CrmDay *day, int count, CrmTally *closed,
-		 CrmTally *open)
+add_gaps(CrmLearn *learn, const CrmDay *day, int count, CrmDayCounts *closed,
+		 CrmDayCounts *open)
 {
 	int32_t gap = 0;
 	int64_t times = 0;
@@ -182,15 +146,16 @@ add_gaps(CrmLearn *learn, const CrmDay *day, int count, CrmTally *closed,
 	{
 		if (day[i] - day[i - 1] != gap && times > 0)
 		{
-			tally_add(learn, closed, gap, times);
+			crm_day_counts_add(closed, learn->weight, gap, times);
 			times = 0;
 		}
 		gap = day[i] - day[i - 1];
 		times++;
 	}
 	if (times > 0)
-		tally_add(learn, closed, gap, times);
-	tally_add(learn, open, learn->as_of - 1 - day[count - 1], 1);
+		crm_day_counts_add(closed, learn->weight, gap, times);
+	crm_day_counts_add(open, learn->weight, learn->as_of - 1 - day[count - 1],
+					   1);
 	return true;
 }
 
@@ -214,9 +179,9 @@ add_returns(CrmLearn *learn, const CrmLearnCustomer *customer)
 	for (int32_t n = 0; n < CRM_RETURN_DAYS; n++)
 	{
 		if (last[n] > 0)
-			tally_add(learn, &learn->last, n, last[n]);
+			crm_day_counts_add(&learn->last, learn->weight, n, last[n]);
 		if (returned[n] > 0)
-			tally_add(learn, &learn->returned, n, returned[n]);
+			crm_day_counts_add(&learn->returned, learn->weight, n, returned[n]);
 	}
 }
 
@@ -264,80 +229,122 @@ mean_of(const CrmLearn *learn, CrmLearnable threshold, int sample)
 /* ---- gaps ---------------------------------------------------------------- */
 
 static int64_t
-all_gaps(const CrmTally *closed, const CrmTally *open, int sample)
+sum_of(const CrmDayCounts *counts, int sample)
 {
-	int64_t gaps = 0;
+	int64_t sum = 0;
 
-	for (int32_t n = 0; n < closed->size; n++)
-		gaps += tally_at(closed, n, sample);
-	for (int32_t n = 0; n < open->size; n++)
-		gaps += tally_at(open, n, sample);
-	return gaps;
+	for (int32_t i = 0; i < counts->used; i++)
+		sum += crm_day_counts_get(counts, i, sample);
+	return sum;
+}
+
+/* the lengths that occur, ascending */
+typedef struct GapWalk
+{
+	const CrmDayCounts *closed;
+	const CrmDayCounts *open;
+	int					sample;
+	int32_t				at_closed; /* the places that are next */
+	int32_t				at_open;
+	int64_t				at_risk; /* not over, and still to come in the walk */
+	int32_t				n;
+	int64_t				ended; /* on day n */
+	int64_t				cut;   /* seen to last so long, and no longer */
+} GapWalk;
+
+static GapWalk
+walk_gaps(const CrmDayCounts *closed, const CrmDayCounts *open, int sample)
+{
+	return (GapWalk){.closed = closed,
+					 .open = open,
+					 .sample = sample,
+					 .at_risk = sum_of(closed, sample) + sum_of(open, sample)};
+}
+
+/* to the next length; at_risk are those that last to it */
+static bool
+next_gap(GapWalk *walk)
+{
+	bool some_closed = walk->at_closed < walk->closed->used;
+	bool some_open = walk->at_open < walk->open->used;
+
+	if (!some_closed && !some_open)
+		return false;
+	walk->at_risk -= walk->ended + walk->cut;
+	walk->ended = walk->cut = 0;
+	if (some_closed)
+		walk->n = walk->closed->day[walk->at_closed].n;
+	if (some_open &&
+		(!some_closed || walk->open->day[walk->at_open].n < walk->n))
+		walk->n = walk->open->day[walk->at_open].n;
+	if (some_closed && walk->closed->day[walk->at_closed].n == walk->n)
+		walk->ended =
+			crm_day_counts_get(walk->closed, walk->at_closed++, walk->sample);
+	if (some_open && walk->open->day[walk->at_open].n == walk->n)
+		walk->cut =
+			crm_day_counts_get(walk->open, walk->at_open++, walk->sample);
+	return true;
 }
 
 /* the last n for which enough gaps are under observation; 0: none is */
 static int32_t
-gap_range(const CrmLearn *learn, const CrmTally *closed, const CrmTally *open)
+gap_range(const CrmLearn *learn, const CrmDayCounts *closed,
+		  const CrmDayCounts *open)
 {
-	int64_t at_risk = all_gaps(closed, open, 0);
-	int32_t n = 0;
+	GapWalk walk = walk_gaps(closed, open, 0);
+	int64_t enough = learn->min_eligible > 1 ? learn->min_eligible : 1;
+	int32_t range = 0;
 
-	while (at_risk > 0)
-	{
-		at_risk -= tally_at(closed, n, 0) + tally_at(open, n, 0);
-		if (at_risk < learn->min_eligible || at_risk <= 0)
-			break;
-		n++;
-	}
-	return n;
+	/* up to the next length as many are under observation as on its day */
+	while (next_gap(&walk) && walk.at_risk >= enough)
+		range = walk.n;
+	return range;
+}
+
+/* the share of those under observation that has not come back */
+static inline double
+staying(const GapWalk *walk, double stay)
+{
+	if (walk->ended > 0)
+		stay *= 1 - (double) walk->ended / (double) walk->at_risk;
+	return stay;
 }
 
 /* the first n by which that share of those who return within range has */
 static double
-hazard_quantile(const CrmTally *closed, const CrmTally *open, int32_t range,
-				double share, int sample)
+hazard_quantile(const CrmDayCounts *closed, const CrmDayCounts *open,
+				int32_t range, double share, int sample)
 {
-	double *returned = crm_alloc(sizeof(double) * ((size_t) range + 1));
-	int64_t at_risk = all_gaps(closed, open, sample);
+	GapWalk walk = walk_gaps(closed, open, sample);
 	double	stay = 1;
-	int32_t n = 0;
-	double	quantile = NAN;
+	double	returned;
 
-	for (n = 0; n <= range; n++)
+	while (next_gap(&walk) && walk.n <= range)
+		stay = staying(&walk, stay);
+	returned = 1 - stay;
+	walk = walk_gaps(closed, open, sample);
+	stay = 1;
+	while (returned > 0 && next_gap(&walk))
 	{
-		int64_t events = tally_at(closed, n, sample);
-
-		if (events > 0)
-			stay *= 1 - (double) events / (double) at_risk;
-		returned[n] = 1 - stay;
-		at_risk -= events + tally_at(open, n, sample);
+		stay = staying(&walk, stay);
+		if (1 - stay >= share * returned)
+			return walk.n;
 	}
-	for (n = 0; n <= range && returned[range] > 0; n++)
-	{
-		if (returned[n] >= share * returned[range])
-		{
-			quantile = n;
-			break;
-		}
-	}
-	crm_free(returned);
-	return quantile;
+	return NAN;
 }
 
 /* of closed gaps alone: the first n by which that share of them has ended */
 static double
-closed_quantile(const CrmTally *closed, double share, int sample)
+closed_quantile(const CrmDayCounts *closed, double share, int sample)
 {
-	int64_t gaps = 0;
+	int64_t gaps = sum_of(closed, sample);
 	int64_t ended = 0;
 
-	for (int32_t n = 0; n < closed->size; n++)
-		gaps += tally_at(closed, n, sample);
-	for (int32_t n = 0; n < closed->size; n++)
+	for (int32_t i = 0; i < closed->used; i++)
 	{
-		ended += tally_at(closed, n, sample);
+		ended += crm_day_counts_get(closed, i, sample);
 		if (gaps > 0 && (double) ended >= share * (double) gaps)
-			return n;
+			return closed->day[i].n;
 	}
 	return NAN;
 }
@@ -352,7 +359,7 @@ eligible_pairs(const CrmLearn *learn, int sample, int64_t *eligible)
 
 	for (int32_t n = CRM_RETURN_MAX_N; n >= 1; n--)
 	{
-		pairs += tally_at(&learn->last, n, sample);
+		pairs += crm_day_counts_at(&learn->last, n, sample);
 		eligible[n] = pairs;
 	}
 }
@@ -381,7 +388,7 @@ smoothed_curve(const CrmLearn *learn, int32_t range, int sample, double *curve)
 	for (int32_t n = 1; n <= range; n++)
 		raw[n] = eligible[n] == 0
 					 ? NAN
-					 : (double) tally_at(&learn->returned, n, sample) /
+					 : (double) crm_day_counts_at(&learn->returned, n, sample) /
 						   (double) eligible[n];
 	for (int32_t n = 1; n <= range; n++)
 	{
@@ -438,12 +445,12 @@ knees(const CrmLearn *learn, int sample, double *active, double *churn)
 /* a threshold being read off, and what it is read off */
 typedef struct Estimate
 {
-	const CrmLearn *learn;
-	CrmLearnable	threshold;
-	CrmLearnMethod	method;
-	const CrmTally *closed; /* NULL: a mean */
-	const CrmTally *open;
-	int32_t			range;
+	const CrmLearn	   *learn;
+	CrmLearnable		threshold;
+	CrmLearnMethod		method;
+	const CrmDayCounts *closed; /* NULL: a mean */
+	const CrmDayCounts *open;
+	int32_t				range;
 } Estimate;
 
 static Estimate
@@ -537,13 +544,9 @@ customers_of(const Estimate *estimate)
 static double
 observations_of(const Estimate *estimate)
 {
-	double gaps = 0;
-
 	if (estimate->closed == NULL)
 		return estimate->learn->mean[estimate->threshold].denominator[0];
-	for (int32_t n = 0; n < estimate->closed->size; n++)
-		gaps += (double) tally_at(estimate->closed, n, 0);
-	return gaps;
+	return (double) sum_of(estimate->closed, 0);
 }
 
 static bool
@@ -619,34 +622,36 @@ return_points(const CrmLearn *learn, CrmLearnPoint *point)
 	{
 		point[n - 1].n = n;
 		point[n - 1].eligible = eligible[n];
-		point[n - 1].returned = tally_at(&learn->returned, n, 0);
+		point[n - 1].returned = crm_day_counts_at(&learn->returned, n, 0);
 	}
 }
 
 static void
 gap_points(const Estimate *of, int32_t count, CrmLearnPoint *point)
 {
-	int64_t at_risk = all_gaps(of->closed, of->open, 0) -
-					  tally_at(of->closed, 0, 0) - tally_at(of->open, 0, 0);
+	int64_t at_risk = sum_of(of->closed, 0) + sum_of(of->open, 0) -
+					  crm_day_counts_at(of->closed, 0, 0) -
+					  crm_day_counts_at(of->open, 0, 0);
 
 	for (int32_t n = 1; n <= count; n++)
 	{
 		point[n - 1].n = n;
 		point[n - 1].eligible = at_risk;
-		point[n - 1].returned = tally_at(of->closed, n, 0);
-		at_risk -= tally_at(of->closed, n, 0) + tally_at(of->open, n, 0);
+		point[n - 1].returned = crm_day_counts_at(of->closed, n, 0);
+		at_risk -= crm_day_counts_at(of->closed, n, 0) +
+				   crm_day_counts_at(of->open, n, 0);
 	}
 }
 
-/* the longest gap of the customers as they are */
+/* days of the curve of gaps: up to the longest, within a century */
 static int32_t
-longest_gap(const CrmTally *closed, const CrmTally *open)
+gap_days(const CrmDayCounts *closed, const CrmDayCounts *open)
 {
-	int32_t n = closed->size > open->size ? closed->size : open->size;
+	int32_t most_closed = closed->used ? closed->day[closed->used - 1].n : 0;
+	int32_t most_open = open->used ? open->day[open->used - 1].n : 0;
+	int32_t longest = most_closed > most_open ? most_closed : most_open;
 
-	while (n > 0 && tally_at(closed, n, 0) == 0 && tally_at(open, n, 0) == 0)
-		n--;
-	return n;
+	return longest < CRM_DAYS_MOST ? longest : CRM_DAYS_MOST;
 }
 
 int32_t
@@ -660,7 +665,7 @@ crm_learn_curve(const CrmLearn *learn, CrmLearnable threshold,
 	if (returns && learn->recent_customers > 0)
 		count = CRM_RETURN_MAX_N;
 	else if (!returns && of.closed != NULL)
-		count = longest_gap(of.closed, of.open);
+		count = gap_days(of.closed, of.open);
 	*points = crm_alloc(sizeof(CrmLearnPoint) * ((size_t) count + 1));
 	if (returns && count > 0)
 		return_points(learn, *points);

@@ -19,11 +19,8 @@
 #define CRM_LEARN_H
 
 #include "calendar.h"
+#include "day_counts.h"
 #include "money.h"
-
-#define CRM_RESAMPLES 200
-/* sample 0 are the customers as they are */
-#define CRM_SAMPLES (1 + CRM_RESAMPLES)
 
 /* fewer customers than these make no periods, however well they agree */
 #define CRM_LEARN_MIN_CUSTOMERS 500
@@ -60,13 +57,6 @@ typedef struct CrmLearnCustomer
 	int64_t		  days_to_first_order;
 } CrmLearnCustomer;
 
-/* counts by number of days, of all samples */
-typedef struct CrmTally
-{
-	int32_t	 size;
-	int64_t *count; /* [n * CRM_SAMPLES + sample] */
-} CrmTally;
-
 /* numerator / denominator, of all samples */
 typedef struct CrmMean
 {
@@ -77,22 +67,25 @@ typedef struct CrmMean
 
 typedef struct CrmLearn
 {
-	CrmDay	 as_of;		   /* days before it are over */
-	int32_t	 min_eligible; /* points of a curve with fewer are none */
-	int32_t	 smoothing;	   /* of the return curve, in days; odd */
-	uint8_t	 weight[CRM_SAMPLES];
-	CrmMean	 mean[CRM_LEARNABLES];
-	CrmTally closed; /* gaps between active days, and those still open */
-	CrmTally open;
-	CrmTally order_closed; /* the same of days with orders */
-	CrmTally order_open;
-	CrmTally last; /* the return curve, as crm_return_map_count has it */
-	CrmTally returned;
-	int64_t	 active_customers;
-	int64_t	 order_customers;
-	int64_t	 recent_customers; /* active in the days of the return curve */
-	int64_t	 orders;
-	CrmMoney revenue;
+	CrmDay	as_of;		  /* days before it are over */
+	int32_t min_eligible; /* points of a curve with fewer are none */
+	int32_t smoothing;	  /* of the return curve, in days; odd */
+	uint8_t weight[CRM_SAMPLES];
+	CrmMean mean[CRM_LEARNABLES];
+	/* gaps between active days, and those still open */
+	CrmDayCounts closed;
+	CrmDayCounts open;
+	/* the same of days with orders */
+	CrmDayCounts order_closed;
+	CrmDayCounts order_open;
+	/* the return curve, as crm_return_map_count has it */
+	CrmDayCounts last;
+	CrmDayCounts returned;
+	int64_t		 active_customers;
+	int64_t		 order_customers;
+	int64_t		 recent_customers; /* active in the days of the return curve */
+	int64_t		 orders;
+	CrmMoney	 revenue;
 } CrmLearn;
 
 typedef struct CrmLearned

@@ -478,6 +478,74 @@ check_curve(void)
 	}
 }
 
+/* a customer who was here very long ago, or as long ago as the others */
+static void
+add_old(CrmLearn *learn, int32_t gap, bool returned)
+{
+	Person p = {.key = 4711, .count = returned ? 2 : 1};
+
+	p.day[0] = AS_OF - (returned ? 9 : 1) - gap;
+	p.day[1] = AS_OF - 9;
+	add_person(learn, &p);
+}
+
+static void
+check_long_once(CrmLearn *learn, CrmLearn *other)
+{
+	CrmLearnPoint *point, *others;
+	int32_t		   count = crm_learn_curve(learn, CRM_LEARN_ACTIVE_PERIOD,
+										   CRM_LEARN_HAZARD, &point);
+	int32_t		   shorter = crm_learn_curve(other, CRM_LEARN_ACTIVE_PERIOD,
+											 CRM_LEARN_HAZARD, &others);
+
+	CHECK(count == 36525 && shorter == LONGEST, "%d and %d days", count,
+		  shorter);
+	for (int32_t n = 1; n < shorter; n++)
+		CHECK(point[n - 1].eligible == others[n - 1].eligible &&
+				  point[n - 1].returned == others[n - 1].returned,
+			  "day %d", n);
+	crm_free(point);
+	crm_free(others);
+	for (int t = CRM_LEARN_ACTIVE_PERIOD; t <= CRM_LEARN_CHURN_PERIOD; t++)
+	{
+		CrmLearned a = crm_learned(learn, (CrmLearnable) t, CRM_LEARN_HAZARD);
+		CrmLearned b = crm_learned(other, (CrmLearnable) t, CRM_LEARN_HAZARD);
+
+		CHECK(a.known == b.known && a.bounded == b.bounded, "%d", t);
+		CHECK(!a.known || a.value == b.value, "%g and %g", a.value, b.value);
+		CHECK(!a.bounded || (a.low == b.low && a.high == b.high), "%d", t);
+	}
+}
+
+/* a date that was entered wrong */
+static void
+check_long(void)
+{
+	PROPERTY("a gap of ages costs and changes no more than another")
+	for (int round = 0; round < 20; round++)
+	{
+		CrmLearn learn, other;
+		size_t	 before;
+
+		random_people();
+		crm_learn_init(&learn, AS_OF, 5, 7);
+		crm_learn_init(&other, AS_OF, 5, 7);
+		for (int c = 0; c < CUSTOMERS; c++)
+		{
+			add_person(&learn, &person[c]);
+			add_person(&other, &person[c]);
+		}
+		before = host_bytes();
+		add_old(&learn, round % 2 == 0 ? 739917 : 100000000, round % 3 > 0);
+		CHECK(host_bytes() <= 2 * before, "from %zu to %zu bytes", before,
+			  host_bytes());
+		add_old(&other, LONGEST, round % 3 > 0);
+		check_long_once(&learn, &other);
+		crm_learn_free(&learn);
+		crm_learn_free(&other);
+	}
+}
+
 static void
 check_nobody(void)
 {
@@ -521,6 +589,7 @@ main(void)
 	check_planted();
 	check_smooth();
 	check_curve();
+	check_long();
 	check_nobody();
 	return done();
 }

@@ -10,7 +10,7 @@ DROP SCHEMA IF EXISTS stage_learn CASCADE;
 CREATE SCHEMA stage_learn;
 SET search_path = stage_learn, public;
 SET TimeZone = 'UTC';
-SELECT plan(50);
+SELECT plan(52);
 
 SELECT setseed(0.25) \gset
 CREATE TABLE shopper AS
@@ -66,6 +66,14 @@ SELECT is((SELECT count(*) FROM lesson WHERE reliable = (reason IS NOT NULL)), 0
 
 -- again: nothing is left to chance
 SELECT is((SELECT array_agg(l::text ORDER BY threshold, method) FROM crmlife.learn('stages') l), (SELECT array_agg(l::text ORDER BY threshold, method) FROM lesson l), 'learned again, it is the same');
+
+-- a year that was entered wrong
+BEGIN;
+INSERT INTO sale VALUES (1, '0001-01-01', 5, 1), (1000, '0001-01-01', 5, 2);
+CREATE TABLE ages AS SELECT * FROM crmlife.learn('stages');
+SELECT is((SELECT array_agg(value ORDER BY threshold) FROM ages WHERE method = 'hazard'), ARRAY[quantile('active_day', 0.8, 100), quantile('active_day', 0.95, 100), quantile('order_day', 0.8, 100)], 'gaps of two thousand years');
+SELECT is((SELECT array_agg(cardinality(curve)) FROM ages WHERE method = 'hazard'), ARRAY[36525, 36525, 36525], 'the curve goes up to a hundred');
+ROLLBACK;
 
 -- in force: what is reliable and by the chosen method
 CREATE VIEW in_force AS SELECT threshold, value, source FROM crmlife.threshold WHERE stage_table = 'stages'::regclass;
