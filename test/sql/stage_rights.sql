@@ -159,6 +159,16 @@ INSERT INTO shop.orders VALUES (102, '2025-06-29', 5);
 SELECT is((SELECT waiting FROM crmlife.status WHERE stage_table = 'shop.stages'::regclass), 2::bigint, 'and work');
 SET ROLE crmlife_alice;
 SELECT lives_ok($$ INSERT INTO shop.parts VALUES (2, '2025-06-01', 5) $$, 'triggers left behind do no harm');
+CREATE TABLE shop.alone (customer int, at date, amount int);
+GRANT SELECT, TRIGGER ON shop.alone TO crmlife_mallory;
+SET ROLE crmlife_mallory;
+SELECT is(error_of($$SELECT crmlife.create_stage_table('lair.only', 'shop.alone', 'customer', 'at', 'amount')$$), 'no error', 'the only stage table on a table of hers');
+SET client_min_messages = notice;
+SELECT crmlife.drop_stage_table('lair.only') \g /dev/null
+SET client_min_messages = error;
+SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'shop.alone'::regclass), 4::bigint, 'is dropped, its triggers are for her to drop');
+SET ROLE crmlife_alice;
+SELECT lives_ok($$ INSERT INTO shop.alone VALUES (3, '2025-06-01', 5) $$, 'and do no harm');
 REVOKE ALL ON shop.orders, shop.parts, shop.parts_1 FROM crmlife_mallory;
 
 -- rights on the columns in use are enough, and are lost like any other

@@ -142,7 +142,16 @@ is($node->safe_psql('shop', "SELECT count(*) FROM (SELECT seq, process, row_numb
 # ----- the notification -----
 my ($in, $out, $err) = ('', '', '');
 my $listen = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('shop') ], '<', \$in, '>', \$out, '2>', \$err);
-sub heard { my ($expected, $what) = @_; $out = ''; $in .= "SELECT 'heard';\n"; $listen->pump until $out =~ /heard\n\(1 row\)/ || $err =~ /./; my %names = map { $_ => 1 } ($out =~ /notification "crmlife_changes" with payload "([^"]*)"/g); is(join(" ", sort keys %names), $expected, $what); }
+# psql prints what it has heard of after the result of a query, before the next
+sub heard
+{
+	my ($expected, $what) = @_;
+	$out = '';
+	$in .= "SELECT 'hear';\nSELECT 'heard';\n";
+	$listen->pump until $out =~ /heard\n\(1 row\)/ || $err =~ /./;
+	my %names = map { $_ => 1 } ($out =~ /notification "crmlife_changes" with payload "([^"]*)"/g);
+	is(join(' ', sort keys %names), $expected, $what);
+}
 $node->safe_psql('shop', 'ALTER SYSTEM SET crmlife.worker_enabled = off');
 $node->reload;
 ok(defined wait_for($node, 'postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'crmlife worker'", '0', 10), 'no worker');
@@ -166,6 +175,11 @@ wait_for($node, 'shop', "SELECT string_agg(DISTINCT state, ',') FROM crmlife.sta
 heard('public.first public.second', 'and tells');
 $in .= "\\q\n";
 $listen->finish;
+
+# what has been read only can be
+$node->safe_psql('shop', "BEGIN; INSERT INTO orders (customer_id, paid_at, amount) VALUES (1003, now(), 1); SELECT crmlife.changes_since('first', 'post'); PREPARE TRANSACTION 'r'");
+$node->safe_psql('shop', "COMMIT PREPARED 'r'");
+is($node->safe_psql('shop', 'SELECT count(*) FROM orders WHERE customer_id = 1003'), '1', 'who has read changes can prepare');
 
 # an acknowledgement cannot be prepared: the consumer would be free before it counts
 my ($code, $output, $error) = $node->psql('shop', "BEGIN; SELECT crmlife.ack('first', 'post', (SELECT max(seq) FROM first_changes)); PREPARE TRANSACTION 'a'");
