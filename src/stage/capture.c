@@ -852,19 +852,12 @@ sort_by_depth(Oid *relations, int count)
  * No stage table but $1 wants triggers on relation r, though it may know nothing
  * of them: one that was restored, before its first refresh.
  */
-#define WANTED_BY_NO_OTHER                                                  \
-	"NOT EXISTS (SELECT FROM crmlife.capture_source c "                     \
-	"WHERE c.source = r.relation AND c.stage_table <> $1) AND NOT EXISTS (" \
-	"WITH RECURSIVE tree (oid) AS ("                                        \
-	" SELECT unnest(ARRAY[d.orders, d.visits, d.members])::oid "            \
-	" FROM crmlife.stage_table d "                                          \
-	" WHERE d.stage_table <> $1 AND d.capture = 'trigger'"                  \
-	" UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i "                \
-	" ON i.inhparent = tree.oid), "                                         \
-	"above (oid) AS (SELECT oid FROM tree"                                  \
-	" UNION SELECT i.inhparent FROM above JOIN pg_inherits i "              \
-	" ON i.inhrelid = above.oid) "                                          \
-	"SELECT FROM above WHERE above.oid = r.relation)"
+#define WANTED_BY_NO_OTHER                                               \
+	"NOT EXISTS (SELECT FROM crmlife.capture_source c"                   \
+	" WHERE c.source = r.relation AND c.stage_table <> $1)"              \
+	" AND NOT EXISTS (" CRM_WITH_SOURCES " FROM crmlife.stage_table d"   \
+	" WHERE d.stage_table <> $1 AND d.capture = 'trigger'" CRM_AND_ABOVE \
+	" SELECT FROM above WHERE above.oid = r.relation)"
 
 /* those a query finds, as things are now, the ones that are above others first */
 static int

@@ -34,6 +34,20 @@ extern List *crm_lock_tree(Oid relation);
  * write to them through these, too.  Locked, so that it stays so.
  */
 extern List *crm_lock_above(List *tree);
+/*
+ * The same in a query: above (oid) has d.orders, d.visits and d.members, what is
+ * below them and what is above.  Its beginning, where a FROM may follow, and
+ * the rest.
+ */
+#define CRM_WITH_SOURCES             \
+	"WITH RECURSIVE tree (oid) AS (" \
+	" SELECT unnest(ARRAY[d.orders, d.visits, d.members])::oid"
+#define CRM_AND_ABOVE                                         \
+	" UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i"   \
+	" ON i.inhparent = tree.oid),"                            \
+	" above (oid) AS (SELECT oid FROM tree"                   \
+	" UNION SELECT i.inhparent FROM above JOIN pg_inherits i" \
+	" ON i.inhrelid = above.oid)"
 /* how many relations a relation is a part of: more than any of these itself */
 extern int crm_depth(Oid relation);
 

@@ -51,6 +51,7 @@
 #include "stage/progress.h"
 #include "stage/queue.h"
 #include "stage/schedule.h"
+#include "stage/source.h"
 #include "stage/stage.h"
 #include "stage/worker.h"
 
@@ -256,14 +257,7 @@ read_job(int row, Job *job)
 	"s.stage_table IS NULL AND c.oid IS NOT NULL AND (NOT EXISTS ("           \
 	"   SELECT FROM pg_constraint k"                                          \
 	"   WHERE k.conrelid = d.stage_table AND k.contype = 'p')"                \
-	"  OR d.capture = 'trigger' AND EXISTS ("                                 \
-	"   WITH RECURSIVE source (oid) AS ("                                     \
-	"    SELECT unnest(ARRAY[d.orders, d.visits, d.members])::oid"            \
-	"    UNION SELECT i.inhrelid FROM source JOIN pg_inherits i"              \
-	"          ON i.inhparent = source.oid),"                                 \
-	"   above (oid) AS (SELECT oid FROM source"                               \
-	"    UNION SELECT i.inhparent FROM above JOIN pg_inherits i"              \
-	"          ON i.inhrelid = above.oid)"                                    \
+	"  OR d.capture = 'trigger' AND EXISTS (" CRM_WITH_SOURCES CRM_AND_ABOVE  \
 	"   SELECT FROM above JOIN pg_class r"                                    \
 	"   ON r.oid = above.oid AND r.relkind IN ('r', 'p')"                     \
 	"   WHERE 4 > (SELECT count(*) FROM pg_trigger g WHERE g.tgrelid = r.oid" \
