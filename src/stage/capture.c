@@ -307,9 +307,9 @@ install_trigger(Oid relation, const CaptureTrigger *trigger, TriggerState state)
 						 crm_quote_relation(relation), trigger->name)));
 }
 
-/* does a subscription write to it, which fires no statement triggers? */
-static bool
-is_subscribed(Oid relation)
+/* where a subscription writes to it, which fires no statement triggers */
+static void
+warn_if_subscribed(Oid relation)
 {
 	Relation	map = table_open(SubscriptionRelRelationId, AccessShareLock);
 	ScanKeyData key;
@@ -331,11 +331,9 @@ is_subscribed(Oid relation)
 						   "stage tables on it is a full one."),
 				 errhint("Create these stage tables with capture => 'full', "
 						 "which leaves out the triggers.")));
-	return found;
 }
 
-/* true when all of them fire now, for everything that is written */
-static bool
+static void
 install_triggers(Oid relation, bool above)
 {
 	TriggerState state[lengthof(capture_triggers)];
@@ -343,7 +341,6 @@ install_triggers(Oid relation, bool above)
 		LookupFuncName(list_make2(makeString("crmlife"), makeString("capture")),
 					   0, NULL, false);
 	Relation opened = table_open(relation, AccessShareLock);
-	bool	 good = true;
 
 	for (int i = 0; i < lengthof(capture_triggers); i++)
 	{
@@ -359,12 +356,8 @@ install_triggers(Oid relation, bool above)
 	}
 	table_close(opened, AccessShareLock);
 	for (int i = 0; i < lengthof(capture_triggers); i++)
-	{
 		install_trigger(relation, &capture_triggers[i], state[i]);
-		good &= state[i] != TRIGGER_STATE_DISABLED ||
-				crm_owns_relation(relation, GetUserId());
-	}
-	return good && !is_subscribed(relation);
+	warn_if_subscribed(relation);
 }
 
 /* ----- what the catalogs say ----- */
@@ -372,25 +365,28 @@ install_triggers(Oid relation, bool above)
 /*
  * What it feeds; the last change of each of its capture triggers, by its place,
  * too, for a transaction may have made several; where its rows are stored; its
- * customer column, and all columns in use; the subscriptions that write to it;
- * and what its virtual columns are made of.  A relation of which this is the
- * same has had its triggers all the time, and its rows were not rewritten, nor
- * made to be read as others.  Within a query that says which relation, roles,
- * customer and columns: r.source, r.roles, r.customer and columns.
+ * customer column, and all columns in use; and what its virtual columns are made
+ * of.  A relation of which this is the same has had its triggers all the time,
+ * and its rows were not rewritten, nor made to be read as others.  NULL: there
+ * are changes that no trigger of ours tells, because one is not there or does
+ * not fire, or a subscription writes them.  Within a query that says which
+ * relation, roles, customer and columns: r.source, r.roles, r.customer and
+ * columns.
  */
-#define SEEN_NOW                                                             \
-	"(SELECT r.roles || ':' || coalesce(string_agg(concat_ws(':', t.oid, "   \
-	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname), '') || '/' || "   \
-	"c.relfilenode || '/' || "                                               \
-	"crmlife._columns_now(r.source, columns, r.customer) || "                \
-	"(SELECT coalesce(string_agg('/' || s.srsubid, '' ORDER BY s.srsubid), " \
-	"'') FROM pg_subscription_rel s WHERE s.srrelid = r.source) "            \
-	"|| " CRM_VIRTUAL_COLUMNS_OF(                                            \
-		"r.source") " "                                                      \
-					"FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = " \
-					"c.oid "                                                 \
-					"AND t.tgname LIKE 'crmlife\\_capture\\_%' "             \
-					"WHERE c.oid = r.source GROUP BY c.relfilenode)"
+#define VIRTUAL_COLUMNS CRM_VIRTUAL_COLUMNS_OF("r.source")
+#define SEEN_NOW                                                              \
+	"(SELECT CASE WHEN count(*) FILTER (WHERE t.tgenabled IN ('O', 'A') "     \
+	"AND t.tgfoid = to_regprocedure('crmlife.capture()')) = 4 "               \
+	"AND NOT EXISTS (SELECT FROM pg_subscription_rel b "                      \
+	"WHERE b.srrelid = r.source) "                                            \
+	"THEN r.roles || ':' || string_agg(concat_ws(':', t.oid, "                \
+	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname) || '/' || "         \
+	"c.relfilenode || '/' || "                                                \
+	"crmlife._columns_now(r.source, columns, r.customer) || " VIRTUAL_COLUMNS \
+	" END FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "       \
+	"AND t.tgname = ANY ('{crmlife_capture_insert, crmlife_capture_update, "  \
+	"crmlife_capture_delete, crmlife_capture_truncate}') "                    \
+	"WHERE c.oid = r.source GROUP BY c.relfilenode)"
 
 /* orders, visits, members */
 #define SOURCES 3
@@ -692,7 +688,7 @@ find_changed(const Feeds *feeds, Changed **changed)
 		"FROM unnest($2, $3, $6) AS r(source, customer, roles) "
 		"LEFT JOIN crmlife.capture_source s ON s.source = r.source "
 		"AND s.stage_table = $1 AND s.customer = r.customer "
-		"WHERE s.seen IS DISTINCT FROM " SEEN_NOW
+		"WHERE (s.seen = " SEEN_NOW ") IS NOT TRUE"
 		" GROUP BY r.source ORDER BY r.source",
 		SPI_OK_SELECT);
 
@@ -724,8 +720,9 @@ record_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 		feeds,
 		"INSERT INTO crmlife.capture_source AS s "
 		"(source, stage_table, customer, seen, new_rows, columns) "
-		"SELECT DISTINCT r.source, $1, r.customer, " SEEN_NOW
-		", r.new_rows, r.columns "
+		/* what is not captured whole is looked at again each time */
+		"SELECT DISTINCT r.source, $1, r.customer, coalesce(" SEEN_NOW
+		", ''), r.new_rows, r.columns "
 		"FROM (SELECT f.source, f.customer, f.new_rows, f.columns::name[], "
 		"f.roles FROM unnest($2, $3, $4, $5, $6) "
 		"AS f(source, customer, new_rows, columns, roles)) AS r "
@@ -807,25 +804,17 @@ crm_capture_install(const CrmStageDefinition *definition)
 	Feeds	 feeds;
 	Changed *changed;
 	int		 count;
-	bool	 good = true;
 	bool	 gone;
 
 	list_feeds(definition, &feeds);
 	count = find_changed(&feeds, &changed);
 	lock_new(changed, count);
 	for (int i = 0; i < count; i++)
-		good &= install_triggers(changed[i].relation, changed[i].above);
+		install_triggers(changed[i].relation, changed[i].above);
 	gone = forget_others(&feeds);
 	if (count == 0 && !gone)
 		return false;
 	record_feeds(definition, &feeds);
-	/* where not every change is captured, the next run has to look again */
-	if (!good)
-		execute_on_feeds(&feeds,
-						 "UPDATE crmlife.capture_source SET seen = '' "
-						 "WHERE stage_table = $1 AND source = ANY ($2) "
-						 "AND customer = ANY ($3)",
-						 SPI_OK_UPDATE);
 	/* whoever wrote before the lock may be invisible to an older snapshot */
 	if (IsolationUsesXactSnapshot())
 		taken_in_blindly = GetTopFullTransactionId();

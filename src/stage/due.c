@@ -31,10 +31,14 @@
 static void
 add_row(CrmDue *due, HeapTuple tuple, TupleDesc row)
 {
+	bool  nobody;
 	bool  isnull;
-	Datum key = SPI_getbinval(tuple, row, 1, &isnull);
+	Datum key = SPI_getbinval(tuple, row, 1, &nobody);
 	Datum place = SPI_getbinval(tuple, row, 2, &isnull);
 
+	/* the owner may have taken the primary key away */
+	if (nobody)
+		return;
 	crm_keys_add(&due->keys, crm_stage_key_copy(due->keys.kind, key));
 	due->places[due->count++] = *(ItemPointer) DatumGetPointer(place);
 }

@@ -3,19 +3,21 @@
  *		Keys of customers, and lists of them.
  *
  * A key is an int8, a uuid or a text, whatever the types of the columns it
- * stands in; in the queue it stands as text.
+ * stands in; in the queue it stands as text, as its type writes it.
  *
  * Invariant: a settled list ascends by crm_stage_key_compare, which compares
  * texts byte by byte, and has each key once.
  */
 #include "postgres.h"
 
+#include <ctype.h>
 #include <limits.h>
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/uuid.h"
@@ -97,14 +99,47 @@ crm_key_text(CrmStageKey key, Datum value)
 	return OidOutputFunctionCall(output, value);
 }
 
-Datum
-crm_stage_key_from_text(CrmStageKey key, const char *text)
+static bool
+int_from_text(const char *text, Datum *value)
 {
-	Oid input;
-	Oid parameter;
+	char *end;
+	int64 number;
 
-	getTypeInputInfo(crm_key_type(key), &input, &parameter);
-	return OidInputFunctionCall(input, unconstify(char *, text), parameter, -1);
+	errno = 0;
+	number = strtoi64(text, &end, 10);
+	*value = Int64GetDatum(number);
+	return end != text && *end == '\0' && errno == 0;
+}
+
+static bool
+uuid_from_text(const char *text, Datum *value)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	if (strlen(text) != strlen(form))
+		return false;
+	for (int i = 0; form[i]; i++)
+		if (form[i] == '-' ? text[i] != '-'
+						   : !isxdigit((unsigned char) text[i]))
+			return false;
+	*value = DirectFunctionCall1(uuid_in, CStringGetDatum(text));
+	return true;
+}
+
+bool
+crm_stage_key_from_text(CrmStageKey key, const char *text, Datum *value)
+{
+	switch (key)
+	{
+		case CRM_STAGE_KEY_BIGINT:
+			return int_from_text(text, value);
+		case CRM_STAGE_KEY_UUID:
+			return uuid_from_text(text, value);
+		case CRM_STAGE_KEY_TEXT:
+			break;
+	}
+	*value = CStringGetTextDatum(text);
+	return true;
 }
 
 Datum

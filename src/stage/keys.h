@@ -17,7 +17,9 @@ extern Oid crm_key_array_type(CrmStageKey key);
 extern int crm_stage_key_compare(CrmStageKey key, Datum a, Datum b);
 /* as text, the way the queue holds it */
 extern char *crm_key_text(CrmStageKey key, Datum value);
-extern Datum crm_stage_key_from_text(CrmStageKey key, const char *text);
+/* false: no such text is one of a key */
+extern bool
+crm_stage_key_from_text(CrmStageKey key, const char *text, Datum *value);
 extern Datum crm_stage_key_copy(CrmStageKey key, Datum value);
 extern Datum crm_key_array(CrmStageKey key, Datum *keys, int count);
 /* does PostgreSQL have arrays so large?  keys are not toasted */

@@ -321,10 +321,11 @@ put_packed(CrmQueueWriter *writer, CrmPacker *packer)
 static void
 add_new_row(CrmQueueWriter *writer, CrmPacker *packer, TupleTableSlot *slot)
 {
-	CrmPacked packed = crm_packer_add(packer, slot);
+	CrmPacked packed;
 
-	if (slot->tts_isnull[packer->column[0].number - 1])
+	if (slot_attisnull(slot, packer->column[0].number))
 		return;
+	packed = crm_packer_add(packer, slot);
 	if (packed == CRM_PACKED_FULL)
 	{
 		put_packed(writer, packer);
@@ -439,70 +440,84 @@ begin_entry(Reading *reading, Datum entry, CrmUnpacker *unpacker)
 	return true;
 }
 
-/* the customer's value, of whatever type, as a key of the stage table */
-static Datum
-key_of(const Reading *reading, Datum value, Oid type)
+/*
+ * The customer's value as a key of the stage table.  The column may have been of
+ * another type than now, or than the stage table's; false: then this is no key.
+ */
+static bool
+key_of(CrmStageKey kind, Datum value, Oid type, Datum *key)
 {
 	Oid		 output_function;
 	bool	 varlena;
 	FmgrInfo output;
 
 	type = getBaseType(type);
-	switch (type)
+	*key = value;
+	if (kind == CRM_STAGE_KEY_BIGINT && type == INT2OID)
+		*key = Int64GetDatum(DatumGetInt16(value));
+	else if (kind == CRM_STAGE_KEY_BIGINT && type == INT4OID)
+		*key = Int64GetDatum(DatumGetInt32(value));
+	else if (type != crm_key_type(kind) || kind == CRM_STAGE_KEY_TEXT)
 	{
-		case INT2OID:
-			return Int64GetDatum(DatumGetInt16(value));
-		case INT4OID:
-			return Int64GetDatum(DatumGetInt32(value));
-		case INT8OID:
-		case UUIDOID:
-			return value;
-		default:
-			break;
+		getTypeOutputInfo(type, &output_function, &varlena);
+		fmgr_info(output_function, &output);
+		return crm_stage_key_from_text(kind, key_as_text(value, type, &output),
+									   key);
 	}
-	getTypeOutputInfo(type, &output_function, &varlena);
-	fmgr_info(output_function, &output);
-	return crm_stage_key_from_text(reading->queued->appended.kind,
-								   key_as_text(value, type, &output));
+	return true;
+}
+
+static void
+read_new_row(Reading *reading, const CrmUnpacker *unpacker, Datum *values,
+			 bool *nulls)
+{
+	CrmQueued	 *queued = reading->queued;
+	CrmStageKey	  kind = queued->appended.kind;
+	MemoryContext old;
+	Datum		  key;
+
+	if (!key_of(kind, values[0], unpacker->column[0].type, &key))
+	{
+		queued->everybody = true;
+		return;
+	}
+	old = MemoryContextSwitchTo(reading->into);
+	crm_keys_add(&queued->appended, crm_stage_key_copy(kind, key));
+	MemoryContextSwitchTo(old);
+	if (reading->rows)
+	{
+		CrmNewRows *rows = &queued->rows[unpacker->kind];
+
+		tuplestore_putvalues(rows->rows, rows->descriptor, values, nulls);
+		rows->count++;
+	}
 }
 
 static void
 read_new_rows(Reading *reading, Datum entry)
 {
-	CrmQueued	 *queued = reading->queued;
-	MemoryContext context = CurrentMemoryContext;
-	CrmUnpacker	  unpacker;
-	Datum		  values[CRM_NEW_ROWS_COLUMNS];
-	bool		  nulls[CRM_NEW_ROWS_COLUMNS];
+	CrmUnpacker unpacker;
+	Datum		values[CRM_NEW_ROWS_COLUMNS];
+	bool		nulls[CRM_NEW_ROWS_COLUMNS];
 
 	if (!begin_entry(reading, entry, &unpacker))
 	{
-		queued->everybody = true;
+		reading->queued->everybody = true;
 		return;
 	}
 	while (crm_unpacker_next(&unpacker, values, nulls))
 	{
-		Datum key = key_of(reading, values[0], unpacker.column[0].type);
-
 		CHECK_FOR_INTERRUPTS();
-		MemoryContextSwitchTo(reading->into);
-		crm_keys_add(&queued->appended,
-					 crm_stage_key_copy(queued->appended.kind, key));
-		MemoryContextSwitchTo(context);
-		if (reading->rows)
-		{
-			CrmNewRows *rows = &queued->rows[unpacker.kind];
-
-			tuplestore_putvalues(rows->rows, rows->descriptor, values, nulls);
-			rows->count++;
-		}
+		/* an order of nobody's */
+		if (!nulls[0])
+			read_new_row(reading, &unpacker, values, nulls);
 	}
 }
 
 static void
 read_customers(Reading *reading, Datum entry)
 {
-	CrmQueued	 *queued = reading->queued;
+	CrmKeys		 *changed = &reading->queued->changed;
 	MemoryContext old;
 	Datum		 *customers;
 	int			  count;
@@ -513,9 +528,13 @@ read_customers(Reading *reading, Datum entry)
 	for (int i = 0; i < count; i++)
 	{
 		char *name = TextDatumGetCString(customers[i]);
+		Datum key;
 
-		crm_keys_add(&queued->changed,
-					 crm_stage_key_from_text(queued->changed.kind, name));
+		if (crm_stage_key_from_text(changed->kind, name, &key))
+			crm_keys_add(changed, key);
+		else
+			/* the column was of another type when it was written */
+			reading->queued->everybody = true;
 		pfree(name);
 	}
 	MemoryContextSwitchTo(old);

@@ -43,13 +43,22 @@ crm_stage_tally_init(CrmStageTally *tally, const CrmStageDefinition *definition)
 
 /* ----- rows ----- */
 
+/*
+ * Of a row that its owner has written a value is not there, it may be.  What was
+ * counted of it is not known any more: see crmlife.verify_figures.
+ */
 static void
-count_stage(CrmStageTally *tally, Datum value, int sign)
+count_stage(CrmStageTally *tally, const CrmStageRow *row, int sign)
 {
-	text		  *stage = DatumGetTextPP(value);
-	int			   length = VARSIZE_ANY_EXHDR(stage);
+	Datum		   value = row->values[CRM_COLUMN_STAGE];
+	text		  *stage;
+	int			   length;
 	CrmStageCount *count;
 
+	if (row->nulls[CRM_COLUMN_STAGE])
+		return;
+	stage = DatumGetTextPP(value);
+	length = VARSIZE_ANY_EXHDR(stage);
 	for (int i = 0; i < tally->stage_count; i++)
 		if (tally->stages[i].length == length &&
 			memcmp(tally->stages[i].stage, VARDATA_ANY(stage), length) == 0)
@@ -71,9 +80,17 @@ count_stage(CrmStageTally *tally, Datum value, int sign)
 }
 
 static int64
-local_time(const CrmStageRow *row, CrmStageColumnNumber column)
+whole(const CrmStageRow *row, CrmStageColumnNumber column)
 {
-	return row->nulls[column] ? 0 : DatumGetTimestamp(row->values[column]);
+	return row->nulls[column] ? 0 : DatumGetInt64(row->values[column]);
+}
+
+static CrmMoney
+revenue(const CrmStageRow *row)
+{
+	return row->nulls[CRM_COLUMN_REVENUE]
+			   ? crm_money_from_int64(0)
+			   : crm_money_from_numeric_datum(row->values[CRM_COLUMN_REVENUE]);
 }
 
 static void
@@ -88,13 +105,12 @@ add_cells(CrmStageTally *tally, const CrmStageRow *row, CrmDay day, int sign)
 	/* what is unpacked goes with the row */
 	if (history)
 		crm_history_open(&view, row->values[CRM_COLUMN_HISTORY]);
-	facts.orders = DatumGetInt64(row->values[CRM_COLUMN_ORDERS]);
-	facts.order_days = DatumGetInt64(row->values[CRM_COLUMN_ORDER_DAYS]);
-	facts.first_order_at = local_time(row, CRM_COLUMN_FIRST_ORDER_AT);
-	facts.last_order_at = local_time(row, CRM_COLUMN_LAST_ORDER_AT);
+	facts.orders = whole(row, CRM_COLUMN_ORDERS);
+	facts.order_days = whole(row, CRM_COLUMN_ORDER_DAYS);
+	facts.first_order_at = whole(row, CRM_COLUMN_FIRST_ORDER_AT);
+	facts.last_order_at = whole(row, CRM_COLUMN_LAST_ORDER_AT);
 	old = MemoryContextSwitchTo(tally->context);
-	facts.revenue =
-		crm_money_from_numeric_datum(row->values[CRM_COLUMN_REVENUE]);
+	facts.revenue = revenue(row);
 	crm_tally_add_row(&tally->cells, &facts, sign);
 	if (history)
 		crm_tally_add_history(&tally->cells, &view, day, sign);
@@ -105,7 +121,7 @@ void
 crm_stage_tally_add(CrmStageTally *tally, const CrmStageRow *row, CrmDay day,
 					int sign)
 {
-	count_stage(tally, row->values[CRM_COLUMN_STAGE], sign);
+	count_stage(tally, row, sign);
 	add_cells(tally, row, day, sign);
 }
 
@@ -150,9 +166,9 @@ crm_stage_tally_move(CrmStageTally *tally, const CrmStageRow *before,
 					 CrmDay then, const CrmStageRow *row, CrmDay day)
 {
 	if (before)
-		count_stage(tally, before->values[CRM_COLUMN_STAGE], -1);
+		count_stage(tally, before, -1);
 	if (row)
-		count_stage(tally, row->values[CRM_COLUMN_STAGE], 1);
+		count_stage(tally, row, 1);
 	if (before && row && same_cells(tally, before, row))
 		return;
 	if (before)

@@ -1,0 +1,143 @@
+-- What does not fit: rows of nobody's, in each type a customer can have; keys
+-- in the queue that are of another type than the stage table's; rows of the
+-- stage table that its owner has written.  None of it stops the server, and the
+-- next refresh is right, by verify.  Each step is a transaction of its own: what
+-- is written in that of a refresh is read again, and never kept in the queue.
+\set ECHO none
+\pset format unaligned
+\pset tuples_only true
+\set QUIET on
+SET client_min_messages = error;
+SET timezone = 'UTC';
+SET jit = off;
+SELECT no_plan();
+DROP SCHEMA IF EXISTS unfit CASCADE;
+CREATE SCHEMA unfit;
+SET search_path = unfit, public;
+
+-- refreshes; what was known before, and how many differences there are after
+CREATE FUNCTION outcome(t regclass, as_of timestamptz DEFAULT '2025-06-30') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  waits text;
+  wrong bigint;
+BEGIN
+  SELECT CASE WHEN s.everybody THEN 'everybody' ELSE s.waiting::text END INTO waits FROM crmlife.status s WHERE s.stage_table = t;
+  SELECT count(*) INTO wrong FROM crmlife.verify(t);
+  PERFORM crmlife.refresh(t, as_of);
+  RETURN concat_ws(', ', waits || ' waiting', 'before ' || wrong, 'after ' || (SELECT count(*) FROM crmlife.verify(t)));
+END $$;
+
+CREATE TABLE result (n serial, what text, got text, expected text);
+
+-- ----- nobody -----
+CREATE DOMAIN code AS varchar(9);
+CREATE TABLE kind (type text, one text, two text);
+INSERT INTO kind VALUES ('smallint', '1', '2'), ('int', '1', '2'), ('bigint', '1', '2'), ('text', 'a', ''), ('varchar(5)', 'a', 'b'), ('char(5)', 'a', 'b'), ('name', 'a', 'b'), ('code', 'a', 'b'),
+  ('uuid', '00000000-0000-0000-0000-000000000001', 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+CREATE PROCEDURE of_nobody(type text, one text, two text) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE TABLE orders (at timestamptz, amount numeric, customer %s, remark text); CREATE TABLE visits (LIKE orders)', type);
+  EXECUTE format('INSERT INTO orders VALUES (''2025-05-01'', 5, %L), (''2025-05-02'', 5, NULL)', one);
+  PERFORM crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount', visits => 'visits', visit_customer => 'customer', visited_at => 'at', timezone => 'UTC');
+  PERFORM crmlife.refresh('stages', '2025-06-30', true);
+  COMMIT;
+  EXECUTE format('INSERT INTO orders VALUES (''2025-06-01'', 5, NULL), (''2025-06-02'', 5, %L), (''2025-06-03'', 5, NULL)', two);
+  INSERT INTO visits (at) VALUES ('2025-06-01');
+  COMMIT;
+  INSERT INTO result (what, got, expected) VALUES (type || ': new rows', outcome('stages'), '1 waiting, before 0, after 0');
+  COMMIT;
+  -- too large to be kept in the queue
+  INSERT INTO orders VALUES ('2025-06-04', 5, NULL, repeat('x', 9000));
+  UPDATE orders SET amount = 6 WHERE customer IS NULL;
+  DELETE FROM orders WHERE customer IS NULL;
+  COMMIT;
+  INSERT INTO result (what, got, expected) VALUES (type || ': changed and gone', outcome('stages'), '0 waiting, before 0, after 0');
+  COMMIT;
+  EXECUTE format('INSERT INTO visits VALUES (''2025-06-05'', 5, NULL), (''2025-06-06'', 5, %L)', one);
+  EXECUTE format('UPDATE orders SET customer = NULL WHERE customer = %L', two);
+  COMMIT;
+  INSERT INTO result (what, got, expected) VALUES (type || ': an order that is nobody''s any more', outcome('stages'), '2 waiting, before 0, after 0');
+  PERFORM crmlife.drop_stage_table('stages');
+  DROP TABLE orders, visits;
+END $$;
+SELECT format('CALL of_nobody(%L, %L, %L)', type, one, two) FROM kind \gexec
+
+-- ----- another type -----
+-- of a partition that is one no more, of which no refresh knows yet
+CREATE PROCEDURE of_another(was text, now text, written text[], waits text) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE TABLE orders (customer %s, at timestamptz, amount numeric) PARTITION BY RANGE (at)', was);
+  CREATE TABLE orders_new PARTITION OF orders FOR VALUES FROM ('2025-01-01') TO (MAXVALUE);
+  CREATE TABLE orders_old PARTITION OF orders FOR VALUES FROM (MINVALUE) TO ('2025-01-01');
+  INSERT INTO orders_new VALUES (DEFAULT, '2025-05-01', 5);
+  PERFORM crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount', timezone => 'UTC');
+  PERFORM crmlife.refresh('stages', '2025-06-30', true);
+  COMMIT;
+  ALTER TABLE orders DETACH PARTITION orders_old;
+  EXECUTE format('ALTER TABLE orders_old ALTER customer DROP DEFAULT, ALTER customer TYPE %s USING NULL', now);
+  FOR i IN 1 .. cardinality(written) LOOP
+    EXECUTE format('INSERT INTO orders_old (at, amount, customer) VALUES (''2024-05-01'', 5, %L)', written[i]);
+    EXECUTE 'UPDATE orders_old SET amount = 6';
+  END LOOP;
+  COMMIT;
+  INSERT INTO result (what, got, expected) VALUES (was || ' and ' || now, outcome('stages'), waits);
+  PERFORM crmlife.drop_stage_table('stages');
+  DROP TABLE orders, orders_old;
+END $$;
+SELECT format('CALL of_another(%L, %L, %L, %L)', was, now, written, waits || ' waiting, before 0, after 0') FROM (VALUES
+  ('text DEFAULT ''1''', 'int', ARRAY['5', '6'], '2'),
+  ('text DEFAULT ''1''', 'uuid', ARRAY['00000000-0000-0000-0000-000000000001'], '1'),
+  ('int DEFAULT 1', 'text', ARRAY['5', 'x'], 'everybody'),
+  ('bigint DEFAULT 1', 'text', ARRAY['5x'], 'everybody'),
+  ('bigint DEFAULT 1', 'numeric', ARRAY['1e30', '0.5'], 'everybody'),
+  ('bigint DEFAULT 1', 'uuid', ARRAY['00000000-0000-0000-0000-000000000001'], 'everybody'),
+  ('smallint DEFAULT 1', 'bigint', ARRAY['9223372036854775807', '-9223372036854775808'], '2'),
+  ('uuid DEFAULT ''00000000-0000-0000-0000-000000000001''', 'text', ARRAY['00000000-0000-0000-0000-00000000000g', '', '{00000000-0000-0000-0000-000000000001}', '00000000000000000000000000000000abcd'], 'everybody'),
+  ('uuid DEFAULT ''00000000-0000-0000-0000-000000000001''', 'bytea', ARRAY['x'], 'everybody'),
+  ('uuid DEFAULT ''00000000-0000-0000-0000-000000000001''', 'int[]', ARRAY['{1,2}'], 'everybody')) v (was, now, written, waits) \gexec
+SELECT is(got, expected, what) FROM result ORDER BY n;
+
+-- and back, with what was written in between still there
+CREATE TABLE orders (customer int, at timestamptz, amount numeric);
+INSERT INTO orders VALUES (1, '2025-05-01', 5), (2, '2025-05-01', 5);
+SELECT crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('stages', '2025-06-30', true) \g /dev/null
+ALTER TABLE orders ALTER customer TYPE text;
+INSERT INTO orders VALUES ('abc', '2025-05-01', 5);
+DELETE FROM orders WHERE customer = 'abc';
+ALTER TABLE orders ALTER customer TYPE int USING customer::int;
+SELECT is(outcome('stages'), 'everybody waiting, before 0, after 0', 'another type for a while');
+
+-- ----- what the owner has written -----
+TRUNCATE result;
+CREATE PROCEDURE write(what text, statement text, expected text) LANGUAGE plpgsql AS $$
+DECLARE
+  got text;
+BEGIN
+  EXECUTE statement;
+  COMMIT;
+  INSERT INTO orders VALUES (1, '2025-06-10', 5);
+  COMMIT;
+  SELECT CASE WHEN count(*) > 0 THEN 'figures differ, ' END INTO got FROM crmlife.verify_figures('stages');
+  got := concat(got, outcome('stages'));
+  COMMIT;
+  PERFORM crmlife.refresh('stages', '2025-06-30', true);
+  COMMIT;
+  INSERT INTO result (what, got, expected) SELECT what, concat_ws(', ', got, 'in full ' || (SELECT count(*) FROM crmlife.verify('stages')), 'figures ' || (SELECT count(*) FROM crmlife.verify_figures('stages'))), expected;
+END $$;
+ALTER TABLE stages ALTER stage DROP NOT NULL;
+SELECT format('CALL write(%L, %L, %L)', attname, format('UPDATE stages SET %I = NULL WHERE customer = 1', attname),
+  CASE WHEN attname IN ('stage', 'orders', 'order_days', 'revenue', 'first_order_at', 'last_order_at', 'history') THEN 'figures differ, ' ELSE '' END || '1 waiting, before 0, after 0, in full 0, figures 0')
+FROM pg_attribute WHERE attrelid = 'stages'::regclass AND attnum > 1 AND attname <> 'refreshed_at' ORDER BY attnum \gexec
+CALL write('many at once', 'UPDATE stages SET stage = NULL, orders = NULL, order_days = NULL, revenue = NULL, history = NULL, known_since = NULL, due_on = NULL',
+  'figures differ, 1 waiting, before 7, after 7, in full 0, figures 0');
+SELECT is(got, expected, what) FROM result ORDER BY n;
+-- a customer who is nobody, and is due
+ALTER TABLE stages DROP CONSTRAINT stages_pkey, ALTER customer DROP NOT NULL;
+UPDATE stages SET customer = NULL, due_on = '2025-06-30' WHERE customer = 2;
+SELECT lives_ok($$SELECT crmlife.refresh('stages', '2025-07-01')$$, 'nobody is due');
+SELECT is((SELECT string_agg(customer || ' ' || column_name, ', ') FROM crmlife.verify('stages')), '2 (row)', 'and somebody is missing');
+
+SELECT crmlife.drop_stage_table('stages') \g /dev/null
+DROP SCHEMA unfit CASCADE;
+SELECT * FROM finish();
