@@ -13,8 +13,10 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/memutils.h"
 
 #include "compat.h"
 #include "stage/histories.h"
@@ -28,24 +30,22 @@ typedef struct Forecast
 	CrmDay			day; /* the stage table's */
 	int				days;
 	int				stages;
-	int64		   *moves; /* [days][stages][stages] */
+	int64		  **moves; /* [days], NULL: none; of a day [stages][stages] */
+	MemoryContext	context;
 } Forecast;
-
-static int64 *
-moves_of(const Forecast *forecast, int number, int from, int to)
-{
-	return &forecast->moves[((Size) number * forecast->stages + from) *
-								forecast->stages +
-							to];
-}
 
 static void
 count_move(void *context, CrmDay day, int from_stage, int to_stage,
 		   bool by_event)
 {
 	const Forecast *forecast = context;
+	int				number = day - forecast->day - 1;
+	Size			pairs = (Size) forecast->stages * forecast->stages;
 
-	*moves_of(forecast, day - forecast->day - 1, from_stage, to_stage) += 1;
+	if (forecast->moves[number] == NULL)
+		forecast->moves[number] =
+			MemoryContextAllocZero(forecast->context, sizeof(int64) * pairs);
+	forecast->moves[number][from_stage * forecast->stages + to_stage]++;
 }
 
 static void
@@ -58,18 +58,24 @@ forecast_customer(void *context, const CrmStoredCustomer *customer)
 }
 
 static void
-put_moves(const Forecast *forecast, ReturnSetInfo *result, int number, int from,
-		  int to)
+put_moves(const Forecast *forecast, ReturnSetInfo *result, int number)
 {
-	Datum values[4];
-	bool  nulls[4] = {false};
+	const int64 *moves = forecast->moves[number];
+	Datum		 values[4];
+	bool		 nulls[4] = {false};
 
 	values[0] = DateADTGetDatum(forecast->day + 1 + number);
-	values[1] = CStringGetTextDatum(crm_stage_name(forecast->model, from));
-	values[2] = CStringGetTextDatum(crm_stage_name(forecast->model, to));
-	values[3] = Int64GetDatum(*moves_of(forecast, number, from, to));
-	if (DatumGetInt64(values[3]) > 0)
+	for (int i = 0; i < forecast->stages * forecast->stages; i++)
+	{
+		if (moves[i] == 0)
+			continue;
+		values[1] = CStringGetTextDatum(
+			crm_stage_name(forecast->model, i / forecast->stages));
+		values[2] = CStringGetTextDatum(
+			crm_stage_name(forecast->model, i % forecast->stages));
+		values[3] = Int64GetDatum(moves[i]);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 }
 
 static void
@@ -110,8 +116,8 @@ crm_forecast(PG_FUNCTION_ARGS)
 	forecast.model = definition->model;
 	forecast.day = definition->refreshed_day;
 	forecast.stages = crm_model_stage_count(forecast.model);
-	forecast.moves = palloc0(sizeof(int64) * (Size) forecast.days *
-							 forecast.stages * forecast.stages);
+	forecast.moves = palloc0(sizeof(int64 *) * forecast.days);
+	forecast.context = CurrentMemoryContext;
 	SPI_connect();
 	crm_pin_search_path(&saved);
 	crm_for_each_history(definition, forecast.day + forecast.days,
@@ -119,9 +125,10 @@ crm_forecast(PG_FUNCTION_ARGS)
 	crm_revert_identity(&saved);
 	SPI_finish();
 	for (int number = 0; number < forecast.days; number++)
-		for (int from = 0; from < forecast.stages; from++)
-			for (int to = 0; to < forecast.stages; to++)
-				put_moves(&forecast, (ReturnSetInfo *) fcinfo->resultinfo,
-						  number, from, to);
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (forecast.moves[number])
+			put_moves(&forecast, (ReturnSetInfo *) fcinfo->resultinfo, number);
+	}
 	return (Datum) 0;
 }

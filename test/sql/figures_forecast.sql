@@ -6,7 +6,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 SET timezone = 'UTC';
-SELECT plan(18);
+SELECT plan(20);
 CREATE SCHEMA coming;
 SET search_path = coming, public;
 SELECT setseed(0.75) \g /dev/null
@@ -62,6 +62,11 @@ SELECT is(string_agg(segment, ', ' ORDER BY customer), 'web, shop', 'then the se
 SELECT is(string_agg(concat_ws(' ', f.day - current_date, from_stage, to_stage, customers), ', ' ORDER BY day), '25 fresh stale 1, 40 fresh stale 1', 'and all that follows foretold by it')
 FROM crmlife.forecast('by_channel', 60) AS f;
 SELECT crmlife.drop_stage_table('by_channel') \g /dev/null
+-- as many stages, and days, as there may be
+SELECT crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount', model => ('CASE ' || (SELECT string_agg(format('WHEN days_since_order < %s THEN ''s%s''', i * 10, i), ' ' ORDER BY i) FROM generate_series(1, 240) i) || ' END')::crmlife.lifecycle_model) \g /dev/null
+SELECT set_eq($$SELECT * FROM crmlife.forecast('stages', 3660) WHERE day <= current_date + 400$$, $$SELECT * FROM crmlife.forecast('stages', 400)$$, '240 stages over ten years');
+SELECT cmp_ok(count(*), '>', 20000::bigint, 'and many moves') FROM crmlife.forecast('stages', 3660);
+SELECT crmlife.drop_stage_table('stages') \g /dev/null
 SELECT crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount') \g /dev/null
 SELECT crmlife.create_stage_table('bare', 'orders', 'customer', 'at', 'amount', keep_history => false) \g /dev/null
 SELECT throws_ok($$SELECT * FROM crmlife.forecast('stages', 0)$$, '22023', 'days must be from 1 to 3660', 'no day is none');
