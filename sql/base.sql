@@ -22,3 +22,10 @@ AS 'MODULE_PATHNAME', 'crm_local_time'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crmlife.local_time(timestamptz) IS
   'internal: the wall-clock time of an instant in the session''s time zone, as crmlife sees it';
+
+-- timezone() takes an abbreviation first, and as one CET knows no summer.
+CREATE FUNCTION crmlife._local_time(timezone text, at timestamptz) RETURNS timestamp
+AS 'MODULE_PATHNAME', 'crm_local_time_in_zone'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION crmlife._local_time(text, timestamptz) IS
+  'internal: the wall-clock time of an instant in a time zone, as stage tables of that zone see it';

@@ -168,7 +168,7 @@ AS $$
 DECLARE
   at_type text := crmlife._check_source_type(types ->> 'ordered_at');
   local_time text := CASE at_type
-    WHEN 'timestamp with time zone' THEN 'pg_catalog.timezone($1, l.at::pg_catalog.timestamptz)'
+    WHEN 'timestamp with time zone' THEN 'crmlife._local_time($1, l.at::pg_catalog.timestamptz)'
     ELSE 'l.at::pg_catalog.timestamp' END;
   placeholders text[] := ARRAY['', '-', '0', '-1', 'unknown', 'null', 'nil', 'none', 'n/a', 'na',
     'guest', 'anonymous', 'undefined', 'nan', 'test', 'dummy', '00000000-0000-0000-0000-000000000000'];
@@ -178,7 +178,7 @@ BEGIN
     SELECT l.customer, %1$s AS at, l.amount::pg_catalog.numeric AS amount
     FROM (%2$s) AS l WHERE l.keep
   ), clock AS (
-    SELECT pg_catalog.timezone($1, pg_catalog.now()) AS now
+    SELECT crmlife._local_time($1, pg_catalog.now()) AS now
   ), same AS (
     SELECT customer, at, amount, pg_catalog.count(*) AS n
     FROM line GROUP BY customer, at, amount

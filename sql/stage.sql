@@ -732,7 +732,7 @@ CROSS JOIN LATERAL (
   SELECT coalesce(s.needs_full, true) OR q.everybody
          OR t.capture OPERATOR(pg_catalog.=) 'full' AS everybody,
          s.refreshed_day OPERATOR(pg_catalog.<) d.today AS new_day, d.today
-  FROM (SELECT pg_catalog.timezone(t.timezone, pg_catalog.clock_timestamp())::date AS today) d) w
+  FROM (SELECT crmlife._local_time(t.timezone, pg_catalog.clock_timestamp())::date AS today) d) w
 WHERE pg_catalog.has_table_privilege(t.stage_table::oid, 'SELECT');
 GRANT SELECT ON crmlife.status TO PUBLIC;
 COMMENT ON VIEW crmlife.status IS

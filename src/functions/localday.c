@@ -137,6 +137,26 @@ refuse_range(void)
 					   "timestamp")));
 }
 
+Timestamp
+crm_local_in_zone(const char *zone, TimestampTz instant)
+{
+	pg_tz		*tz = pg_tzset(zone);
+	struct pg_tm tm;
+	fsec_t		 fsec;
+	int			 offset;
+	Timestamp	 local;
+
+	if (tz == NULL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("time zone \"%s\" not recognized", zone)));
+	if (TIMESTAMP_NOT_FINITE(instant))
+		return instant;
+	if (timestamp2tm(instant, &offset, &tm, &fsec, NULL, tz) != 0 ||
+		tm2timestamp(&tm, fsec, NULL, &local) != 0)
+		refuse_range();
+	return local;
+}
+
 pg_noreturn static void
 refuse_infinite(const char *what, bool negative)
 {

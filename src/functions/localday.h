@@ -44,6 +44,9 @@ extern int64 crm_local_from_date(DateADT date);
 extern int64 crm_local_from_timestamp(Timestamp timestamp);
 extern int64 crm_local_from_timestamptz(TimestampTz instant);
 
+/* in another zone than the session's, by its name; infinite ones as they are */
+extern Timestamp crm_local_in_zone(const char *zone, TimestampTz instant);
+
 /* of a Datum of that kind */
 extern CrmDay crm_day_from_datum(Datum value, CrmTimeKind kind);
 extern int64  crm_local_from_datum(Datum value, CrmTimeKind kind);

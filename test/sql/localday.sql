@@ -5,7 +5,7 @@
 \pset tuples_only true
 SET TimeZone = 'UTC';
 
-SELECT plan(54);
+SELECT plan(59);
 SELECT setseed(0.1582);
 
 -- Where people's orders lie, where the zones' history lies, and everywhere.
@@ -116,7 +116,8 @@ DECLARE
 BEGIN
   FOR zone IN SELECT name FROM pg_timezone_names WHERE name >= name_from ORDER BY name LOOP
     PERFORM set_config('TimeZone', zone, false);
-    wrong := wrong + (SELECT count(*) FROM few WHERE crmlife.local_time(at) <> at::timestamp OR crmlife.local_day(at) <> at::date);
+    wrong := wrong + (SELECT count(*) FROM few WHERE crmlife.local_time(at) <> at::timestamp OR crmlife.local_day(at) <> at::date
+      OR crmlife._local_time(zone, at) <> at::timestamp);
   END LOOP;
   RETURN wrong;
 END $$;
@@ -171,5 +172,12 @@ SELECT throws_ok($$SELECT crmlife.local_day('294276-12-31 23:59:59+00')$$, '2200
 SELECT throws_ok($$SELECT crmlife.local_day('infinity')$$, '22008', 'timestamp must be finite', 'infinity');
 SELECT throws_ok($$SELECT crmlife.local_time('-infinity')$$, '22008', 'timestamp must be finite', '-infinity');
 SELECT is(crmlife.local_day(NULL), NULL, 'NULL');
+
+-- in a zone by its name, as stage tables have it
+SELECT is(crmlife._local_time('CET', '2026-07-01 22:30+00'), timestamp '2026-07-02 00:30', 'CET has a summer, whatever the abbreviation says');
+SELECT is(crmlife._local_time('UTC', 'infinity'), timestamp 'infinity', 'infinite is infinite everywhere');
+SELECT throws_ok($$SELECT crmlife._local_time('Asia/Nowhere', now())$$, '22023', 'time zone "Asia/Nowhere" not recognized', 'nowhere');
+SELECT throws_ok($$SELECT crmlife._local_time('Asia/Shanghai', '294276-12-31 23:59:59+00')$$, '22008', 'timestamp out of range', 'after the last moment there');
+SELECT is(crmlife._local_time(NULL, now()), NULL, 'nor in no zone');
 
 SELECT finish();
