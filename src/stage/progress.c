@@ -29,6 +29,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -37,7 +38,7 @@
 #include "stage/progress.h"
 
 #define PROGRESS_ROWS 64
-#define PROGRESS_COLUMNS 9
+#define PROGRESS_COLUMNS 8
 /* rows are counted here so many times before the others see it */
 #define ROWS_AT_ONCE 1024
 
@@ -343,6 +344,21 @@ put_counter(Datum *values, bool *nulls, int column, int64 value)
 	values[column] = Int64GetDatum(value);
 }
 
+/*
+ * Seen by who may read the stage table; by the role that runs it also while the
+ * table is being created and others know nothing of it.
+ */
+static bool
+may_know(const CrmProgress *run)
+{
+	bool	  missing = false;
+	AclResult right = pg_class_aclcheck_ext(run->stage_table, GetUserId(),
+											ACL_SELECT, &missing);
+
+	return (!missing && right == ACLCHECK_OK) ||
+		   has_privs_of_role(GetUserId(), run->role);
+}
+
 PG_FUNCTION_INFO_V1(crm_progress);
 
 Datum
@@ -367,7 +383,7 @@ crm_progress(PG_FUNCTION_ARGS)
 		seen.role = row->role;
 		seen.started_at = row->started_at;
 		SpinLockRelease(&shared->lock);
-		if (seen.pid == 0 || seen.database != MyDatabaseId)
+		if (seen.pid == 0 || seen.database != MyDatabaseId || !may_know(&seen))
 			continue;
 		values[0] = Int32GetDatum(seen.pid);
 		values[1] = ObjectIdGetDatum(seen.stage_table);
@@ -377,7 +393,6 @@ crm_progress(PG_FUNCTION_ARGS)
 			put_counter(values, nulls, 3 + j,
 						(int64) pg_atomic_read_u64(&row->counters[j]));
 		values[7] = TimestampTzGetDatum(seen.started_at);
-		values[8] = ObjectIdGetDatum(seen.role);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;
