@@ -499,10 +499,18 @@ last_number(const char *changes)
 {
 	Oid	  types[1] = {TEXTOID};
 	Datum values[1] = {CStringGetTextDatum(changes)};
+	char *sequence;
 
-	crm_execute("SELECT pg_sequence_last_value(pg_get_serial_sequence($1, "
-				"'seq'))",
-				1, types, values, NULL, SPI_OK_SELECT);
+	crm_execute("SELECT pg_get_serial_sequence($1, 'seq')", 1, types, values,
+				NULL, SPI_OK_SELECT);
+	sequence = column_text(1);
+	if (sequence == NULL)
+		return 0;
+	/* pg_sequence_last_value says no number, too, where a right is missing */
+	crm_execute(psprintf("SELECT CASE WHEN is_called THEN last_value ELSE 0 "
+						 "END FROM %s",
+						 sequence),
+				0, NULL, NULL, NULL, SPI_OK_SELECT);
 	return column_int64(1);
 }
 

@@ -10,7 +10,7 @@ SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 BEGIN;
-SELECT plan(91);
+SELECT plan(94);
 CREATE ROLE crmlife_alice; CREATE ROLE crmlife_mailer; CREATE ROLE crmlife_reader; CREATE ROLE crmlife_post; GRANT crmlife_post TO crmlife_mailer;
 CREATE SCHEMA box AUTHORIZATION crmlife_alice;
 GRANT USAGE ON SCHEMA box TO PUBLIC;
@@ -43,6 +43,12 @@ SELECT is_empty($$ SELECT * FROM crmlife.changes_since('box."My stages"', 'Büro
 SELECT results_eq($$ SELECT seq FROM crmlife.changes_since('box."My stages"', 'mailer', 3) $$, $$ SELECT seq FROM box."My stages_changes" ORDER BY seq LIMIT 3 $$, 'so many at once');
 SELECT results_eq($$ SELECT seq FROM crmlife.changes_since('box."My stages"', 'mailer', 3) $$, $$ SELECT seq FROM box."My stages_changes" ORDER BY seq LIMIT 3 $$, 'again, for they are not acknowledged');
 SELECT is(crmlife.ack('box."My stages"', 'mailer', 2), 2::bigint, 'two are');
+-- numbers that cannot be seen are not none
+REVOKE ALL ON SEQUENCE box."My stages_changes_seq_seq" FROM crmlife_alice;
+SELECT is(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-03-31')$$), '42501 permission denied for sequence My stages_changes_seq_seq', 'an owner without a right on the numbers');
+GRANT ALL ON SEQUENCE box."My stages_changes_seq_seq" TO crmlife_alice;
+SELECT lives_ok($$SELECT crmlife.refresh('box."My stages"', '2025-03-31')$$, 'and with it');
+SELECT is((SELECT position FROM crmlife.consumers WHERE consumer = 'mailer'), 2::bigint, 'nobody starts again');
 SELECT results_eq($$ SELECT seq FROM crmlife.changes_since('box."My stages"', 'mailer', 3) $$, $$ VALUES (3::bigint), (4), (5) $$, 'then come the next');
 SELECT is(crmlife.ack('box."My stages"', 'mailer', 1), 2::bigint, 'acknowledged once more, nothing moves');
 SELECT is(crmlife.ack('box."My stages"', 'mailer', -5), 2::bigint, 'back neither');
