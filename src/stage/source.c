@@ -319,6 +319,11 @@ crm_check_key(Oid relation, const char *argument, const char *column)
 
 /* ----- at each refresh ----- */
 
+/* of customers, by CrmStageKey */
+static const char *const kinds[] = {"bigint", "uuid", "text"};
+static const char *const again = "Undo that, or call crmlife.drop_stage_table "
+								 "and crmlife.create_stage_table.";
+
 /* a customer column that was made wider than the stage table's */
 static void
 check_width(const CrmStageDefinition *definition, const CrmSource *source,
@@ -347,12 +352,8 @@ static void
 check_source(const CrmStageDefinition *definition, const CrmSource *source,
 			 const char *argument)
 {
-	static const char *const again =
-		"Undo that, or call crmlife.drop_stage_table and "
-		"crmlife.create_stage_table.";
-	static const char *const kinds[] = {"bigint", "uuid", "text"};
-	AttrNumber				 number;
-	Oid						 type;
+	AttrNumber number;
+	Oid		   type;
 
 	if (!OidIsValid(source->relation))
 		return;
@@ -390,9 +391,28 @@ check_source(const CrmStageDefinition *definition, const CrmSource *source,
 	check_width(definition, source, type);
 }
 
+static void
+check_stage_customer(const CrmStageDefinition *definition)
+{
+	Oid			type = definition->key_type_oid;
+	const char *kind = crm_kind_of_key(type);
+
+	if (kind == NULL || strcmp(kind, kinds[definition->key]) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of stage table %s is now of type %s",
+						definition->customer_column, definition->table_name,
+						format_type_be(type)),
+				 errdetail("The stage table was created for customers of type "
+						   "%s.",
+						   kinds[definition->key]),
+				 errhint("%s", again)));
+}
+
 void
 crm_recheck_sources(const CrmStageDefinition *definition)
 {
+	check_stage_customer(definition);
 	check_source(definition, &definition->orders, "orders");
 	check_source(definition, &definition->visits, "visits");
 	check_source(definition, &definition->members, "members");
