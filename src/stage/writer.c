@@ -200,11 +200,23 @@ describe_rows(CrmWriter *writer, const CrmStageDefinition *definition)
 	table_close(table, AccessShareLock);
 }
 
+/* a name that no column of the stage table has, whatever its owner has added */
+static const char *
+free_name(Oid stage_table)
+{
+	const char *name = "k";
+
+	while (get_attnum(stage_table, name) != InvalidAttrNumber)
+		name = psprintf("%s_", name);
+	return name;
+}
+
 static char *
 rows_query(const CrmStageDefinition *definition, bool empty)
 {
 	int			   columns = crm_stage_column_count(definition);
 	const char	  *key = quote_identifier(definition->customer_column);
+	const char	  *given = free_name(definition->stage_table);
 	StringInfoData sql;
 
 	initStringInfo(&sql);
@@ -212,12 +224,13 @@ rows_query(const CrmStageDefinition *definition, bool empty)
 					 key);
 	for (int i = 0; i < columns; i++)
 		appendStringInfo(&sql, ", %s", crm_stage_columns[i].name);
-	appendStringInfo(&sql, ", refreshed_at) SELECT u.crmlife_key::%s",
+	appendStringInfo(&sql, ", refreshed_at) SELECT u.%s::%s", given,
 					 definition->key_type);
 	for (int i = 0; i < columns; i++)
 		appendStringInfo(&sql, ", u.%s", crm_stage_columns[i].name);
-	appendStringInfo(&sql, ", now() FROM ROWS FROM (unnest($1), unnest($2)) "
-						   "AS u(crmlife_key)");
+	appendStringInfo(&sql,
+					 ", now() FROM ROWS FROM (unnest($1), unnest($2)) AS u(%s)",
+					 given);
 	if (empty)
 		return sql.data;
 	appendStringInfo(&sql, " ON CONFLICT (%s) DO UPDATE SET ", key);

@@ -132,6 +132,11 @@ FROM pg_attribute WHERE attrelid = 'stages'::regclass AND attnum > 1 AND attname
 CALL write('many at once', 'UPDATE stages SET stage = NULL, orders = NULL, order_days = NULL, revenue = NULL, history = NULL, known_since = NULL, due_on = NULL',
   'figures differ, 1 waiting, before 7, after 7, in full 0, figures 0');
 SELECT is(got, expected, what) FROM result ORDER BY n;
+TRUNCATE result;
+-- columns of the owner's, called as ours within a statement
+ALTER TABLE stages ADD k int, ADD k_ text, ADD crmlife_key text, ADD u int, ADD s int;
+CALL write('columns of any name', 'INSERT INTO orders VALUES (3, ''2025-06-10'', 5)', '2 waiting, before 0, after 0, in full 0, figures 0');
+SELECT is(got, expected, what) FROM result ORDER BY n;
 -- a customer who is nobody, and is due
 ALTER TABLE stages DROP CONSTRAINT stages_pkey, ALTER customer DROP NOT NULL;
 UPDATE stages SET customer = NULL, due_on = '2025-06-30' WHERE customer = 2;
