@@ -229,13 +229,10 @@ COMMENT ON TABLE crmlife.run_log IS
 
 -- What changed since the last refresh, many customers or rows to an entry:
 -- customers whose rows must be read again, or new rows, packed.  Neither:
--- every customer.  due_on: a customer none of whose rows is visible yet and
--- the local day on which the first will be.  No index: a writer pays for the
--- entry alone.
+-- every customer.  No index: a writer pays for the entry alone.
 CREATE TABLE crmlife.queue (
   stage_table oid NOT NULL,
   customers text[],
-  due_on date,
   new_rows bytea
 ) WITH (toast_tuple_target = 8160);
 -- in line up to the size of a page, and as it is
@@ -254,10 +251,23 @@ CREATE TABLE crmlife.queue_overflow (
 COMMENT ON TABLE crmlife.queue_overflow IS
   'stage tables whose writers found the queue full, until refreshes have looked at every customer';
 
+-- Customers none of whose rows is visible yet.  Written by refreshes alone; a
+-- hash, for a name may be too long for a btree.
+CREATE TABLE crmlife.deferred (
+  stage_table oid NOT NULL,
+  customer text NOT NULL,
+  due_on date NOT NULL         -- local day of the first of the rows
+);
+CREATE INDEX ON crmlife.deferred (stage_table, due_on);
+CREATE INDEX ON crmlife.deferred USING hash (customer);
+COMMENT ON TABLE crmlife.deferred IS
+  'customers of stage tables all of whose rows lie in the future, and when to look at them';
+
 -- A publication FOR ALL TABLES takes these along, and what has no key could not
 -- be deleted there.
 ALTER TABLE crmlife.queue REPLICA IDENTITY FULL;
 ALTER TABLE crmlife.queue_overflow REPLICA IDENTITY FULL;
+ALTER TABLE crmlife.deferred REPLICA IDENTITY FULL;
 
 -- The relations that carry capture triggers for a stage table: its sources,
 -- their partitions, and what these are parts of.
@@ -282,7 +292,8 @@ REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,
   crmlife.stage_cuts, crmlife.rfm_move, crmlife.model_version,
   crmlife.consumer, crmlife.stage_state, crmlife.schedule_error,
-  crmlife.run_log, crmlife.queue, crmlife.queue_overflow, crmlife.capture_source FROM PUBLIC;
+  crmlife.run_log, crmlife.queue, crmlife.queue_overflow, crmlife.deferred,
+  crmlife.capture_source FROM PUBLIC;
 -- without a superuser's rights too, who owns a database can dump it
 GRANT SELECT ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,

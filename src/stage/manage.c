@@ -676,8 +676,8 @@ forget(Oid stage_table)
 		"tally_day",		  "tally_cohort",
 		"consumer",			  "run_log",
 		"stage_state",		  "queue",
-		"queue_overflow",	  "schedule_error",
-		"stage_table"};
+		"queue_overflow",	  "deferred",
+		"schedule_error",	  "stage_table"};
 	Oid			types[1] = {OIDOID};
 	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
 	CrmIdentity saved;

@@ -5,10 +5,9 @@
  *
  * An entry of crmlife.queue is one of
  *
- *		customers			those whose rows must be read again
- *		new_rows			rows that are new, packed: see newrows.c
- *		customers, due_on	one of whom nothing is visible before that day
- *		none of these		everybody
+ *		customers		those whose rows must be read again
+ *		new_rows		rows that are new, packed: see newrows.c
+ *		none of these	everybody
  *
  * Many customers, or rows, share an entry of about a page.  It is written
  * directly: no query, no plan, no user code, no right on the queue needed by
@@ -47,6 +46,7 @@
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "stage/deferred.h"
 #include "stage/overflow.h"
 #include "stage/plans.h"
 #include "stage/queue.h"
@@ -58,7 +58,6 @@ enum
 {
 	QUEUE_STAGE_TABLE,
 	QUEUE_CUSTOMERS,
-	QUEUE_DUE_ON,
 	QUEUE_NEW_ROWS,
 	QUEUE_COLUMNS
 };
@@ -588,12 +587,10 @@ read_entries(Reading *reading)
 }
 
 CrmQueued *
-crm_queue_take(const CrmStageDefinition *definition, CrmDay day,
-			   Snapshot snapshot)
+crm_queue_take(const CrmStageDefinition *definition, Snapshot snapshot)
 {
-	Oid			types[2] = {OIDOID, DATEOID};
-	Datum		values[2] = {ObjectIdGetDatum(definition->stage_table),
-							 DateADTGetDatum(day)};
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(definition->stage_table)};
 	Reading		reading;
 	SPIPlanPtr	plan;
 	CrmIdentity saved;
@@ -604,9 +601,8 @@ crm_queue_take(const CrmStageDefinition *definition, CrmDay day,
 	prepare_source(&reading, &definition->visits, CRM_EVENT_VISIT);
 	crm_become_catalog_owner(&saved);
 	plan = crm_plan("DELETE FROM crmlife.queue WHERE stage_table = $1 "
-					"AND (due_on IS NULL OR due_on <= $2) "
 					"RETURNING customers, new_rows",
-					2, types, 0, 0);
+					1, types, 0, 0);
 	if (SPI_execute_snapshot(plan, values, NULL, snapshot, InvalidSnapshot,
 							 false, true, 0) != SPI_OK_DELETE_RETURNING)
 		elog(ERROR, "could not empty the queue");
@@ -631,18 +627,18 @@ crm_queue_taken(CrmQueued *queued)
 }
 
 CrmQueued *
-crm_queue_look(Oid stage_table, CrmStageKey kind, CrmDay day)
+crm_queue_look(Oid stage_table, CrmStageKey kind)
 {
-	Oid		types[2] = {OIDOID, DATEOID};
-	Datum	values[2] = {ObjectIdGetDatum(stage_table), DateADTGetDatum(day)};
-	Reading reading;
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
+	Reading		reading;
 	CrmIdentity saved;
 
 	begin_reading(&reading, kind);
 	crm_become_catalog_owner(&saved);
 	crm_query("SELECT customers, new_rows FROM crmlife.queue "
-			  "WHERE stage_table = $1 AND (due_on IS NULL OR due_on <= $2)",
-			  2, types, values);
+			  "WHERE stage_table = $1",
+			  1, types, values);
 	read_entries(&reading);
 	if (crm_overflow_waits(stage_table))
 		reading.queued->everybody = true;
@@ -652,30 +648,6 @@ crm_queue_look(Oid stage_table, CrmStageKey kind, CrmDay day)
 
 /* ----- the rest of it ----- */
 
-void
-crm_queue_drop_deferred(Oid stage_table, CrmStageKey kind, const Datum *keys,
-						int count)
-{
-	Oid			types[2] = {OIDOID, TEXTARRAYOID};
-	Datum		values[2] = {ObjectIdGetDatum(stage_table), (Datum) 0};
-	CrmIdentity saved;
-
-	if (keys)
-	{
-		Datum *texts = palloc(sizeof(Datum) * Max(count, 1));
-
-		for (int i = 0; i < count; i++)
-			texts[i] = CStringGetTextDatum(crm_key_text(kind, keys[i]));
-		values[1] = crm_key_array(CRM_STAGE_KEY_TEXT, texts, count);
-	}
-	crm_become_catalog_owner(&saved);
-	crm_execute("DELETE FROM crmlife.queue WHERE stage_table = $1 "
-				"AND due_on IS NOT NULL "
-				"AND ($2 IS NULL OR customers[1] = ANY ($2))",
-				2, types, values, keys ? NULL : " n", SPI_OK_DELETE);
-	crm_revert_identity(&saved);
-}
-
 static void
 give_up_all(Oid stage_table)
 {
@@ -683,7 +655,7 @@ give_up_all(Oid stage_table)
 	Datum values[1] = {ObjectIdGetDatum(stage_table)};
 
 	crm_execute("DELETE FROM crmlife.queue "
-				"WHERE stage_table = $1 AND due_on IS NULL",
+				"WHERE stage_table = $1",
 				1, types, values, NULL, SPI_OK_DELETE);
 	crm_queue_everybody(stage_table);
 }
@@ -712,7 +684,7 @@ list_hogs(Oid stage_table)
 	List *hogs = NIL;
 
 	crm_execute("SELECT stage_table FROM crmlife.queue "
-				"WHERE stage_table <> $1 AND due_on IS NULL "
+				"WHERE stage_table <> $1 "
 				"GROUP BY stage_table HAVING sum(coalesce("
 				"pg_column_size(new_rows), pg_column_size(customers), 0)) > $2",
 				2, types, values, NULL, SPI_OK_SELECT);
@@ -768,17 +740,6 @@ may_know(Oid user, Oid stage_table, CrmStageKey *kind)
 	return true;
 }
 
-static int64
-count_deferred(Oid stage_table)
-{
-	Oid	  types[1] = {OIDOID};
-	Datum values[1] = {ObjectIdGetDatum(stage_table)};
-
-	return (int64) crm_query("SELECT FROM crmlife.queue "
-							 "WHERE stage_table = $1 AND due_on IS NOT NULL",
-							 1, types, values);
-}
-
 PG_FUNCTION_INFO_V1(crm_waiting);
 
 Datum
@@ -799,12 +760,12 @@ crm_waiting(PG_FUNCTION_ARGS)
 	crm_become_catalog_owner(&saved);
 	if (may_know(saved.user, stage_table, &kind))
 	{
-		queued = crm_queue_look(stage_table, kind, CRM_QUEUE_UNDATED);
+		queued = crm_queue_look(stage_table, kind);
 		for (int i = 0; i < queued->appended.count; i++)
 			crm_keys_add(&queued->changed, queued->appended.keys[i]);
 		crm_keys_settle(&queued->changed);
 		values[0] = Int64GetDatum(queued->changed.count);
-		values[1] = Int64GetDatum(count_deferred(stage_table));
+		values[1] = Int64GetDatum(crm_deferred_count(stage_table));
 		values[2] = BoolGetDatum(queued->everybody);
 		memset(nulls, false, sizeof(nulls));
 	}

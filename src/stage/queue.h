@@ -57,20 +57,15 @@ typedef struct CrmQueued
 } CrmQueued;
 
 /*
- * What in the queue concerns a run up to a day, taken out of it, as a snapshot
- * shows it.  The caller is connected to SPI.
+ * What waits for a stage table, taken out of the queue, as a snapshot shows it.
+ * The caller is connected to SPI.
  */
-extern CrmQueued *crm_queue_take(const CrmStageDefinition *definition,
-								 CrmDay day, Snapshot snapshot);
+extern CrmQueued *
+crm_queue_take(const CrmStageDefinition *definition, Snapshot snapshot);
 /* when the new rows have been read: they may be in a file */
 extern void crm_queue_taken(CrmQueued *queued);
-/* for a look at what waits for no day */
-#define CRM_QUEUE_UNDATED DATEVAL_NOBEGIN
 /* the same left where it is, without the rows; as the active snapshot shows */
-extern CrmQueued *crm_queue_look(Oid stage_table, CrmStageKey kind, CrmDay day);
-/* customers who waited for a day that is not theirs any more; NULL: all */
-extern void crm_queue_drop_deferred(Oid stage_table, CrmStageKey kind,
-									const Datum *keys, int count);
+extern CrmQueued *crm_queue_look(Oid stage_table, CrmStageKey kind);
 /*
  * One entry says of everybody that they wait as well as many.
  */

@@ -52,6 +52,7 @@
 
 #include "functions/localday.h"
 #include "stage/capture.h"
+#include "stage/deferred.h"
 #include "stage/definition.h"
 #include "stage/due.h"
 #include "stage/figures.h"
@@ -144,7 +145,7 @@ gather_keys(Run *run, bool full)
 	CrmStageDefinition *definition = run->definition;
 	bool				merge = can_merge(definition);
 
-	run->queued = crm_queue_take(definition, run->day, run->snapshot);
+	run->queued = crm_queue_take(definition, run->snapshot);
 	run->changed = run->queued->changed;
 	run->kept.kind = definition->key;
 	if (full || run->queued->everybody || !definition->refreshed ||
@@ -154,6 +155,8 @@ gather_keys(Run *run, bool full)
 				&run->queued->appended);
 	if (run->day > definition->refreshed_day)
 	{
+		crm_deferred_take(definition->stage_table, run->day, run->snapshot,
+						  &run->changed);
 		crm_due_read(definition, run->day, run->snapshot, run->lasting,
 					 &run->due);
 		append_keys(run, merge ? &run->kept : &run->changed, &run->due.keys);
@@ -471,8 +474,8 @@ refresh_changed(Run *run)
 	{
 		int count = Min(CRM_KEYS_AT_ONCE, keys->count - first);
 
-		crm_queue_drop_deferred(run->definition->stage_table, keys->kind,
-								keys->keys + first, count);
+		crm_deferred_drop(run->definition->stage_table, keys->kind,
+						  keys->keys + first, count);
 		walk(run, crm_scan_begin(
 					  run->definition,
 					  crm_key_array(keys->kind, keys->keys + first, count),
@@ -519,8 +522,7 @@ refresh_by_stored(Run *run)
 static void
 refresh_all(Run *run)
 {
-	crm_queue_drop_deferred(run->definition->stage_table, run->changed.kind,
-							NULL, 0);
+	crm_deferred_drop(run->definition->stage_table, run->changed.kind, NULL, 0);
 	if (run->filling)
 		crm_scan_rewind(run->filling);
 	walk(run, run->filling ? run->filling

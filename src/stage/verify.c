@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "functions/localday.h"
+#include "stage/deferred.h"
 #include "stage/definition.h"
 #include "stage/digest.h"
 #include "stage/queue.h"
@@ -119,11 +120,13 @@ static bool
 read_pending(Verification *verification)
 {
 	const CrmStageDefinition *definition = verification->definition;
-	CrmQueued *queued = crm_queue_look(definition->stage_table, definition->key,
-									   verification->day);
+	CrmQueued				 *queued =
+		crm_queue_look(definition->stage_table, definition->key);
 
 	for (int i = 0; i < queued->appended.count; i++)
 		crm_keys_add(&queued->changed, queued->appended.keys[i]);
+	crm_deferred_look(definition->stage_table, verification->day,
+					  &queued->changed);
 	crm_keys_settle(&queued->changed);
 	verification->pending = queued->changed;
 	return !queued->everybody;

@@ -153,9 +153,9 @@ is_our_version(void)
 static bool
 begin_catalog_work(void)
 {
-	static const char *const tables[] = {"stage_table", "stage_state",
-										 "queue",		"queue_overflow",
-										 "consumer",	"run_log"};
+	static const char *const tables[] = {
+		"stage_table", "stage_state", "queue",	"queue_overflow",
+		"deferred",	   "consumer",	  "run_log"};
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -314,16 +314,14 @@ local_day(const char *timezone, TimestampTz now, DateADT *day,
 	return tm2timestamp(&tm, 0, &offset, midnight) == 0;
 }
 
-/* Does a customer of this table wait who can be shown by today? */
 static bool
-has_queued(Oid stage_table, DateADT today)
+has_queued(Oid stage_table)
 {
-	Oid	  types[] = {OIDOID, DATEOID};
-	Datum values[] = {ObjectIdGetDatum(stage_table), DateADTGetDatum(today)};
+	Oid	  types[] = {OIDOID};
+	Datum values[] = {ObjectIdGetDatum(stage_table)};
 
-	return crm_query("SELECT FROM crmlife.queue WHERE stage_table = $1"
-					 " AND (due_on IS NULL OR due_on <= $2) LIMIT 1",
-					 2, types, values) > 0 ||
+	return crm_query("SELECT FROM crmlife.queue WHERE stage_table = $1 LIMIT 1",
+					 1, types, values) > 0 ||
 		   crm_overflow_waits(stage_table);
 }
 
@@ -371,7 +369,7 @@ is_due(Job *job, TimestampTz now)
 		return true;
 
 	INSTR_TIME_SET_CURRENT(start);
-	queued = has_queued(job->stage_table, today);
+	queued = has_queued(job->stage_table);
 	INSTR_TIME_SET_CURRENT(duration);
 	INSTR_TIME_SUBTRACT(duration, start);
 	look_ms = INSTR_TIME_GET_MILLISEC(duration) * LOOK_SHARE;

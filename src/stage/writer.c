@@ -279,8 +279,8 @@ begin_log(CrmWriter *writer, const CrmStageDefinition *definition)
 						definition->key_type, definition->model_version),
 			   LOG_COLUMNS, log, false);
 	init_batch(&writer->deferred,
-			   psprintf("INSERT INTO crmlife.queue (stage_table, customers, "
-						"due_on) SELECT %u, ARRAY[u.k], u.d "
+			   psprintf("INSERT INTO crmlife.deferred (stage_table, customer, "
+						"due_on) SELECT %u, u.k, u.d "
 						"FROM unnest($1, $2) AS u(k, d)",
 						definition->stage_table),
 			   2, deferred, true);

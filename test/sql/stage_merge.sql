@@ -6,7 +6,7 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET jit = off;
-SELECT plan(138);
+SELECT plan(150);
 
 CREATE SCHEMA merging;
 SET search_path = merging, public;
@@ -408,6 +408,30 @@ VACUUM crmlife.queue;
 SELECT after('UPDATE orders SET amount = amount + 1 WHERE id <= 5', '5 customers, by index', as_of => '2025-07-03');
 SELECT is(refreshed('idle_stages', 'idle', now()), 'everybody, passes 1', 'and is looked at whole');
 SELECT crmlife.drop_stage_table('idle_stages') \g /dev/null
+-- nor do customers of whom nothing is visible yet
+VACUUM crmlife.queue;
+CREATE TABLE subscriptions (customer text, at timestamptz, amount numeric);
+INSERT INTO subscriptions SELECT 'c' || i, '2030-01-01', 5 FROM generate_series(1, 20000) i;
+INSERT INTO subscriptions SELECT string_agg(md5(i::text), ''), '2030-01-01', 5 FROM generate_series(1, 300) i;
+SELECT crmlife.create_stage_table('later', 'subscriptions', 'customer', 'at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT is((entries, everybody)::text, '(0,0)', 'what waits for its day is elsewhere') FROM entries();
+SELECT after('UPDATE orders SET amount = amount + 1 WHERE id <= 5', '5 customers, by index', as_of => '2025-07-03');
+SELECT is((SELECT not_visible_yet FROM crmlife.status WHERE stage_table = 'later'::regclass), 20001::bigint, 'so many');
+INSERT INTO subscriptions SELECT 'c' || i, now() - interval '1 day', 5 FROM generate_series(1, 100) i;
+INSERT INTO subscriptions SELECT string_agg(md5(i::text), ''), now() - interval '1 day', 5 FROM generate_series(1, 300) i;
+UPDATE subscriptions SET at = '2031-01-01' WHERE customer IN ('c200', 'c201');
+DELETE FROM subscriptions WHERE customer IN ('c202', 'c203', 'c204');
+SELECT is(error_of($$SELECT crmlife.refresh('later')$$) LIKE '54000 index row %', true, 'a name too long for a primary key has no row');
+DELETE FROM subscriptions WHERE length(customer) > 1000;
+SELECT is(crmlife.refresh('later'), 100::bigint, 'some are visible now');
+SELECT is((SELECT not_visible_yet FROM crmlife.status WHERE stage_table = 'later'::regclass), 19897::bigint, 'fewer wait');
+SELECT is_empty($$SELECT * FROM crmlife.verify('later')$$, 'rightly');
+SELECT is((SELECT count(*) FROM crmlife.verify('later', '2030-02-01')) > 99, true, 'who waits for his day is not expected before a refresh of it');
+SELECT is(crmlife.refresh('later', '2030-02-01'), 19995::bigint, 'all but two and whom this finds');
+SELECT is((SELECT not_visible_yet FROM crmlife.status WHERE stage_table = 'later'::regclass), 2::bigint, 'two still do');
+SELECT is_empty($$SELECT * FROM crmlife.verify('later')$$, 'rightly');
+SELECT crmlife.drop_stage_table('later') \g /dev/null
+SELECT is((SELECT count(*) FROM crmlife.deferred), 0::bigint, 'who waited is forgotten');
 RESET crmlife.queue_limit;
 
 SELECT crmlife.drop_stage_table('stages') \g /dev/null
