@@ -64,6 +64,33 @@ keys_that_fit(Datum keys, Oid type, int64 least, int64 most)
 }
 
 /*
+ * char(n) knows no blanks at the end: a name that has some would be found in
+ * rows of another.
+ */
+static Datum
+keys_without_blanks(Datum keys)
+{
+	Datum *all;
+	int	   count;
+	int	   kept = 0;
+
+	deconstruct_array(DatumGetArrayTypeP(keys), TEXTOID, -1, false,
+					  TYPALIGN_INT, &all, NULL, &count);
+	for (int i = 0; i < count; i++)
+	{
+		text *name = DatumGetTextPP(all[i]);
+		int	  size = VARSIZE_ANY_EXHDR(name);
+
+		if (size == 0 || VARDATA_ANY(name)[size - 1] != ' ')
+			all[kept++] = all[i];
+	}
+	if (kept == count)
+		return keys;
+	return PointerGetDatum(
+		construct_array(all, kept, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/*
  * Integers of two sizes are equal across types, but not by a hash: the array
  * would be gone through for each row.
  */
@@ -72,10 +99,10 @@ crm_filter_keys(Oid relation, const char *column, CrmStageKey kind, Datum keys,
 				Oid *type)
 {
 	*type = crm_key_array_type(kind);
-	if (kind != CRM_STAGE_KEY_BIGINT)
-		return keys;
 	switch (getBaseType(get_atttype(relation, get_attnum(relation, column))))
 	{
+		case BPCHAROID:
+			return keys_without_blanks(keys);
 		case INT2OID:
 			*type = INT2ARRAYOID;
 			return keys_that_fit(keys, INT2OID, PG_INT16_MIN, PG_INT16_MAX);

@@ -62,6 +62,44 @@ BEGIN
 END $$;
 SELECT format('CALL of_nobody(%L, %L, %L)', type, one, two) FROM kind \gexec
 
+-- ----- blanks -----
+-- char(n) has none at the end, other names are others by them
+CREATE PROCEDURE blanks(orders_type text, visits_type text, members_type text) LANGUAGE plpgsql AS $$
+DECLARE
+  source text;
+  who text;
+  wrong bigint := 0;
+BEGIN
+  EXECUTE format('CREATE TABLE orders (customer %s, at timestamptz, amount numeric); CREATE TABLE visits (customer %s, at timestamptz); CREATE TABLE members (customer %s, at timestamptz)', orders_type, visits_type, members_type);
+  CREATE INDEX ON orders (customer); CREATE INDEX ON visits (customer); CREATE INDEX ON members (customer);
+  PERFORM setseed(0.25);
+  INSERT INTO orders SELECT 'c' || i % 40 || repeat(' ', i % 3), timestamptz '2025-06-01' - i * interval '9 hours', i FROM generate_series(1, 400) i;
+  INSERT INTO visits SELECT 'c' || i % 50 || repeat(' ', i % 3), timestamptz '2025-06-01' - i * interval '9 hours' FROM generate_series(1, 400) i;
+  INSERT INTO members SELECT 'c' || i || repeat(' ', i % 3), '2024-01-01' FROM generate_series(1, 60) i;
+  PERFORM crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount', visits => 'visits', visit_customer => 'customer', visited_at => 'at',
+    members => 'members', member_customer => 'customer', registered_at => 'at', timezone => 'UTC');
+  PERFORM crmlife.refresh('stages', '2025-06-30', true);
+  COMMIT;
+  FOR i IN 1 .. 30 LOOP
+    who := 'c' || floor(60 * random()) || repeat(' ', floor(3 * random())::int);
+    source := (ARRAY['orders', 'visits', 'members'])[ceil(3 * random())];
+    CASE floor(4 * random())
+      WHEN 0 THEN EXECUTE format('UPDATE %I SET at = at + interval ''1 day'' WHERE customer = $1', source) USING who;
+      WHEN 1 THEN EXECUTE format('DELETE FROM %I WHERE customer = $1', source) USING who;
+      WHEN 2 THEN EXECUTE format('UPDATE %I SET customer = customer || '' '' WHERE customer = $1', source) USING who;
+      ELSE EXECUTE format('INSERT INTO %I (customer, at) VALUES ($1, ''2025-06-20'')', source) USING who;
+    END CASE;
+    COMMIT;
+    PERFORM crmlife.refresh('stages', timestamptz '2025-06-30' + i * interval '1 day');
+    COMMIT;
+    wrong := wrong + (SELECT count(*) FROM crmlife.verify('stages'));
+  END LOOP;
+  INSERT INTO result (what, got, expected) VALUES (concat_ws(', ', orders_type, visits_type, members_type), wrong, 0);
+  PERFORM crmlife.drop_stage_table('stages');
+  DROP TABLE orders, visits, members;
+END $$;
+SELECT format('CALL blanks(%L, %L, %L)', o, v, m) FROM (VALUES ('text', 'char(6)', 'char(6)'), ('char(6)', 'text', 'name'), ('name', 'char(9)', 'text'), ('varchar(8)', 'name', 'char(7)'), ('bpchar', 'text', 'bpchar')) x (o, v, m) \gexec
+
 -- ----- another type -----
 -- of a partition that is one no more, of which no refresh knows yet
 CREATE PROCEDURE of_another(was text, now text, written text[], waits text) LANGUAGE plpgsql AS $$
