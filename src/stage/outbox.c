@@ -39,6 +39,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -226,6 +227,24 @@ ask_catalog(const char *query, int nargs, Oid *types, Datum *values,
 	crm_become_catalog_owner(&saved);
 	count = crm_execute(query, nargs, types, values, NULL, expected);
 	crm_revert_identity(&saved);
+	return count;
+}
+
+/* the same also where the transaction keeps an older one */
+static uint64
+ask_newest(const char *query, Oid stage_table)
+{
+	Oid			types[1] = {OIDOID};
+	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
+	CrmIdentity saved;
+	uint64		count;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	crm_become_catalog_owner(&saved);
+	count = crm_query(query, 1, types, values);
+	crm_revert_identity(&saved);
+	PopActiveSnapshot();
 	return count;
 }
 
@@ -514,6 +533,17 @@ last_number(const char *changes)
 	return column_int64(1);
 }
 
+/*
+ * The last one that the calling statement can see: who copies the stage table in
+ * it, or under the snapshot that its transaction keeps, sees no more there.
+ */
+static int64
+last_seen(const char *changes)
+{
+	crm_query(psprintf("SELECT max(seq) FROM %s", changes), 0, NULL, NULL);
+	return column_int64(1);
+}
+
 static bool
 start_is_now(FunctionCallInfo fcinfo)
 {
@@ -593,7 +623,7 @@ crm_add_consumer(PG_FUNCTION_ARGS)
 	SPI_connect();
 	crm_become_table_owner(definition, &saved);
 	if (now)
-		position = last_number(crm_changes_name(definition));
+		position = last_seen(crm_changes_name(definition));
 	crm_revert_identity(&saved);
 	insert_consumer(&consumer, position);
 	SPI_finish();
@@ -691,13 +721,12 @@ crm_keep_changes(PG_FUNCTION_ARGS)
 static void
 trim(const CrmStageDefinition *definition, int64 changes)
 {
-	Oid	   table[1] = {OIDOID};
-	Datum  which[1] = {ObjectIdGetDatum(definition->stage_table)};
-	Oid	   types[4] = {INT8OID, INTERVALOID, INT8OID, INT8OID};
-	Datum  values[4];
-	char   nulls[] = "    ";
-	bool   isnull;
-	uint64 count = ask_catalog(
+	Oid	  types[4] = {INT8OID, INTERVALOID, INT8OID, INT8OID};
+	Datum values[4];
+	char  nulls[] = "    ";
+	bool  isnull;
+	/* who has changed them since this transaction's snapshot is done */
+	uint64 count = ask_newest(
 		"SELECT coalesce((SELECT min(c.position) FROM crmlife.consumer c "
 		"WHERE c.stage_table = t.stage_table), 9223372036854775807), "
 		"t.keep_changes_for, t.keep_changes_rows "
@@ -705,7 +734,7 @@ trim(const CrmStageDefinition *definition, int64 changes)
 		"WHERE t.stage_table = $1 "
 		"AND num_nonnulls(t.keep_changes_for, "
 		"t.keep_changes_rows) > 0",
-		1, table, which, SPI_OK_SELECT);
+		definition->stage_table);
 
 	if (count == 0)
 		return;
