@@ -306,7 +306,7 @@ BEGIN
         format('GRANT TRIGGER ON %I.%I TO %I; or create the stage table with capture => ''full''.', n.nspname, c.relname, current_user),
         NULL::bigint
       FROM captured t JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE NOT has_table_privilege(t.oid, 'TRIGGER')
+      WHERE NOT has_table_privilege(t.oid, 'TRIGGER') AND c.relpersistence <> 't'
       ORDER BY t.oid <> source, n.nspname, c.relname LIMIT 1;
     IF NOT EXISTS (SELECT FROM pg_index i
                    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]

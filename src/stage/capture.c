@@ -333,6 +333,29 @@ warn_if_subscribed(Oid relation)
 						 "which leaves out the triggers.")));
 }
 
+/* are there any to create or to enable, which keeps writers off? */
+static bool
+lacks_triggers(Oid relation)
+{
+	Oid function =
+		LookupFuncName(list_make2(makeString("crmlife"), makeString("capture")),
+					   0, NULL, false);
+	bool	 owner = crm_owns_relation(relation, GetUserId());
+	Relation opened = table_open(relation, AccessShareLock);
+	bool	 lacks = false;
+
+	for (int i = 0; i < lengthof(capture_triggers); i++)
+	{
+		TriggerState state =
+			trigger_state(opened, &capture_triggers[i], function);
+
+		lacks |= state == TRIGGER_STATE_MISSING ||
+				 (owner && state != TRIGGER_STATE_ALWAYS);
+	}
+	table_close(opened, AccessShareLock);
+	return lacks;
+}
+
 static void
 install_triggers(Oid relation, bool above)
 {
@@ -659,8 +682,9 @@ execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 typedef struct Changed
 {
 	Oid	 relation;
-	bool known; /* seen at all */
-	bool above; /* it is no part of a source */
+	bool known;	 /* seen at all */
+	bool locked; /* under a lock that keeps writers off, before the next */
+	bool above;	 /* it is no part of a source */
 	int	 depth;
 } Changed;
 
@@ -705,6 +729,7 @@ find_changed(const Feeds *feeds, Changed **changed)
 			.known = DatumGetBool(SPI_getbinval(tuple, row, 2, &isnull)),
 			.above = DatumGetBool(SPI_getbinval(tuple, row, 3, &isnull)),
 			.depth = crm_depth(relation)};
+		(*changed)[i].locked = !(*changed)[i].known || lacks_triggers(relation);
 	}
 	qsort(*changed, count, sizeof(Changed), compare_depths);
 	return (int) count;
@@ -766,13 +791,13 @@ crm_capture_may_have_missed(void)
 #define TRIES 20
 
 /*
- * Nobody writes to a relation that is new until the stage table knows it.  All
- * of them, or none while it waits for one: who has written to that one may want
- * to write to another.  Where they are never free at once, in the end each in
- * its turn.
+ * Nobody writes to a relation that is new until the stage table knows it, nor
+ * while triggers are put right.  All of them, or none while it waits for one:
+ * who has written to that one may want to write to another.  Where they are
+ * never free at once, in the end each in its turn.
  */
 static void
-lock_new(const Changed *changed, int count)
+lock_changed(const Changed *changed, int count)
 {
 	int waited_for = -1;
 
@@ -781,20 +806,20 @@ lock_new(const Changed *changed, int count)
 		int busy = -1;
 
 		for (int i = 0; i < count && busy < 0; i++)
-			if (!changed[i].known && i != waited_for &&
+			if (changed[i].locked && i != waited_for &&
 				!ConditionalLockRelationOid(changed[i].relation,
 											ShareRowExclusiveLock))
 				busy = i;
 		if (busy < 0)
 			return;
 		for (int i = 0; i < count; i++)
-			if (!changed[i].known && (i < busy || i == waited_for))
+			if (changed[i].locked && (i < busy || i == waited_for))
 				UnlockRelationOid(changed[i].relation, ShareRowExclusiveLock);
 		LockRelationOid(changed[busy].relation, ShareRowExclusiveLock);
 		waited_for = busy;
 	}
 	for (int i = 0; i < count; i++)
-		if (!changed[i].known && i != waited_for)
+		if (changed[i].locked && i != waited_for)
 			LockRelationOid(changed[i].relation, ShareRowExclusiveLock);
 }
 
@@ -808,7 +833,7 @@ crm_capture_install(const CrmStageDefinition *definition)
 
 	list_feeds(definition, &feeds);
 	count = find_changed(&feeds, &changed);
-	lock_new(changed, count);
+	lock_changed(changed, count);
 	for (int i = 0; i < count; i++)
 		install_triggers(changed[i].relation, changed[i].above);
 	gone = forget_others(&feeds);

@@ -38,6 +38,7 @@
 
 #include "stage/definition.h"
 #include "stage/outdated.h"
+#include "stage/source.h"
 
 /* ----- what is so now ----- */
 
@@ -118,7 +119,7 @@ add_children(Relation inherits, Oid parent, Snapshot snapshot, List *tree)
 		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
 
 		/* a query leaves out what it sees to be on its way out */
-		if (!form->inhdetachpending)
+		if (!form->inhdetachpending && !crm_is_temporary(form->inhrelid))
 			tree = list_append_unique_oid(tree, form->inhrelid);
 	}
 	systable_endscan(scan);

@@ -13,6 +13,7 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/indexing.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -129,6 +130,42 @@ tree_to_look_above(Oid relation)
 	return find_all_inheritors(relation, NoLock, NULL);
 }
 
+bool
+crm_is_temporary(Oid relation)
+{
+	return get_rel_name(relation) != NULL &&
+		   get_rel_persistence(relation) == RELPERSISTENCE_TEMP;
+}
+
+/*
+ * A query reads the temporary children of its own session, and nobody else's.
+ * The stage table is everybody's.
+ */
+static List *
+leave_out_temporary(Oid relation, List *tree)
+{
+	List	 *permanent = NIL;
+	ListCell *cell;
+
+	foreach (cell, tree)
+	{
+		Oid child = lfirst_oid(cell);
+
+		if (!crm_is_temporary(child))
+			permanent = lappend_oid(permanent, child);
+		else if (isTempNamespace(get_rel_namespace(child)))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("%s has the temporary table %s as a child",
+							crm_quote_relation(relation),
+							quote_identifier(get_rel_name(child))),
+					 errdetail("A stage table is for all sessions, the rows "
+							   "of that one are for this session alone."),
+					 errhint("Drop it, or call this from another session.")));
+	}
+	return permanent;
+}
+
 List *
 crm_lock_tree(Oid relation)
 {
@@ -141,7 +178,11 @@ crm_lock_tree(Oid relation)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("a source of the stage table was dropped meanwhile"),
 				 errdetail("It was the relation with OID %u.", relation)));
-	return find_all_inheritors(relation, AccessShareLock, NULL);
+	/* a temporary source is refused elsewhere */
+	if (crm_is_temporary(relation))
+		return list_make1_oid(relation);
+	return leave_out_temporary(
+		relation, find_all_inheritors(relation, AccessShareLock, NULL));
 }
 
 static void

@@ -24,9 +24,11 @@ crm_check_key(Oid relation, const char *argument, const char *column);
 /* "bigint", "uuid" or "text"; NULL: no type for a customer */
 extern const char *crm_kind_of_key(Oid type);
 
+/* of any session */
+extern bool crm_is_temporary(Oid relation);
 /*
  * A relation and its partitions and children, all locked against DDL, what they
- * are parts of before them
+ * are parts of before them.  Temporary children of other sessions are left out.
  */
 extern List *crm_lock_tree(Oid relation);
 /*

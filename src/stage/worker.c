@@ -260,6 +260,7 @@ read_job(int row, Job *job)
 	"  OR d.capture = 'trigger' AND EXISTS (" CRM_WITH_SOURCES CRM_AND_ABOVE  \
 	"   SELECT FROM above JOIN pg_class r"                                    \
 	"   ON r.oid = above.oid AND r.relkind IN ('r', 'p')"                     \
+	"   AND r.relpersistence <> 't'"                                          \
 	"   WHERE 4 > (SELECT count(*) FROM pg_trigger g WHERE g.tgrelid = r.oid" \
 	"              AND g.tgfoid = to_regprocedure('crmlife.capture()'))))"
 
