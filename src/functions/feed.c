@@ -168,13 +168,36 @@ customer_text(const Feed *feed, const CrmKey *key)
 
 /* ---- what is no time or no amount --------------------------------------- */
 
-static pg_noinline void
-refuse_time(const Feed *feed, const CrmKey *key)
+/* infinite, or so near to an end that it may have no local time */
+static inline bool
+is_extreme(const Feed *feed, Datum value)
 {
-	ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-					errmsg("time of a row of customer \"%s\" is infinite",
-						   customer_text(feed, key)),
-					errhint("%s", feed->columns.hint)));
+	if (feed->time == CRM_TIME_DATE)
+		return DATE_NOT_FINITE(DatumGetDateADT(value)) ||
+			   DatumGetDateADT(value) >=
+				   TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE;
+	return DatumGetTimestamp(value) < MIN_TIMESTAMP + 2 * USECS_PER_DAY ||
+		   DatumGetTimestamp(value) >= END_TIMESTAMP - 2 * USECS_PER_DAY;
+}
+
+static pg_noinline void
+check_time(const Feed *feed, const CrmKey *key, Datum value)
+{
+	bool finite = feed->time == CRM_TIME_DATE
+					  ? !DATE_NOT_FINITE(DatumGetDateADT(value))
+					  : !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value));
+
+	if (!crm_has_local(value, feed->time))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("time of a row of customer \"%s\" is %s",
+						customer_text(feed, key),
+						finite ? "out of range" : "infinite"),
+				 finite ? errdetail("Its local time lies outside the range of "
+									"type %s.",
+									"timestamp")
+						: 0,
+				 errhint("%s", feed->columns.hint)));
 }
 
 static pg_noinline void
@@ -190,12 +213,8 @@ refuse_amount(const Feed *feed, const CrmKey *key, Numeric amount)
 static inline int64
 time_of(const Feed *feed, const CrmKey *key, Datum value)
 {
-	bool finite = feed->time == CRM_TIME_DATE
-					  ? !DATE_NOT_FINITE(DatumGetDateADT(value))
-					  : !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value));
-
-	if (unlikely(!finite))
-		refuse_time(feed, key);
+	if (unlikely(is_extreme(feed, value)))
+		check_time(feed, key, value);
 	return crm_local_from_datum(value, feed->time);
 }
 

@@ -168,27 +168,53 @@ refuse_infinite(const char *what, bool negative)
 					 "use NULL for a time that is not known.")));
 }
 
-/* an instant that the table does not cover */
-static int64
-local_by_server(TimestampTz instant)
+static bool
+find_local(TimestampTz instant, int64 *local)
 {
-	pg_time_t	  seconds;
+	pg_time_t	  seconds = instant / USECS_PER_SEC;
 	struct pg_tm *tm;
-	int64		  local;
 
-	if (TIMESTAMP_NOT_FINITE(instant))
-		refuse_infinite("timestamp", TIMESTAMP_IS_NOBEGIN(instant));
-	seconds = instant / USECS_PER_SEC;
 	if (instant % USECS_PER_SEC < 0)
 		seconds--;
 	seconds += UNIX_EPOCH_SECS;
 	tm = pg_localtime(&seconds, session_timezone);
 	if (tm == NULL)
-		refuse_range();
-	local = instant + tm->tm_gmtoff * USECS_PER_SEC;
-	if (!IS_VALID_TIMESTAMP(local))
+		return false;
+	*local = instant + tm->tm_gmtoff * USECS_PER_SEC;
+	return IS_VALID_TIMESTAMP(*local);
+}
+
+/* an instant that the table does not cover */
+static int64
+local_by_server(TimestampTz instant)
+{
+	int64 local;
+
+	if (TIMESTAMP_NOT_FINITE(instant))
+		refuse_infinite("timestamp", TIMESTAMP_IS_NOBEGIN(instant));
+	if (!find_local(instant, &local))
 		refuse_range();
 	return local;
+}
+
+static inline bool
+date_has_local(DateADT date)
+{
+	return !DATE_NOT_FINITE(date) &&
+		   date < TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE;
+}
+
+bool
+crm_has_local(Datum value, CrmTimeKind kind)
+{
+	int64 local;
+
+	if (kind == CRM_TIME_DATE)
+		return date_has_local(DatumGetDateADT(value));
+	if (TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value)))
+		return false;
+	return kind == CRM_TIME_TIMESTAMP ||
+		   find_local(DatumGetTimestampTz(value), &local);
 }
 
 static int64
@@ -225,7 +251,7 @@ crm_local_from_date(DateADT date)
 {
 	if (unlikely(DATE_NOT_FINITE(date)))
 		refuse_infinite("date", DATE_IS_NOBEGIN(date));
-	if (unlikely(date >= TIMESTAMP_END_JULIAN - POSTGRES_EPOCH_JDATE))
+	if (unlikely(!date_has_local(date)))
 		refuse_range();
 	return date * USECS_PER_DAY;
 }

@@ -44,6 +44,9 @@ extern int64 crm_local_from_date(DateADT date);
 extern int64 crm_local_from_timestamp(Timestamp timestamp);
 extern int64 crm_local_from_timestamptz(TimestampTz instant);
 
+/* is it a local time at all, neither infinite nor beyond the ends? */
+extern bool crm_has_local(Datum value, CrmTimeKind kind);
+
 /* in another zone than the session's, by its name; infinite ones as they are */
 extern Timestamp crm_local_in_zone(const char *zone, TimestampTz instant);
 

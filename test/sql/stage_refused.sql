@@ -246,10 +246,25 @@ SELECT is((SELECT count(*) FROM crmlife.threshold_override), 0::bigint, 'such a 
 SELECT lives_ok($$ SELECT crmlife.set_threshold('s', 'late', 6) $$, 'one more is allowed');
 
 -- ----- data no row can be made of -----
+CREATE FUNCTION put(t timestamptz) RETURNS void LANGUAGE sql AS $$ UPDATE orders SET at = t WHERE customer = 4711 $$;
 INSERT INTO orders (customer, at, amount) VALUES (4711, 'infinity', 5);
 SELECT refused($$SELECT crmlife.refresh('s', '2025-12-01')$$, '22008 time of a row of customer "4711" is infinite | Correct the row, or leave such rows out with a filter.');
 UPDATE orders SET at = '-infinity' WHERE customer = 4711;
 SELECT refused($$SELECT crmlife.refresh('s', '2025-12-01')$$, '22008 time of a row of customer "4711" is infinite%');
+-- of the zones of the world, one goes beyond the end
+SELECT crmlife.create_stage_table('tokyo', 'orders', 'customer', 'at', 'amount', order_filter => 'customer <> 4711', timezone => 'Asia/Tokyo') \g /dev/null
+SELECT crmlife.create_stage_table('york', 'orders', 'customer', 'at', 'amount', order_filter => 'customer <> 4711', timezone => 'America/New_York') \g /dev/null
+SAVEPOINT ends;
+UPDATE crmlife.stage_table SET order_filter = NULL;
+SELECT refused(format('SELECT crmlife.refresh(%L, now(), true)', stages), what) FROM (VALUES
+  ('294276-12-31 23:59:59+00', 'tokyo', '22008 time of a row of customer "4711" is out of range | Its local time lies outside the range of type timestamp. | Correct the row, or leave such rows out with a filter.'),
+  ('294276-12-31 23:59:59+00', 'york', 'no error'),
+  ('294276-12-31 14:59:59+00', 'tokyo', 'no error'),
+  ('294276-12-31 15:00:00+00', 'tokyo', '22008 time of a row of customer "4711" is out of range%'),
+  ('4714-11-24 00:00:00+00 BC', 'york', '22008 time of a row of customer "4711" is out of range%'),
+  ('4714-11-24 00:00:00+00 BC', 'tokyo', 'no error')) x(at, stages, what), LATERAL (SELECT put(x.at::timestamptz)) p;
+ROLLBACK TO ends;
+SELECT crmlife.drop_stage_table(t) FROM unnest(ARRAY['tokyo', 'york']::regclass[]) t \g /dev/null
 UPDATE orders SET at = '2025-11-11', amount = 'NaN' WHERE customer = 4711;
 SELECT refused($$SELECT crmlife.refresh('s', '2025-12-01')$$, '22003 amount of a row of customer "4711" is NaN | Correct the row, or leave such rows out with a filter.');
 UPDATE orders SET amount = '-infinity' WHERE customer = 4711;
