@@ -28,4 +28,4 @@ CREATE FUNCTION crmlife._local_time(timezone text, at timestamptz) RETURNS times
 AS 'MODULE_PATHNAME', 'crm_local_time_in_zone'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION crmlife._local_time(text, timestamptz) IS
-  'internal: the wall-clock time of an instant in a time zone, as stage tables of that zone see it';
+  'internal: the wall-clock time of an instant in a time zone, as stage tables of that zone see it; NULL if there is no such zone';

@@ -520,6 +520,10 @@ DECLARE
   facts jsonb;
   keys jsonb;
 BEGIN
+  IF crmlife._local_time(timezone, now()) IS NULL THEN
+    RAISE EXCEPTION 'time zone "%" not recognized', coalesce(timezone, 'NULL')
+      USING ERRCODE = '22023', HINT = 'SELECT name FROM pg_timezone_names lists them.';
+  END IF;
   PERFORM set_config('search_path', callers_path, true);
   EXECUTE probe INTO STRICT types;
   PERFORM pg_catalog.set_config('search_path', pinned_path, true);

@@ -137,24 +137,22 @@ refuse_range(void)
 					   "timestamp")));
 }
 
-Timestamp
-crm_local_in_zone(const char *zone, TimestampTz instant)
+bool
+crm_local_in_zone(const char *zone, TimestampTz instant, Timestamp *local)
 {
 	pg_tz		*tz = pg_tzset(zone);
 	struct pg_tm tm;
 	fsec_t		 fsec;
 	int			 offset;
-	Timestamp	 local;
 
 	if (tz == NULL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("time zone \"%s\" not recognized", zone)));
+		return false;
 	if (TIMESTAMP_NOT_FINITE(instant))
-		return instant;
-	if (timestamp2tm(instant, &offset, &tm, &fsec, NULL, tz) != 0 ||
-		tm2timestamp(&tm, fsec, NULL, &local) != 0)
+		*local = instant;
+	else if (timestamp2tm(instant, &offset, &tm, &fsec, NULL, tz) != 0 ||
+			 tm2timestamp(&tm, fsec, NULL, local) != 0)
 		refuse_range();
-	return local;
+	return true;
 }
 
 pg_noreturn static void

@@ -47,8 +47,12 @@ extern int64 crm_local_from_timestamptz(TimestampTz instant);
 /* is it a local time at all, neither infinite nor beyond the ends? */
 extern bool crm_has_local(Datum value, CrmTimeKind kind);
 
-/* in another zone than the session's, by its name; infinite ones as they are */
-extern Timestamp crm_local_in_zone(const char *zone, TimestampTz instant);
+/*
+ * In another zone than the session's, by its name; infinite ones as they are.
+ * False: there is no such zone, it may be on another machine.
+ */
+extern bool
+crm_local_in_zone(const char *zone, TimestampTz instant, Timestamp *local);
 
 /* of a Datum of that kind */
 extern CrmDay crm_day_from_datum(Datum value, CrmTimeKind kind);

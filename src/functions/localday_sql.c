@@ -30,6 +30,10 @@ crm_local_time(PG_FUNCTION_ARGS)
 Datum
 crm_local_time_in_zone(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TIMESTAMP(crm_local_in_zone(text_to_cstring(PG_GETARG_TEXT_PP(0)),
-										  PG_GETARG_TIMESTAMPTZ(1)));
+	Timestamp local;
+
+	if (!crm_local_in_zone(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						   PG_GETARG_TIMESTAMPTZ(1), &local))
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMP(local);
 }
