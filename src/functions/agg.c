@@ -372,8 +372,23 @@ is_over_histories(FunctionCallInfo fcinfo)
 	return result;
 }
 
+/* anybody may make an aggregate of one's transition and another's end */
+void
+crm_agg_require_metric(const CrmMetric *metric, const CrmMetric *const *of)
+{
+	if (of == NULL)
+		return;
+	for (; *of != NULL; of++)
+		if (*of == metric)
+			return;
+	ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+					errmsg("the state is of another aggregate"),
+					errdetail("It is of %s.", metric->name)));
+}
+
 const CrmTotals *
-crm_agg_totals(FunctionCallInfo fcinfo, const CrmParams **params)
+crm_agg_totals(FunctionCallInfo fcinfo, const CrmMetric *const *of,
+			   const CrmParams **params)
 {
 	CrmCustomers *state;
 
@@ -381,8 +396,9 @@ crm_agg_totals(FunctionCallInfo fcinfo, const CrmParams **params)
 	if (PG_ARGISNULL(0))
 		return NULL;
 	if (is_over_histories(fcinfo))
-		return crm_histories_totals(fcinfo, params);
+		return crm_histories_totals(fcinfo, of, params);
 	state = (CrmCustomers *) PG_GETARG_POINTER(0);
+	crm_agg_require_metric(state->query->metric, of);
 	if (state->params_null)
 		return NULL;
 	if (params != NULL)
@@ -394,7 +410,8 @@ crm_agg_totals(FunctionCallInfo fcinfo, const CrmParams **params)
 static bool
 finish(FunctionCallInfo fcinfo, int numerator, int denominator, CrmRate *rate)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
+	/* counts that every metric has */
+	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL, NULL);
 
 	*rate = crm_rate(0, 0);
 	if (totals == NULL)

@@ -176,12 +176,18 @@ crm_agg_accumulate(FunctionCallInfo fcinfo, const CrmMetric *metric);
 	}                                                 \
 	extern int no_such_variable
 
+/* an error unless the metric is among them; NULL: any may be */
+extern void
+crm_agg_require_metric(const CrmMetric *metric, const CrmMetric *const *of);
 /*
- * For a final function: the group's totals, NULL if no usable row came or a
- * parameter was NULL.
+ * For a final function: the group's totals, of one of the metrics given; NULL
+ * if no usable row came or a parameter was NULL.
  */
 extern const CrmTotals *
-crm_agg_totals(FunctionCallInfo fcinfo, const CrmParams **params);
+crm_agg_totals(FunctionCallInfo fcinfo, const CrmMetric *const *of,
+			   const CrmParams **params);
+/* the metrics whose totals a final function knows how to read */
+#define CRM_OF(...) ((const CrmMetric *const[]){__VA_ARGS__, NULL})
 
 /* an array of the rows of the function's result type, in order */
 typedef struct CrmRows CrmRows;

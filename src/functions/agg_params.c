@@ -91,7 +91,9 @@ crm_agg_require_params(const CrmMetric *metric, const CrmParams *own,
 		return;
 	for (int param = 0; param < CRM_PARAMS; param++)
 	{
-		if (own->value[param] != params->value[param])
+		/* what a metric does not have may be anything in a state that was made up */
+		if (metric->param[param] != NULL &&
+			own->value[param] != params->value[param])
 			refuse_params(metric->param[param], value_text(metric, own, param),
 						  value_text(metric, params, param));
 	}

@@ -89,10 +89,11 @@ Datum
 crm_repurchase_periods_final(PG_FUNCTION_ARGS)
 {
 	const CrmParams *params = NULL;
-	const CrmTotals *totals = crm_agg_totals(fcinfo, &params);
-	CrmUnit			 unit;
-	int32			 now;
-	CrmRows			*rows;
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_repurchase_periods), &params);
+	CrmUnit	 unit;
+	int32	 now;
+	CrmRows *rows;
 
 	if (totals == NULL || totals->cells == 0)
 		PG_RETURN_NULL();

@@ -44,8 +44,10 @@ CRM_AGG_ACCUM(retention_cohorts_kinds, crm_retention_cohorts_of_events);
 Datum
 crm_retention_curve_final(PG_FUNCTION_ARGS)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
-	CrmRows			*rows;
+	const CrmTotals *totals = crm_agg_totals(
+		fcinfo, CRM_OF(&crm_retention_curve, &crm_retention_curve_of_kinds),
+		NULL);
+	CrmRows *rows;
 
 	if (totals == NULL || totals->count[CRM_CURVE_CUSTOMERS] == 0)
 		PG_RETURN_NULL();
@@ -70,10 +72,13 @@ Datum
 crm_retention_cohorts_final(PG_FUNCTION_ARGS)
 {
 	const CrmParams *params;
-	const CrmTotals *totals = crm_agg_totals(fcinfo, &params);
-	CrmCohortWalk	 walk = {0};
-	CrmCohortPoint	 point;
-	CrmRows			*rows;
+	const CrmTotals *totals = crm_agg_totals(
+		fcinfo,
+		CRM_OF(&crm_retention_cohorts, &crm_retention_cohorts_of_events),
+		&params);
+	CrmCohortWalk  walk = {0};
+	CrmCohortPoint point;
+	CrmRows		  *rows;
 
 	if (totals == NULL || totals->count[CRM_COHORTS_CUSTOMERS] == 0)
 		PG_RETURN_NULL();
@@ -95,8 +100,9 @@ crm_retention_cohorts_final(PG_FUNCTION_ARGS)
 Datum
 crm_return_curve_final(PG_FUNCTION_ARGS)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
-	CrmRows			*rows;
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_return_curve), NULL);
+	CrmRows *rows;
 
 	if (totals == NULL || totals->count[CRM_RETURNS_CUSTOMERS] == 0)
 		PG_RETURN_NULL();

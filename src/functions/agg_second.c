@@ -30,9 +30,10 @@ CRM_AGG_ACCUM(repeat_funnel_within, crm_repeat_funnel_within);
 Datum
 crm_time_to_second_final(PG_FUNCTION_ARGS)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
-	CrmSurvival		 point;
-	CrmRows			*rows;
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_time_to_second), NULL);
+	CrmSurvival point;
+	CrmRows	   *rows;
 
 	if (totals == NULL || totals->cells == 0)
 		PG_RETURN_NULL();
@@ -64,7 +65,8 @@ crm_time_to_second_final(PG_FUNCTION_ARGS)
 Datum
 crm_repurchase_interval_final(PG_FUNCTION_ARGS)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_repurchase_interval), NULL);
 
 	if (totals == NULL || totals->count[CRM_INTERVAL_GAPS] == 0)
 		PG_RETURN_NULL();
@@ -75,7 +77,8 @@ crm_repurchase_interval_final(PG_FUNCTION_ARGS)
 Datum
 crm_repurchase_interval_median_final(PG_FUNCTION_ARGS)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_repurchase_interval), NULL);
 
 	if (totals == NULL || totals->count[CRM_INTERVAL_GAPS] == 0 ||
 		totals->cells == 0)
@@ -87,9 +90,10 @@ crm_repurchase_interval_median_final(PG_FUNCTION_ARGS)
 Datum
 crm_repeat_funnel_final(PG_FUNCTION_ARGS)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
-	int32			 gap;
-	CrmRows			*rows;
+	const CrmTotals *totals = crm_agg_totals(
+		fcinfo, CRM_OF(&crm_repeat_funnel, &crm_repeat_funnel_within), NULL);
+	int32	 gap;
+	CrmRows *rows;
 
 	if (totals == NULL || totals->count[CRM_FUNNEL_CUSTOMERS] == 0)
 		PG_RETURN_NULL();

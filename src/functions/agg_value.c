@@ -10,6 +10,7 @@
 #include "functions/agg.h"
 #include "functions/numeric_money.h"
 
+#include "engine/purchase_count.h"
 #include "engine/value.h"
 
 PG_FUNCTION_INFO_V1(crm_arpu_final);
@@ -41,10 +42,11 @@ Datum
 crm_growth_final(PG_FUNCTION_ARGS)
 {
 	const CrmParams *params = NULL;
-	const CrmTotals *totals = crm_agg_totals(fcinfo, &params);
-	CrmUnit			 unit;
-	int32			 now;
-	CrmRows			*rows;
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_growth), &params);
+	CrmUnit	 unit;
+	int32	 now;
+	CrmRows *rows;
 
 	if (totals == NULL || totals->count[CRM_VALUE_CUSTOMERS] == 0)
 		PG_RETURN_NULL();
@@ -73,8 +75,9 @@ Datum
 crm_sales_by_loyalty_final(PG_FUNCTION_ARGS)
 {
 	const CrmParams *params = NULL;
-	const CrmTotals *totals = crm_agg_totals(fcinfo, &params);
-	CrmRows			*rows;
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_sales_by_loyalty), &params);
+	CrmRows *rows;
 
 	if (totals == NULL || totals->cells == 0)
 		PG_RETURN_NULL();
@@ -135,10 +138,11 @@ Datum
 crm_revenue_cohorts_final(PG_FUNCTION_ARGS)
 {
 	const CrmParams *params = NULL;
-	const CrmTotals *totals = crm_agg_totals(fcinfo, &params);
-	int64			 points = 0;
-	int32			 now;
-	CrmRows			*rows;
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_revenue_cohorts), &params);
+	int64	 points = 0;
+	int32	 now;
+	CrmRows *rows;
 
 	if (totals == NULL || totals->cells == 0)
 		PG_RETURN_NULL();
@@ -161,8 +165,9 @@ crm_revenue_cohorts_final(PG_FUNCTION_ARGS)
 Datum
 crm_aov_by_order_index_final(PG_FUNCTION_ARGS)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
-	CrmRows			*rows;
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_aov_by_order_index), NULL);
+	CrmRows *rows;
 
 	if (totals == NULL || totals->cells == 0)
 		PG_RETURN_NULL();
@@ -188,7 +193,8 @@ crm_aov_by_order_index_final(PG_FUNCTION_ARGS)
 Datum
 crm_arpu_final(PG_FUNCTION_ARGS)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_arpu, &crm_revenue), NULL);
 
 	if (totals == NULL || totals->count[CRM_VALUE_CUSTOMERS] == 0 ||
 		totals->cells == 0)

@@ -185,8 +185,9 @@ CRM_HISTORIES_ACCUM(revenue, crm_revenue);
 Datum
 crm_histories_average_order_final(PG_FUNCTION_ARGS)
 {
-	const CrmTotals *totals = crm_agg_totals(fcinfo, NULL);
-	CrmCell			*cell;
+	const CrmTotals *totals =
+		crm_agg_totals(fcinfo, CRM_OF(&crm_revenue), NULL);
+	CrmCell *cell;
 
 	if (totals == NULL || totals->count[CRM_REVENUE_ORDERS] == 0 ||
 		(cell = crm_totals_find(totals, 0, 0)) == NULL)

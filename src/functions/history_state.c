@@ -429,13 +429,15 @@ copy_totals(const CrmTotals *totals)
 }
 
 const CrmTotals *
-crm_histories_totals(FunctionCallInfo fcinfo, const CrmParams **params)
+crm_histories_totals(FunctionCallInfo fcinfo, const CrmMetric *const *of,
+					 const CrmParams **params)
 {
 	CrmHistories *state = expanded_state(PG_GETARG_DATUM(0));
 	CrmTotals	 *totals;
 
 	if (state == NULL)
 		state = expand(PG_GETARG_DATUM(0), CurrentMemoryContext);
+	crm_agg_require_metric(state->counter.metric, of);
 	if (state->params_null)
 		return NULL;
 	totals = copy_totals(&state->totals);

@@ -56,6 +56,7 @@ extern void crm_histories_require(const CrmHistories	 *state,
  * sorted; NULL if a parameter was NULL.
  */
 extern const CrmTotals *
-crm_histories_totals(FunctionCallInfo fcinfo, const CrmParams **params);
+crm_histories_totals(FunctionCallInfo fcinfo, const CrmMetric *const *of,
+					 const CrmParams **params);
 
 #endif /* CRM_HISTORY_STATE_H */

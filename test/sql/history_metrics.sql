@@ -8,7 +8,7 @@ DROP SCHEMA IF EXISTS history_metrics CASCADE;
 CREATE SCHEMA history_metrics;
 SET search_path = history_metrics, public;
 SET TimeZone = 'Pacific/Auckland';
-SELECT plan(110);
+SELECT plan(113);
 
 -- 400 customers in 3 groups
 SELECT setseed(0.125) \gset
@@ -196,7 +196,7 @@ SELECT is((SELECT string_agg(kind || ' ' || forged(kind, state), ', ') FILTER (W
 SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, substr(state, 1, n)) AS code FROM states, generate_series(0, 400, 7) n WHERE n < length(state)) x), 'XX001', 'states cut short are refused');
 SELECT setseed(0.5) \gset
 SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, set_byte(set_byte(state, place, byte), (random() * (least(length(state), 60) - 1))::int, (random() * 255)::int)) AS code
-           FROM states, LATERAL (SELECT (random() * (length(state) - 1))::int AS place, (random() * 255)::int AS byte FROM generate_series(1, 60 + 0 * length(kind))) r) x WHERE code NOT IN ('taken', 'XX001', '22023', '22008', '22012', '22003', '54000')), NULL, 'states with other bytes are refused or taken');
+           FROM states, LATERAL (SELECT (random() * (length(state) - 1))::int AS place, (random() * 255)::int AS byte FROM generate_series(1, 60 + 0 * length(kind))) r) x WHERE code NOT IN ('taken', 'XX001', '42804', '22023', '22008', '22012', '22003', '54000')), NULL, 'states with other bytes are refused or taken');
 
 -- one that begins with a state of another kind, and one that begins with its own
 SELECT throws_ok(format('CREATE AGGREGATE begun(crmlife.purchase_history, text, date) (SFUNC = crmlife.histories_growth_accum, STYPE = bytea, INITCOND = %L); SELECT begun(h, ''quarter'', ''2024-12-31'') FROM built', state),
@@ -204,12 +204,19 @@ SELECT throws_ok(format('CREATE AGGREGATE begun(crmlife.purchase_history, text, 
 SELECT format('CREATE AGGREGATE goes_on(crmlife.purchase_history, text, date) (SFUNC = crmlife.histories_growth_accum, STYPE = bytea, INITCOND = %L, FINALFUNC = crmlife.growth_final)', state) FROM states WHERE kind = 'growth' \gexec
 SELECT is((SELECT goes_on(h, 'quarter', '2024-12-31') FROM built WHERE c >= 60), (SELECT growth_accounting(h, 'quarter', '2024-12-31') FROM built), 'a state goes on where it was left');
 SELECT is((SELECT string_agg(DISTINCT code, ' ') FROM (SELECT forged(kind, overlay(state PLACING '\xffffffffffffffffffffff' FROM n)) AS code FROM states, generate_series(1, 120) AS n WHERE n + 11 < length(state)) AS x
-           WHERE code NOT IN ('taken', 'XX001', '22023', '22008', '22012', '22003', '54000')), NULL, 'numbers without an end are refused');
+           WHERE code NOT IN ('taken', 'XX001', '42804', '22023', '22008', '22012', '22003', '54000')), NULL, 'numbers without an end are refused');
 SELECT is((SELECT repurchase_interval('days: 1900-01-01 1, 2020-01-01 1, 2020-01-03 1'::crmlife.purchase_history)), (SELECT repurchase_interval(1::bigint, d) FROM unnest('{1900-01-01,2020-01-01,2020-01-03}'::date[]) AS d), 'a gap of a hundred years');
 SELECT is(forged(kind, set_byte(state, 1, 255)), 'XX001', 'a metric that there is not') FROM states WHERE kind = 'growth';
 SELECT is(forged(kind, set_byte(state, 0, get_byte(state, 0) + 1)), 'XX001', 'of another version') FROM states WHERE kind = 'growth';
 SELECT is(forged(kind, set_byte(state, 0, 0)), 'XX001', 'of a version before the first') FROM states WHERE kind = 'growth';
 SELECT is((SELECT joined_revenue_cohorts(s)::text FROM (SELECT state_revenue_cohorts(h, 'quarter', '2024-12-31') AS s FROM built GROUP BY c % 7) x), (SELECT revenue_cohorts(h, 'quarter', '2024-12-31')::text FROM built), 'revenue of seven parts is that of all');
 SELECT throws_ok('SELECT joined_growth(state) FROM states', '42804', 'states of different aggregates cannot be combined');
+-- everybody may give one's state to another's end
+SELECT is((SELECT string_agg(DISTINCT forged(f.kind, s.state), ' ') FROM states s, states f WHERE f.kind <> s.kind), '42804', 'each end refuses the states of all others');
+SELECT is((SELECT string_agg(DISTINCT forged(f.kind, set_byte(s.state, 1, code)), ' ') FROM states s, states f, generate_series(0, 255) code WHERE f.kind <> s.kind AND f.kind IN ('revenue_cohorts', 'growth', 'revenue') AND s.kind IN ('retention_curve', 'retention_cohorts') AND forged(f.kind, set_byte(s.state, 1, code)) <> 'taken'), '22023 42804 XX001', 'whatever metric they say they are of');
+-- two that differ in what their metric does not have
+CREATE AGGREGATE joined(bytea) (SFUNC = crmlife.histories_combine, STYPE = bytea);
+SELECT isnt((SELECT joined(x) FROM (VALUES ('\x01030000000000000700000000000022d600000000000000000000000000000000000000010000000000000001000000000000000100000000000000000000'::bytea),
+  ('\x01030000000000000700000000000022d600000000000000000000000100000000000000010000000000000001000000000000000100000000000000000000')) v (x)), NULL, 'what is no parameter is not compared');
 SELECT finish();
 DROP SCHEMA history_metrics CASCADE;
