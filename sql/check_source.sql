@@ -391,7 +391,8 @@ AS $$
   )
   SELECT 'note' AS severity, 'summary' AS finding,
       format('%s rows of %s customers, from %s to %s.', n, customers,
-             coalesce(to_char(first, 'YYYY-MM-DD'), 'never'), coalesce(to_char(last, 'YYYY-MM-DD'), 'never')) AS detail,
+             coalesce(to_char(first, CASE WHEN first < '0001-01-01' THEN 'YYYY-MM-DD BC' ELSE 'YYYY-MM-DD' END), 'never'),
+             coalesce(to_char(last, CASE WHEN last < '0001-01-01' THEN 'YYYY-MM-DD BC' ELSE 'YYYY-MM-DD' END), 'never')) AS detail,
       NULL::text AS hint, n AS rows FROM g WHERE n > 0
   UNION ALL
   SELECT 'warning', 'no_rows', 'There is no row to look at.',

@@ -419,8 +419,9 @@ BEGIN
     WITH cut AS (
       SELECT d.dimension, d.place, d.cuts, cardinality(d.cuts) AS n
       FROM crmlife.rfm_cuts c,
-           LATERAL (VALUES ('recency', 100, c.recency_cuts), ('frequency', 10, c.frequency_cuts),
-                           ('monetary', 1, c.monetary_cuts)) d (dimension, place, cuts)
+           -- whatever the numbers were that their places had
+           LATERAL (VALUES ('recency', 100, c.recency_cuts[:]), ('frequency', 10, c.frequency_cuts[:]),
+                           ('monetary', 1, c.monetary_cuts[:])) d (dimension, place, cuts)
       WHERE c.stage_table::oid = $1::oid AND c.segment = ''),
     bin AS (
       -- bin 1 lies below the first cut; few days are the best score

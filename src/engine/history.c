@@ -293,6 +293,7 @@ close_day(Fold *fold)
 {
 	CrmStep *step = &fold->step;
 
+	crm_poll();
 	if (fold->stale)
 		look_up_orders(fold);
 	step->facts.known_on = fold->day;

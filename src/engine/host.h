@@ -36,6 +36,9 @@ extern void *crm_alloc(size_t size);
 extern void *crm_realloc(void *pointer, size_t size);
 extern void	 crm_free(void *pointer);
 
+/* in loops that may take seconds: does not return if the caller is to stop */
+extern void crm_poll(void);
+
 /* message is required; detail and hint may be NULL */
 extern void crm_fail(CrmError code, const char *message, const char *detail,
 					 const char *hint) __attribute__((noreturn));

@@ -47,6 +47,9 @@ typedef struct Call
 	CrmKeyKind	   key_kind;
 	CrmFeedColumns columns;
 	bool		   times;
+	Oid			   domain; /* that was asked for; InvalidOid: none */
+	void		  *constraints;
+	MemoryContext  context; /* of these */
 } Call;
 
 /* ---- the query ---------------------------------------------------------- */
@@ -224,6 +227,15 @@ customer_datum(const Call *call, const CrmKey *key)
 	return customer;
 }
 
+/* what is inserted nowhere is checked by nobody else */
+static void
+check_domain(Call *call, Datum customer)
+{
+	if (OidIsValid(call->domain))
+		domain_check(customer, false, call->domain, &call->constraints,
+					 call->context);
+}
+
 static Datum
 history_datum(const Call *call, const CrmGathered *customer)
 {
@@ -246,7 +258,7 @@ history_datum(const Call *call, const CrmGathered *customer)
 }
 
 static void
-put_histories(const Call *call, CrmGather *gather, ReturnSetInfo *result)
+put_histories(Call *call, CrmGather *gather, ReturnSetInfo *result)
 {
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "crmlife history", ALLOCSET_DEFAULT_SIZES);
@@ -260,6 +272,7 @@ put_histories(const Call *call, CrmGather *gather, ReturnSetInfo *result)
 		bool  nulls[2] = {false, false};
 
 		values[0] = customer_datum(call, &customer.key);
+		check_domain(call, values[0]);
 		values[1] = history_datum(call, &customer);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 		MemoryContextReset(context);
@@ -274,6 +287,9 @@ result_type(Call *call, FunctionCallInfo fcinfo)
 	Oid type = get_fn_expr_argtype(fcinfo->flinfo, 1);
 
 	call->customer_type = OidIsValid(type) ? getBaseType(type) : INT8OID;
+	call->context = CurrentMemoryContext;
+	if (OidIsValid(type) && call->customer_type != type)
+		call->domain = type;
 	switch (call->customer_type)
 	{
 		case INT2OID:

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
@@ -35,6 +36,12 @@ crm_free(void *pointer)
 {
 	if (pointer != NULL)
 		pfree(pointer);
+}
+
+void
+crm_poll(void)
+{
+	CHECK_FOR_INTERRUPTS();
 }
 
 static int

@@ -12,6 +12,7 @@
 
 #include "access/htup_details.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -296,6 +297,7 @@ search_other(Explanation *explanation, CrmGridFact *fact, bool upwards,
 		const char *stage;
 		int			side = fact->null ? 1 : crm_money_cmp(number, fact->number);
 
+		CHECK_FOR_INTERRUPTS();
 		if (upwards ? side <= 0 : side >= 0)
 			continue;
 		stage = other_stage(explanation, fact, number);

@@ -5,7 +5,7 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET jit = off;
-SELECT plan(39);
+SELECT plan(42);
 
 CREATE SCHEMA hq;
 SET search_path = hq, public;
@@ -117,6 +117,11 @@ FROM (VALUES ('SELECT 1.5::float8, current_date, 1.0', '', '42804', 'the query''
   ('SELECT 3000000000, current_date, 1.0', ', NULL::int', '22003', 'customer 3000000000 is out of range for type integer'),
   ('SELECT 1, current_date, 1.0', ', NULL::date', '42804', 'customers cannot be of type date'),
   ('SELECT ''a'' COLLATE hq.no_order, current_date, 1.0', ', NULL::text', '0A000', 'customers have a nondeterministic collation')) AS v (query, of_type, state, message);
+CREATE DOMAIN hq.positive AS bigint CHECK (value > 0);
+CREATE DOMAIN hq.short AS text CHECK (length(value) < 3);
+SELECT throws_ok($$SELECT * FROM purchase_histories('VALUES (-5::bigint, date ''2024-01-01'', 1.0)', NULL::hq.positive)$$, '23514', NULL, 'a domain is kept');
+SELECT throws_ok($$SELECT * FROM purchase_histories('VALUES (''abc'', date ''2024-01-01'', 1.0)', NULL::hq.short)$$, '23514', NULL, 'of names, too');
+SELECT is((SELECT string_agg(customer::text, ' ' ORDER BY customer) FROM purchase_histories('VALUES (5::bigint, date ''2024-01-01'', 1.0), (7, date ''2024-01-01'', 1.0)', NULL::hq.positive)), '5 7', 'what it allows is there');
 SET statement_timeout = '200ms';
 DO $$ BEGIN
   PERFORM FROM purchase_histories('SELECT g, date ''2025-01-01'', 1.0 FROM generate_series(1, 1000000000) g');

@@ -187,5 +187,18 @@ SELECT is((SELECT string_agg(s::text, ' ') FROM lifecycle_schedule('days: 2025-0
 SELECT is((SELECT count(*) FROM lifecycle_schedule('days: 2025-06-01 20'::crmlife.purchase_history, '2025-05-31'))
         + (SELECT count(*) FROM lifecycle_schedule(1, 50, date '2025-06-10', NULL))
         + (SELECT count(*) FROM lifecycle_schedule(0, 0, NULL, now())), 0::bigint, 'no row where nothing is known or changes');
+-- a search through many windows
+SET statement_timeout = '500ms';
+DO $$
+DECLARE
+  model crmlife.lifecycle_model := 'CASE ' || (SELECT string_agg(format('WHEN orders_in(%s) > %s AND revenue_in(%s) < %s THEN ''s%s''', i, i * 3, i * 2, i, i % 200), ' ' ORDER BY i) FROM generate_series(1, 200) i) || ' END';
+  began timestamptz := clock_timestamp();
+BEGIN
+  PERFORM lifecycle_explain('days: 2024-01-01 1', date '2025-01-01', model);
+EXCEPTION WHEN query_canceled THEN
+  PERFORM set_config('explain.after', (clock_timestamp() - began)::text, false);
+END $$;
+RESET statement_timeout;
+SELECT cmp_ok(current_setting('explain.after', true)::interval, '<', '5 seconds'::interval, 'it can be cancelled');
 SELECT finish();
 DROP SCHEMA lifecycle_explain CASCADE;

@@ -10,7 +10,7 @@ CREATE SCHEMA rfm_scheme_test;
 SET search_path = rfm_scheme_test, public;
 SET TimeZone = 'UTC';
 SET IntervalStyle = 'postgres';
-SELECT plan(32);
+SELECT plan(33);
 
 CREATE TABLE score AS SELECT r * 100 + f * 10 + m AS score, r, f, m FROM generate_series(1, 9) r, generate_series(1, 9) f, generate_series(1, 9) m;
 -- 100 random schemes of up to 12 boxes, a third of the limits open
@@ -75,6 +75,11 @@ SELECT is((SELECT count(*) FROM stages s JOIN crmlife.rfm_bin_size b ON b.stage_
              AND NOT (CASE b.dimension WHEN 'recency' THEN date '2025-06-01' - last_order_at::date WHEN 'frequency' THEN orders ELSE revenue END > coalesce(above, '-Infinity')
                   AND CASE b.dimension WHEN 'recency' THEN date '2025-06-01' - last_order_at::date WHEN 'frequency' THEN orders ELSE revenue END <= coalesce(up_to, 'Infinity'))), 0::bigint, 'every customer lies in its bins');
 SELECT is((SELECT string_agg(dimension || ' ' || n || ' ' || sum, ', ' ORDER BY dimension) FROM (SELECT dimension, count(*) AS n, sum(customers) FROM crmlife.rfm_bins('stages') GROUP BY 1) x), 'frequency 5 400, monetary 5 400, recency 5 400', 'bins of all dimensions, with everybody');
+
+CREATE TABLE bins AS SELECT * FROM crmlife.rfm_bins('stages');
+SELECT crmlife.calibrate('stages', recency_cuts => format('[0:%s]=%s', cardinality(recency_cuts) - 1, recency_cuts)::numeric[], frequency_cuts => format('[5:%s]=%s', 4 + cardinality(frequency_cuts), frequency_cuts)::numeric[],
+  monetary_cuts => format('[-2:%s]=%s', cardinality(monetary_cuts) - 3, monetary_cuts)::numeric[]) FROM crmlife.rfm_cuts WHERE stage_table = 'stages'::regclass AND segment = '' \g /dev/null
+SELECT set_eq('SELECT * FROM crmlife.rfm_bins(''stages'')', 'TABLE bins', 'whatever number the first cut has');
 
 CREATE TABLE before AS SELECT c, rfm_segment FROM stages;
 SELECT crmlife.calibrate('stages', 'mean', frequency_cuts => '{2,3,4,5}') AS moved \gset
