@@ -16,7 +16,7 @@
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
+#include "utils/datetime.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -249,11 +249,29 @@ CRM_AS_OF_OVERLOADS(history_retained_from);
 
 /* ---- RFM ---------------------------------------------------------------- */
 
+/* so many months earlier, at the end of a shorter month; as timestamps have it */
+static int64
+months_before(CrmDay day, int32 months)
+{
+	int	  year, month, day_of_month;
+	int64 number;
+
+	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &day_of_month);
+	number = (int64) year * MONTHS_PER_YEAR + (month - 1) - months;
+	/* no date lies so far back */
+	if (number < -4800 * MONTHS_PER_YEAR)
+		return CRM_NO_DAY;
+	month = (int) ((number + 4800 * MONTHS_PER_YEAR) % MONTHS_PER_YEAR) + 1;
+	year = (int) ((number - (month - 1)) / MONTHS_PER_YEAR);
+	day_of_month = Min(day_of_month, day_tab[isleap(year)][month - 1]);
+	return (int64) date2j(year, month, day_of_month) - POSTGRES_EPOCH_JDATE;
+}
+
 /* the last day before a window that ends on `day` */
 static CrmDay
 window_edge(const Interval *window, CrmDay day)
 {
-	Datum start;
+	int64 edge = day;
 
 	if (window->time != 0 || window->day < 0 || window->month < 0)
 		ereport(ERROR,
@@ -263,11 +281,9 @@ window_edge(const Interval *window, CrmDay day)
 						 "time.")));
 	if (window->day == 0 && window->month == 0)
 		return CRM_NO_DAY;
-	start =
-		DirectFunctionCall2(timestamp_mi_interval,
-							TimestampGetDatum((int64) day * CRM_USECS_PER_DAY),
-							IntervalPGetDatum(window));
-	return crm_day_of_local(DatumGetTimestamp(start));
+	if (window->month > 0)
+		edge = months_before(day, window->month);
+	return (CrmDay) Max(edge - window->day, (int64) CRM_NO_DAY);
 }
 
 /* (h, as_of [, window]) */

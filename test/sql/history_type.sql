@@ -7,7 +7,7 @@ SET client_min_messages = warning;
 SET search_path = pg_temp, public;
 SET TimeZone = 'Asia/Shanghai';
 SET DateStyle = 'German, DMY';
-SELECT plan(99);
+SELECT plan(103);
 
 CREATE FUNCTION pg_temp.problem(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE state text; message text; detail text; hint text;
@@ -139,6 +139,11 @@ SELECT is(history_rfm(h, '2025-03-05', '31 days')::text, '(1,1,1.255)', 'history
 SELECT is(history_rfm(h, '2025-03-05', '32 days')::text, '(1,2,-6.245)', 'history_rfm, 32 days: from 2025-02-02') FROM one;
 SELECT is(history_rfm(h, '2025-03-05', '0')::text, '(1,4,8.755)', 'history_rfm, all time') FROM one;
 SELECT is(history_rfm(h, '2025-01-02'), NULL, 'history_rfm before the first order') FROM one;
+SELECT is((SELECT count(*) FROM (SELECT purchase_history(d::date, 1.0) AS h FROM generate_series(date '2019-01-01', date '2025-12-31', '1 day') d) x, generate_series(date '2023-12-20', date '2025-03-10', '1 day') a, unnest('{1 day,28 days,1 month,2 months 3 days,12 months,13 months 31 days,4 years,5 years 1 month}'::interval[]) w
+  WHERE (history_rfm(h, a::date, w)).frequency <> (SELECT count(*) FROM generate_series(date '2019-01-01', a, '1 day') d WHERE d > a - w)), 0::bigint, 'windows of months and days, as timestamps have them');
+SELECT is((history_rfm('days: 2024-01-01 5', date '580388-09-12', interval '1 day')).frequency, 0::bigint, 'a window in the far future');
+SELECT is((history_rfm('days: 2024-01-01 5', date '5874897-12-31', interval '5872873 years 11 months 31 days')).frequency, 1::bigint, 'one up to there');
+SELECT is((history_rfm('days: 2024-01-01 5', date '2025-01-01', interval '1000000 years 2000000000 days')).frequency, 1::bigint, 'one that is longer than the calendar');
 SELECT is(history_rfm(h, '2025-01-03')::text, '(0,2,15.00)', 'history_rfm on the day of the first order') FROM one;
 SELECT is(ARRAY[history_retained_on(h, 30, '2025-02-02'), history_retained_on(h, 30, '2025-02-03'), history_retained_on(h, 29, '2025-02-03'), history_retained_within(h, 40, '2025-02-12'), history_retained_within(h, 40, '2025-02-13'),
   history_retained_within(h, 29, '2025-02-13'), history_retained_between(h, 31, 59, '2025-05-01'), history_retained_between(h, 31, 60, '2025-05-01'), history_retained_from(h, 60, '2025-03-04'), history_retained_from(h, 60, '2025-03-05'), history_retained_from(h, 61, '2025-03-06'), history_retained_on(h, 0, '2025-01-04')],
