@@ -193,6 +193,7 @@ CREATE TABLE crmlife.stage_state (
   customers bigint,            -- looked at by the last run
   rows_changed bigint,         -- rewritten by it
   changes_logged bigint,
+  had_history boolean,         -- when the figures were counted by it
   learned_on date              -- by the schedule or when asked
 );
 COMMENT ON TABLE crmlife.stage_state IS

@@ -93,6 +93,21 @@ may_merge(const TriggerData *trigger)
 			 FullTransactionIdEquals(read_in, GetTopFullTransactionIdIfAny()));
 }
 
+/*
+ * Do the rows of the transition table have the customers that were written?  Of
+ * a partitioned table PostgreSQL shows a row that is inserted as it was given,
+ * before the partition's generated columns were worked out.
+ */
+static bool
+shows_customers(TriggerData *trigger, AttrNumber number)
+{
+	Relation source = trigger->tg_relation;
+
+	return source->rd_rel->relkind != RELKIND_PARTITIONED_TABLE ||
+		   TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
+		   !TupleDescAttr(RelationGetDescr(source), number - 1)->attgenerated;
+}
+
 static void
 queue_statement(TriggerData *trigger, Oid stage_table, const char *column,
 				const CrmNewRowsForm *form)
@@ -104,7 +119,8 @@ queue_statement(TriggerData *trigger, Oid stage_table, const char *column,
 
 	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ||
 		number == InvalidAttrNumber ||
-		crm_is_virtual(TupleDescAttr(descriptor, number - 1)))
+		crm_is_virtual(TupleDescAttr(descriptor, number - 1)) ||
+		!shows_customers(trigger, number))
 		crm_queue_all(writer);
 	else if (form && form->numbers[0] == number && may_merge(trigger))
 		crm_queue_new_rows(writer, trigger->tg_newtable, source, form);
@@ -333,6 +349,22 @@ warn_if_subscribed(Oid relation)
 						 "which leaves out the triggers.")));
 }
 
+/* where a crash empties it, which fires none at all */
+static void
+warn_if_unlogged(Oid relation)
+{
+	if (get_rel_persistence(relation) != RELPERSISTENCE_UNLOGGED ||
+		get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE)
+		return;
+	ereport(WARNING,
+			(errmsg("%s is unlogged", crm_quote_relation(relation)),
+			 errdetail("A crash empties it and no trigger tells; every refresh "
+					   "of the stage tables on it is a full one."),
+			 errhint("ALTER TABLE %s SET LOGGED; or create these stage tables "
+					 "with capture => 'full', which leaves out the triggers.",
+					 crm_quote_relation(relation))));
+}
+
 /* are there any to create or to enable, which keeps writers off? */
 static bool
 lacks_triggers(Oid relation)
@@ -381,6 +413,8 @@ install_triggers(Oid relation, bool above)
 	for (int i = 0; i < lengthof(capture_triggers); i++)
 		install_trigger(relation, &capture_triggers[i], state[i]);
 	warn_if_subscribed(relation);
+	if (!above)
+		warn_if_unlogged(relation);
 }
 
 /* ----- what the catalogs say ----- */
@@ -392,7 +426,7 @@ install_triggers(Oid relation, bool above)
  * of.  A relation of which this is the same has had its triggers all the time,
  * and its rows were not rewritten, nor made to be read as others.  NULL: there
  * are changes that no trigger of ours tells, because one is not there or does
- * not fire, or a subscription writes them.  Within a query that says which
+ * not fire, a subscription writes them, or a crash empties it.  Within a query that says which
  * relation, roles, customer and columns: r.source, r.roles, r.customer and
  * columns.
  */
@@ -402,6 +436,7 @@ install_triggers(Oid relation, bool above)
 	"AND t.tgfoid = to_regprocedure('crmlife.capture()')) = 4 "               \
 	"AND NOT EXISTS (SELECT FROM pg_subscription_rel b "                      \
 	"WHERE b.srrelid = r.source) "                                            \
+	"AND (c.relpersistence <> 'u' OR c.relkind = 'p' OR r.roles & 21 = 0) "   \
 	"THEN r.roles || ':' || string_agg(concat_ws(':', t.oid, "                \
 	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname) || '/' || "         \
 	"c.relfilenode || '/' || "                                                \
@@ -409,7 +444,8 @@ install_triggers(Oid relation, bool above)
 	" END FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "       \
 	"AND t.tgname = ANY ('{crmlife_capture_insert, crmlife_capture_update, "  \
 	"crmlife_capture_delete, crmlife_capture_truncate}') "                    \
-	"WHERE c.oid = r.source GROUP BY c.relfilenode)"
+	"WHERE c.oid = r.source "                                                 \
+	"GROUP BY c.relfilenode, c.relpersistence, c.relkind)"
 
 /* orders, visits, members */
 #define SOURCES 3
@@ -558,6 +594,18 @@ feeds_twice(const Feeds *feeds, int number)
 	return times > 1;
 }
 
+/* are there columns that new rows by a partitioned table do not show? */
+static bool
+lacks_generated(Oid relation, const CrmNewRowsForm *form)
+{
+	if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
+		return false;
+	for (int i = 0; i < form->count; i++)
+		if (get_attgenerated(relation, form->numbers[i]) != '\0')
+			return true;
+	return false;
+}
+
 /*
  * Which columns the new rows of a source are kept by: of those whose events are
  * merged into stored histories.
@@ -576,8 +624,9 @@ add_forms(Feeds *feeds, const CrmSource *source, int source_number, int kind)
 	{
 		if (feeds->numbers[i] != source_number || feeds->above[i] ||
 			feeds_twice(feeds, i) ||
-			!crm_new_rows_form_of(source, &form,
-								  DatumGetObjectId(feeds->relations[i]), &own))
+			!crm_new_rows_form_of(
+				source, &form, DatumGetObjectId(feeds->relations[i]), &own) ||
+			lacks_generated(DatumGetObjectId(feeds->relations[i]), &own))
 			continue;
 		numbers[0] = (int16) kind;
 		memcpy(numbers + 1, own.numbers, sizeof(int16) * own.count);

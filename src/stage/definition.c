@@ -407,6 +407,8 @@ read_state(const Row *row, CrmStageDefinition *definition)
 		definition->refreshed_day = DatumGetDateADT(value);
 	value = row_datum(row, "needs_full", &isnull);
 	definition->needs_full = isnull || DatumGetBool(value);
+	value = row_datum(row, "had_history", &isnull);
+	definition->had_history = !isnull && DatumGetBool(value);
 }
 
 static void
@@ -569,7 +571,7 @@ load_definition(Oid stage_table, bool with_model)
 	crm_require_same_version();
 	crm_become_catalog_owner(&saved);
 	SPI_connect();
-	if (crm_query("SELECT t.*, s.refreshed_day, s.needs_full, "
+	if (crm_query("SELECT t.*, s.refreshed_day, s.needs_full, s.had_history, "
 				  "c.recency_cuts, c.frequency_cuts, c.monetary_cuts, "
 				  "c.new_cuts, c.returning_cuts, c.rfm_monetary, c.rfm_window "
 				  "FROM crmlife.stage_table t "

@@ -52,6 +52,7 @@ typedef struct CrmStageDefinition
 	char	   *timezone;
 	bool		by_trigger;
 	bool		keep_history; /* the stage table has the column */
+	bool		had_history;  /* so it was when the figures were counted */
 
 	const CrmModel	  *model;	 /* in force, of customers without a segment */
 	struct CrmInForce *in_force; /* the segments' too */

@@ -79,6 +79,7 @@ typedef struct Run
 	CrmDay				day;
 	Snapshot			snapshot;
 	bool				remodel;   /* only the model has changed */
+	bool				goes_back; /* in full, should the day have gone back */
 	bool				everybody; /* are looked at by the sources */
 	CrmScan			   *filling;   /* the table is being created from this */
 	CrmQueued		   *queued;
@@ -149,7 +150,8 @@ gather_keys(Run *run, bool full)
 	run->changed = run->queued->changed;
 	run->kept.kind = definition->key;
 	if (full || run->queued->everybody || !definition->refreshed ||
-		definition->needs_full || may_be_emptied(definition))
+		definition->needs_full || may_be_emptied(definition) ||
+		definition->had_history != definition->keep_history)
 		return true;
 	append_keys(run, merge ? &run->kept : &run->changed,
 				&run->queued->appended);
@@ -553,9 +555,9 @@ check_direction(const CrmStageDefinition *definition, CrmDay day, bool full)
 static void
 record_success(const Run *run, TimestampTz started)
 {
-	Oid			types[7] = {OIDOID,	 DATEOID, TIMESTAMPTZOID, BOOLOID,
-							INT8OID, INT8OID, INT8OID};
-	Datum		values[7];
+	Oid			types[8] = {OIDOID,	 DATEOID, TIMESTAMPTZOID, BOOLOID,
+							INT8OID, INT8OID, INT8OID,		  BOOLOID};
+	Datum		values[8];
 	CrmIdentity saved;
 
 	values[0] = ObjectIdGetDatum(run->definition->stage_table);
@@ -565,12 +567,14 @@ record_success(const Run *run, TimestampTz started)
 	values[4] = Int64GetDatum(run->result->customers);
 	values[5] = Int64GetDatum(run->result->rows);
 	values[6] = Int64GetDatum(run->result->changes);
+	values[7] = BoolGetDatum(run->definition->keep_history);
 	crm_become_catalog_owner(&saved);
 	crm_execute("INSERT INTO crmlife.stage_state AS s (stage_table, "
 				"refreshed_day, refreshed_at, needs_full, started_at, "
-				"duration, was_full, customers, rows_changed, changes_logged) "
+				"duration, was_full, customers, rows_changed, changes_logged, "
+				"had_history) "
 				"VALUES ($1, $2, $3, false, $3, clock_timestamp() - $3, $4, "
-				"$5, $6, $7) "
+				"$5, $6, $7, $8) "
 				"ON CONFLICT (stage_table) DO UPDATE SET "
 				"refreshed_day = excluded.refreshed_day, "
 				"refreshed_at = excluded.refreshed_at, needs_full = false, "
@@ -578,12 +582,13 @@ record_success(const Run *run, TimestampTz started)
 				"customers = excluded.customers, "
 				"rows_changed = excluded.rows_changed, "
 				"changes_logged = excluded.changes_logged, "
+				"had_history = excluded.had_history, "
 				"failures = 0, last_error = NULL, last_error_at = NULL, "
 				/* no longer put off because it had failed */
 				"next_run_at = least(s.next_run_at, clock_timestamp() + "
 				"(SELECT t.refresh_every FROM crmlife.stage_table t "
 				"WHERE t.stage_table = $1))",
-				7, types, values, NULL, SPI_OK_INSERT);
+				8, types, values, NULL, SPI_OK_INSERT);
 	crm_revert_identity(&saved);
 }
 
@@ -640,6 +645,8 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	SPI_connect();
 	crm_become_table_owner(run->definition, &saved);
 	run->day = day == CRM_NO_DAY ? crm_day_from_timestamptz(as_of) : day;
+	full |= run->goes_back && run->definition->refreshed &&
+			run->day < run->definition->refreshed_day;
 	check_direction(run->definition, run->day, full);
 	/* a column that is gone is told at once, too, not with the next order */
 	crm_scan_lock(run->definition);
@@ -747,6 +754,19 @@ crm_stage_refresh(Oid stage_table, TimestampTz as_of, bool full,
 	run.definition = crm_load_newest_definition(stage_table);
 	run.result = result;
 	run_refresh(&run, as_of, CRM_NO_DAY, full);
+}
+
+void
+crm_stage_refresh_today(Oid stage_table, CrmRefreshResult *result)
+{
+	Run run = {.goes_back = true};
+
+	memset(result, 0, sizeof(*result));
+	/* else it could be dropped or renamed when its definition is known */
+	LockRelationOid(stage_table, RowExclusiveLock);
+	run.definition = crm_load_newest_definition(stage_table);
+	run.result = result;
+	run_refresh(&run, GetCurrentTransactionStartTimestamp(), CRM_NO_DAY, false);
 }
 
 void

@@ -40,6 +40,8 @@ typedef struct CrmRefreshResult
  */
 extern void crm_stage_refresh(Oid stage_table, TimestampTz as_of, bool full,
 							  CrmRefreshResult *result);
+/* to that of the transaction, in full should the table show a later one */
+extern void crm_stage_refresh_today(Oid stage_table, CrmRefreshResult *result);
 
 /* "running" is the possession of this lock */
 extern void crm_stage_lock(Oid stage_table); /* until the end of transaction */

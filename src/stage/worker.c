@@ -6,7 +6,7 @@
  * due, each under its session lock and in transactions of its own:
  *
  *		A  started_at is written and committed: a crash leaves evidence
- *		B  crm_stage_refresh, as the table's owner, and when to run next
+ *		B  crm_stage_refresh_today, as the table's owner, and when to run next
  *		C  instead of B's result, after an error: the error, and a later time
  *
  * An error in B ends there, so one bad table never stops the others.  Between
@@ -85,7 +85,6 @@ typedef struct Job
 	TimestampTz		failed_at;
 	TimestampTz		next_run_at;
 	int				failures;
-	bool			ahead;	  /* shows a later day than today */
 	TimestampTz		look_at;  /* when the worker has to look at it again */
 	TimestampTz		begun_at; /* the run at hand */
 	bool			started;  /* it has been recorded */
@@ -344,8 +343,6 @@ is_due(Job *job, TimestampTz now)
 	if (!local_day(job->timezone, now, &today, &midnight))
 		today = job->refreshed_day, midnight = DT_NOEND;
 
-	job->ahead = job->has_day && job->refreshed_day > today;
-
 	/*
 	 * A time so late that it can't be meant: the clock was set back, or
 	 * somebody refreshed the table by hand while it had to wait.
@@ -519,8 +516,7 @@ refresh_and_record(Job *job)
 		enable_timeout_after(STATEMENT_TIMEOUT, crm_worker_statement_timeout);
 	/* what the session holds of it could be let go by code of users */
 	crm_stage_lock(job->stage_table);
-	crm_stage_refresh(job->stage_table, GetCurrentTransactionStartTimestamp(),
-					  job->ahead, &result);
+	crm_stage_refresh_today(job->stage_table, &result);
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	PopActiveSnapshot();
 

@@ -6,7 +6,7 @@
 \pset tuples_only true
 SET client_min_messages = warning;
 SET jit = off;
-SELECT plan(150);
+SELECT plan(151);
 
 CREATE SCHEMA merging;
 SET search_path = merging, public;
@@ -193,7 +193,8 @@ SELECT crmlife.refresh('stages', '2025-07-02', true) \g /dev/null
 
 -- ----- no history, no merging -----
 ALTER TABLE stages DROP COLUMN history;
-SELECT after($$INSERT INTO orders (id, customer, at, amount) VALUES (7100, 37, '2025-06-30', 6)$$, '1 customers, by index', as_of => '2025-07-02');
+SELECT after($$INSERT INTO orders (id, customer, at, amount) VALUES (7100, 37, '2025-06-30', 6)$$, 'everybody, passes 1', as_of => '2025-07-02');
+SELECT after($$INSERT INTO orders (id, customer, at, amount) VALUES (7103, 37, '2025-06-30', 6)$$, '1 customers, by index', as_of => '2025-07-02');
 SELECT crmlife.drop_stage_table('stages') \g /dev/null
 SELECT crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount', order_filter => $$status <> 'cancelled'$$, timezone => 'Asia/Shanghai') \g /dev/null
 SELECT crmlife.refresh('stages', '2025-07-02', true) \g /dev/null

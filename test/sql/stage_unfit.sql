@@ -100,6 +100,40 @@ BEGIN
 END $$;
 SELECT format('CALL blanks(%L, %L, %L)', o, v, m) FROM (VALUES ('text', 'char(6)', 'char(6)'), ('char(6)', 'text', 'name'), ('name', 'char(9)', 'text'), ('varchar(8)', 'name', 'char(7)'), ('bpchar', 'text', 'bpchar')) x (o, v, m) \gexec
 
+-- ----- what a transition table does not show -----
+-- columns that are generated, where a partition has them elsewhere than the
+-- table that is named
+CREATE PROCEDURE outcome_of(what text, statement text, expected text) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE statement;
+  COMMIT;
+  INSERT INTO result (what, got, expected) VALUES (what, outcome('stages', '2026-06-01'), expected);
+  COMMIT;
+END $$;
+CREATE TABLE bills (c int, at timestamptz, cents int, amount int GENERATED ALWAYS AS (cents / 100) STORED) PARTITION BY LIST (c);
+CREATE TABLE bills_1 (amount int GENERATED ALWAYS AS (cents / 100) STORED, cents int, at timestamptz, c int);
+ALTER TABLE bills ATTACH PARTITION bills_1 FOR VALUES IN (1);
+CREATE TABLE bills_2 PARTITION OF bills DEFAULT;
+INSERT INTO bills VALUES (1, '2026-01-01', 100), (2, '2026-01-01', 100);
+SELECT crmlife.create_stage_table('stages', 'bills', 'c', 'at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('stages', '2026-06-01', true) \g /dev/null
+CALL outcome_of('generated amounts', 'INSERT INTO bills VALUES (1, ''2026-02-01'', 700), (2, ''2026-02-01'', 700)', '2 waiting, before 0, after 0');
+CALL outcome_of('of a partition named itself', 'INSERT INTO bills_1 (c, at, cents) VALUES (1, ''2026-02-02'', 700)', '1 waiting, before 0, after 0');
+SELECT crmlife.drop_stage_table('stages') \g /dev/null
+DROP TABLE bills;
+CREATE TABLE bills (email text, at timestamptz, amount int, c text GENERATED ALWAYS AS (lower(email)) STORED) PARTITION BY RANGE (at);
+CREATE TABLE bills_1 (c text GENERATED ALWAYS AS (lower(email)) STORED, amount int, email text, at timestamptz);
+ALTER TABLE bills ATTACH PARTITION bills_1 FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+INSERT INTO bills VALUES ('Ann', '2026-01-01', 100);
+SELECT crmlife.create_stage_table('stages', 'bills', 'c', 'at', 'amount', timezone => 'UTC') \g /dev/null
+SELECT crmlife.refresh('stages', '2026-06-01', true) \g /dev/null
+CALL outcome_of('generated customers', 'INSERT INTO bills VALUES (''Ann'', ''2026-02-01'', 700), (''Bob'', ''2026-02-01'', 50)', 'everybody waiting, before 0, after 0');
+CALL outcome_of('who become others', 'UPDATE bills SET email = ''Cid'' WHERE email = ''Bob''', 'everybody waiting, before 0, after 0');
+CALL outcome_of('or go', 'DELETE FROM bills WHERE email = ''Cid''', '1 waiting, before 0, after 0');
+CALL outcome_of('by the partition', 'INSERT INTO bills_1 (email, at, amount) VALUES (''Dan'', ''2026-02-01'', 50)', '1 waiting, before 0, after 0');
+SELECT crmlife.drop_stage_table('stages') \g /dev/null
+DROP TABLE bills;
+
 -- ----- another type -----
 -- of a partition that is one no more, of which no refresh knows yet
 CREATE PROCEDURE of_another(was text, now text, written text[], waits text) LANGUAGE plpgsql AS $$
@@ -175,6 +209,23 @@ TRUNCATE result;
 ALTER TABLE stages ADD k int, ADD k_ text, ADD crmlife_key text, ADD u int, ADD s int;
 CALL write('columns of any name', 'INSERT INTO orders VALUES (3, ''2025-06-10'', 5)', '2 waiting, before 0, after 0, in full 0, figures 0');
 SELECT is(got, expected, what) FROM result ORDER BY n;
+-- figures by histories, and without
+ALTER TABLE stages DROP COLUMN history;
+SELECT crmlife.refresh('stages', '2025-06-30') \g /dev/null
+SELECT is((SELECT concat_ws(', ', (SELECT count(*) FROM crmlife.verify_figures('stages')), (SELECT count(*) FROM crmlife.verify('stages')), (SELECT was_full FROM crmlife.status WHERE stage_table = 'stages'::regclass))), '0, 0, t', 'the column of histories is gone');
+SELECT crmlife.refresh('stages', '2025-06-30') \g /dev/null
+SELECT is((SELECT was_full FROM crmlife.status WHERE stage_table = 'stages'::regclass), false, 'told once');
+-- a source that a crash empties
+ALTER TABLE orders SET UNLOGGED;
+SET client_min_messages = warning;
+SELECT crmlife.refresh('stages', '2025-06-30') \g /dev/null
+SET client_min_messages = error;
+SELECT crmlife.refresh('stages', '2025-06-30') \g /dev/null
+SELECT is((SELECT was_full FROM crmlife.status WHERE stage_table = 'stages'::regclass), true, 'an unlogged source is read whole each time');
+ALTER TABLE orders SET LOGGED;
+SELECT crmlife.refresh('stages', '2025-06-30') \g /dev/null
+SELECT crmlife.refresh('stages', '2025-06-30') \g /dev/null
+SELECT is((SELECT was_full FROM crmlife.status WHERE stage_table = 'stages'::regclass), false, 'until it is logged again');
 -- a customer who is nobody, and is due
 ALTER TABLE stages DROP CONSTRAINT stages_pkey, ALTER customer DROP NOT NULL;
 UPDATE stages SET customer = NULL, due_on = '2025-06-30' WHERE customer = 2;
