@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "pgtime.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -718,6 +719,14 @@ drop_table(Oid table)
 		elog(ERROR, "could not drop relation %u", table);
 }
 
+/* not what is another's: DROP TABLE refuses it, and nobody waits for that */
+static void
+lock_to_drop(Oid table)
+{
+	if (get_rel_name(table) != NULL && crm_owns_relation(table, GetUserId()))
+		LockRelationOid(table, AccessExclusiveLock);
+}
+
 PG_FUNCTION_INFO_V1(crm_drop_stage_table);
 
 Datum
@@ -744,6 +753,10 @@ crm_drop_stage_table(PG_FUNCTION_ARGS)
 			 errmsg("%s is not a stage table",
 					name ? crm_quote_relation(stage_table) : "what was given"),
 			 errhint("SELECT stage_table FROM crmlife.status lists them.")));
+	/* in the order in which those lock them who read, or take changes */
+	if (name)
+		lock_to_drop(stage_table);
+	lock_to_drop(changes);
 	(void) crm_capture_remove(stage_table, true);
 	forget(stage_table);
 	if (name)

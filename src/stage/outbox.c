@@ -494,12 +494,15 @@ crm_ack(PG_FUNCTION_ARGS)
 	if (seq > position)
 	{
 		refuse_beyond(&consumer, seq, position);
-		ask_about(&consumer,
-				  "UPDATE crmlife.consumer SET position = $3, "
-				  "acked_at = pg_catalog.clock_timestamp() "
-				  "WHERE stage_table = $1 AND consumer = $2",
-				  seq, SPI_OK_UPDATE);
-		position = seq;
+		/* another may be past it where the session has let its locks go */
+		position = ask_about(&consumer,
+							 "UPDATE crmlife.consumer SET position = $3, "
+							 "acked_at = pg_catalog.clock_timestamp() "
+							 "WHERE stage_table = $1 AND consumer = $2 "
+							 "AND position < $3",
+							 seq, SPI_OK_UPDATE) > 0
+					   ? seq
+					   : read_position(&consumer);
 	}
 	/* of rows still to be acknowledged the session keeps the others off */
 	crm_claim_change(claim);
