@@ -23,7 +23,8 @@ typedef struct Fold
 	CrmDay		day;
 	int32_t		slot; /* of the day being folded, counting order days */
 	bool		slot_used;
-	bool		stale; /* first and last order must be looked up again */
+	int32_t		first; /* of the live orders, by time; -1: there is none */
+	int32_t		last;
 	bool		again; /* what came late has been noted before */
 } Fold;
 
@@ -145,30 +146,51 @@ sorted(const CrmHistory *history)
 	return true;
 }
 
-/* first and last order anew: after an order died, nothing else knows them */
+/*
+ * The live orders, by time: an order that appears is mostly the last of them, as
+ * events are; one that is paid again after it was taken back is looked for from
+ * there.
+ */
 static void
-look_up_orders(Fold *fold)
+link_order(Fold *fold, int32_t number)
 {
-	CrmStep *step = &fold->step;
+	CrmOrder *orders = fold->history->orders;
+	int32_t	  before = fold->last;
+	int32_t	  after = -1;
 
-	step->first_order_at = CRM_NO_TIME;
-	step->last_order_at = CRM_NO_TIME;
-	for (int i = 0; i < fold->history->order_count; i++)
+	while (before >= 0 && orders[before].at > orders[number].at)
 	{
-		const CrmOrder *order = &fold->history->orders[i];
-
-		if (!order->live)
-			continue;
-		if (step->first_order_at == CRM_NO_TIME ||
-			order->at < step->first_order_at)
-		{
-			step->first_order_at = order->at;
-			step->first_amount = order->net;
-		}
-		if (order->at > step->last_order_at)
-			step->last_order_at = order->at;
+		after = before;
+		before = orders[before].before;
 	}
-	fold->stale = false;
+	orders[number].before = before;
+	orders[number].after = after;
+	*(before >= 0 ? &orders[before].after : &fold->first) = number;
+	*(after >= 0 ? &orders[after].before : &fold->last) = number;
+}
+
+static void
+unlink_order(Fold *fold, const CrmOrder *order)
+{
+	CrmOrder *orders = fold->history->orders;
+
+	*(order->before >= 0 ? &orders[order->before].after : &fold->first) =
+		order->after;
+	*(order->after >= 0 ? &orders[order->after].before : &fold->last) =
+		order->before;
+}
+
+static void
+note_orders(Fold *fold)
+{
+	const CrmOrder *orders = fold->history->orders;
+	CrmStep		   *step = &fold->step;
+
+	step->first_order_at =
+		fold->first < 0 ? CRM_NO_TIME : orders[fold->first].at;
+	step->last_order_at = fold->last < 0 ? CRM_NO_TIME : orders[fold->last].at;
+	if (step->facts.orders == 1)
+		step->first_amount = orders[fold->first].net;
 }
 
 /* it is only now that the order counts, or ceases to */
@@ -196,12 +218,8 @@ order_appears(Fold *fold, CrmOrder *order)
 	step->facts.orders++;
 	if (fold->history->live_on[order->day_slot]++ == 0)
 		step->facts.order_days++;
-	if (step->first_order_at == CRM_NO_TIME || order->at < step->first_order_at)
-		step->first_order_at = order->at;
-	if (order->at > step->last_order_at)
-		step->last_order_at = order->at;
-	if (step->facts.orders == 1)
-		step->first_amount = order->net;
+	link_order(fold, (int32_t) (order - fold->history->orders));
+	note_orders(fold);
 }
 
 static void
@@ -214,9 +232,8 @@ order_vanishes(Fold *fold, CrmOrder *order)
 	step->facts.orders--;
 	if (--fold->history->live_on[order->day_slot] == 0)
 		step->facts.order_days--;
-	fold->stale |= step->facts.orders <= 1 ||
-				   order->at == step->first_order_at ||
-				   order->at == step->last_order_at;
+	unlink_order(fold, order);
+	note_orders(fold);
 }
 
 static void
@@ -294,8 +311,6 @@ close_day(Fold *fold)
 	CrmStep *step = &fold->step;
 
 	crm_poll();
-	if (fold->stale)
-		look_up_orders(fold);
 	step->facts.known_on = fold->day;
 	step->facts.first_order = day_or_never(step->first_order_at);
 	step->facts.last_order = day_or_never(step->last_order_at);
@@ -335,6 +350,7 @@ init_fold(Fold *fold, CrmHistory *history)
 {
 	memset(fold, 0, sizeof(*fold));
 	fold->history = history;
+	fold->first = fold->last = -1;
 	fold->day = CRM_ALWAYS;
 	fold->step.facts.timeline = &history->timeline;
 	fold->step.first_order_at = CRM_NO_TIME;

@@ -55,6 +55,8 @@ typedef struct CrmOrder
 	CrmMoney net;
 	int64_t	 at; /* of its first row that is no refund */
 	int32_t	 day_slot;
+	int32_t	 before; /* the live ones beside it by time, -1: none */
+	int32_t	 after;
 	bool	 refunded;
 	bool	 live;
 } CrmOrder;
