@@ -515,6 +515,17 @@ crm_ack(PG_FUNCTION_ARGS)
 
 /* ----- adding and forgetting ----- */
 
+/*
+ * The last one that the calling statement can see: who copies the stage table in
+ * it, or under the snapshot that its transaction keeps, sees no more there.
+ */
+static int64
+last_seen(const char *changes)
+{
+	crm_query(psprintf("SELECT max(seq) FROM %s", changes), 0, NULL, NULL);
+	return column_int64(1);
+}
+
 /* the last number given, whoever has committed it; 0: none yet */
 static int64
 last_number(const char *changes)
@@ -526,24 +537,14 @@ last_number(const char *changes)
 	crm_execute("SELECT pg_get_serial_sequence($1, 'seq')", 1, types, values,
 				NULL, SPI_OK_SELECT);
 	sequence = column_text(1);
+	/* the owner may have made them numbers like any other */
 	if (sequence == NULL)
-		return 0;
+		return last_seen(changes);
 	/* pg_sequence_last_value says no number, too, where a right is missing */
 	crm_execute(psprintf("SELECT CASE WHEN is_called THEN last_value ELSE 0 "
 						 "END FROM %s",
 						 sequence),
 				0, NULL, NULL, NULL, SPI_OK_SELECT);
-	return column_int64(1);
-}
-
-/*
- * The last one that the calling statement can see: who copies the stage table in
- * it, or under the snapshot that its transaction keeps, sees no more there.
- */
-static int64
-last_seen(const char *changes)
-{
-	crm_query(psprintf("SELECT max(seq) FROM %s", changes), 0, NULL, NULL);
 	return column_int64(1);
 }
 

@@ -178,9 +178,6 @@ crm_lock_tree(Oid relation)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("a source of the stage table was dropped meanwhile"),
 				 errdetail("It was the relation with OID %u.", relation)));
-	/* a temporary source is refused elsewhere */
-	if (crm_is_temporary(relation))
-		return list_make1_oid(relation);
 	return leave_out_temporary(
 		relation, find_all_inheritors(relation, AccessShareLock, NULL));
 }

@@ -132,6 +132,11 @@ SELECT is(outcome(), 'captured, 25', 'put right, all are done');
 CREATE TABLE flawed (customer text, at timestamp, amount numeric);
 INSERT INTO flawed VALUES ('a', '2025-01-01', 1), ('b', 'infinity', 1);
 SELECT alike(error_of($$SELECT crmlife.create_stage_table('flawed_stages', 'flawed', 'customer', 'at', 'amount')$$), '22008 time of a row of customer "b" is infinite%', 'a creation fails');
+CREATE TABLE flawed_days (customer text, at date, amount numeric);
+INSERT INTO flawed_days VALUES ('a', '2025-01-01', 1), ('b', 'infinity', 1);
+SELECT alike(error_of($$SELECT crmlife.create_stage_table('flawed_stages', 'flawed_days', 'customer', 'at', 'amount')$$), '22008 time of a row of customer "b" is infinite%', 'of days, too');
+UPDATE flawed_days SET at = '5874897-12-31' WHERE customer = 'b';
+SELECT alike(error_of($$SELECT crmlife.create_stage_table('flawed_stages', 'flawed_days', 'customer', 'at', 'amount')$$), '22008 time of a row of customer "b" is out of range%', 'that are no times');
 SELECT hasnt_table('flawed_stages');
 SELECT hasnt_table('flawed_stages_changes');
 SELECT is((SELECT count(*) FROM pg_trigger WHERE tgrelid = 'flawed'::regclass) + (SELECT count(*) FROM crmlife.capture_source WHERE source = 'flawed'::regclass)
