@@ -365,26 +365,31 @@ warn_if_unlogged(Oid relation)
 					 crm_quote_relation(relation))));
 }
 
-/* are there any to create or to enable, which keeps writers off? */
-static bool
-lacks_triggers(Oid relation)
+static void
+states_of_triggers(Relation opened, TriggerState *state)
 {
 	Oid function =
 		LookupFuncName(list_make2(makeString("crmlife"), makeString("capture")),
 					   0, NULL, false);
-	bool	 owner = crm_owns_relation(relation, GetUserId());
-	Relation opened = table_open(relation, AccessShareLock);
-	bool	 lacks = false;
 
 	for (int i = 0; i < lengthof(capture_triggers); i++)
-	{
-		TriggerState state =
-			trigger_state(opened, &capture_triggers[i], function);
+		state[i] = trigger_state(opened, &capture_triggers[i], function);
+}
 
-		lacks |= state == TRIGGER_STATE_MISSING ||
-				 (owner && state != TRIGGER_STATE_ALWAYS);
-	}
+/* are there any to create or to enable, which keeps writers off? */
+static bool
+lacks_triggers(Oid relation)
+{
+	TriggerState state[lengthof(capture_triggers)];
+	bool		 owner = crm_owns_relation(relation, GetUserId());
+	Relation	 opened = table_open(relation, AccessShareLock);
+	bool		 lacks = false;
+
+	states_of_triggers(opened, state);
 	table_close(opened, AccessShareLock);
+	for (int i = 0; i < lengthof(capture_triggers); i++)
+		lacks |= state[i] == TRIGGER_STATE_MISSING ||
+				 (owner && state[i] != TRIGGER_STATE_ALWAYS);
 	return lacks;
 }
 
@@ -392,14 +397,11 @@ static void
 install_triggers(Oid relation, bool above)
 {
 	TriggerState state[lengthof(capture_triggers)];
-	Oid			 function =
-		LookupFuncName(list_make2(makeString("crmlife"), makeString("capture")),
-					   0, NULL, false);
-	Relation opened = table_open(relation, AccessShareLock);
+	Relation	 opened = table_open(relation, AccessShareLock);
 
+	states_of_triggers(opened, state);
 	for (int i = 0; i < lengthof(capture_triggers); i++)
 	{
-		state[i] = trigger_state(opened, &capture_triggers[i], function);
 		if (state[i] != TRIGGER_STATE_MISSING)
 			continue;
 		if (above)
@@ -426,9 +428,9 @@ install_triggers(Oid relation, bool above)
  * of.  A relation of which this is the same has had its triggers all the time,
  * and its rows were not rewritten, nor made to be read as others.  NULL: there
  * are changes that no trigger of ours tells, because one is not there or does
- * not fire, a subscription writes them, or a crash empties it.  Within a query that says which
- * relation, roles, customer and columns: r.source, r.roles, r.customer and
- * columns.
+ * not fire, a subscription writes them, or a crash empties it.  Within a query
+ * that says which relation, roles, customer and columns: r.source, r.roles,
+ * r.customer and columns.
  */
 #define VIRTUAL_COLUMNS CRM_VIRTUAL_COLUMNS_OF("r.source")
 #define SEEN_NOW                                                              \

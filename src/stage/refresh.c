@@ -742,17 +742,23 @@ run_refresh(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	PG_END_TRY();
 }
 
+static void
+begin_run(Run *run, Oid stage_table, CrmRefreshResult *result)
+{
+	memset(result, 0, sizeof(*result));
+	/* else it could be dropped or renamed when its definition is known */
+	LockRelationOid(stage_table, RowExclusiveLock);
+	run->definition = crm_load_newest_definition(stage_table);
+	run->result = result;
+}
+
 void
 crm_stage_refresh(Oid stage_table, TimestampTz as_of, bool full,
 				  CrmRefreshResult *result)
 {
 	Run run = {0};
 
-	memset(result, 0, sizeof(*result));
-	/* else it could be dropped or renamed when its definition is known */
-	LockRelationOid(stage_table, RowExclusiveLock);
-	run.definition = crm_load_newest_definition(stage_table);
-	run.result = result;
+	begin_run(&run, stage_table, result);
 	run_refresh(&run, as_of, CRM_NO_DAY, full);
 }
 
@@ -761,11 +767,7 @@ crm_stage_refresh_today(Oid stage_table, CrmRefreshResult *result)
 {
 	Run run = {.goes_back = true};
 
-	memset(result, 0, sizeof(*result));
-	/* else it could be dropped or renamed when its definition is known */
-	LockRelationOid(stage_table, RowExclusiveLock);
-	run.definition = crm_load_newest_definition(stage_table);
-	run.result = result;
+	begin_run(&run, stage_table, result);
 	run_refresh(&run, GetCurrentTransactionStartTimestamp(), CRM_NO_DAY, false);
 }
 
@@ -774,11 +776,7 @@ crm_stage_rebuild(Oid stage_table, bool remodel, CrmRefreshResult *result)
 {
 	Run run = {0};
 
-	memset(result, 0, sizeof(*result));
-	/* else it could be dropped or renamed when its definition is known */
-	LockRelationOid(stage_table, RowExclusiveLock);
-	run.definition = crm_load_newest_definition(stage_table);
-	run.result = result;
+	begin_run(&run, stage_table, result);
 	run.remodel = remodel;
 	run_refresh(&run, GetCurrentTransactionStartTimestamp(),
 				run.definition->refreshed ? run.definition->refreshed_day
