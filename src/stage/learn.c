@@ -15,8 +15,7 @@
  * set by hand.  A refresh never learns: stages move by customers and days, or
  * because somebody asked for it.
  *
- * Invariant: only this file writes crmlife.learned_threshold, and every change
- * of a threshold in force stands in crmlife.threshold_change.
+ * Invariant: only this file writes crmlife.learned_threshold.
  */
 #include "postgres.h"
 
@@ -39,16 +38,15 @@
 #include "engine/learn.h"
 #include "engine/returns.h"
 #include "functions/localday.h"
-#include "functions/model_parse.h"
 #include "functions/model_type.h"
 #include "functions/numeric_money.h"
 #include "stage/definition.h"
 #include "stage/in_force.h"
 #include "stage/learn.h"
-#include "stage/refresh.h"
 #include "stage/scan.h"
 #include "stage/schedule.h"
 #include "stage/stage.h"
+#include "stage/thresholds.h"
 
 /* decimals of what is not exact money */
 #define DECIMALS 6
@@ -480,130 +478,6 @@ same_models(CrmInForce *of, CrmInForce *a, CrmInForce *b)
 		if (!same_model(a, b, crm_in_force_segment(of, i)))
 			return false;
 	return same_model(a, b, NULL);
-}
-
-static void
-log_threshold(Oid stage_table, const char *segment, const char *name,
-			  Numeric old_value, Numeric new_value, const char *cause,
-			  int64 moved)
-{
-	Oid	  types[] = {OIDOID,  TEXTOID, NUMERICOID, NUMERICOID,
-					 TEXTOID, INT8OID, TEXTOID};
-	Datum values[] = {ObjectIdGetDatum(stage_table), CStringGetTextDatum(name),
-					  NumericGetDatum(old_value),	 NumericGetDatum(new_value),
-					  CStringGetTextDatum(cause),	 Int64GetDatum(moved),
-					  CStringGetTextDatum(segment)};
-	char  nulls[] = "       ";
-
-	nulls[2] = old_value ? ' ' : 'n';
-	nulls[3] = new_value ? ' ' : 'n';
-	crm_execute("INSERT INTO crmlife.threshold_change (stage_table, threshold, "
-				"old_value, new_value, cause, moved, segment, model_version) "
-				"SELECT $1, $2, $3, $4, $5, $6, $7, t.model_version "
-				"FROM crmlife.stage_table t WHERE t.stage_table = $1",
-				lengthof(types), types, values, nulls, SPI_OK_INSERT);
-}
-
-static bool
-same_value(Numeric a, Numeric b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(a),
-											NumericGetDatum(b)));
-}
-
-/* the models of a segment, or of all, before and after a change */
-typedef struct Models
-{
-	const CrmModelText *was;
-	const CrmModelText *is;
-} Models;
-
-static Models
-split_models(CrmInForce *before, CrmInForce *after, const char *segment)
-{
-	Models models = {crm_model_text_split(crm_model_datum_text(
-						 crm_in_force_text(before, segment))),
-					 crm_model_text_split(crm_model_datum_text(
-						 crm_in_force_text(after, segment)))};
-
-	return models;
-}
-
-/* the value of a threshold, NULL where there is none or no such threshold */
-static Numeric
-threshold_value(const CrmModelText *parts, const char *name)
-{
-	for (int i = 0; i < parts->count; i++)
-		if (strcmp(parts->thresholds[i].name, name) == 0)
-			return parts->thresholds[i].value;
-	return NULL;
-}
-
-/* a segment that only follows the stage table's value is not named beside it */
-static void
-log_if_changed(Oid stage_table, const char *segment, const Models *models,
-			   const Models *all, const char *name, const char *cause,
-			   int64 moved)
-{
-	Numeric was = threshold_value(models->was, name);
-	Numeric is = threshold_value(models->is, name);
-
-	if (same_value(was, is) ||
-		(all && same_value(was, threshold_value(all->was, name)) &&
-		 same_value(is, threshold_value(all->is, name))))
-		return;
-	log_threshold(stage_table, segment, name, was, is, cause, moved);
-}
-
-static bool
-has_threshold(const CrmModelText *parts, const char *name)
-{
-	for (int i = 0; i < parts->count; i++)
-		if (strcmp(parts->thresholds[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* all: the models of the stage table, for a segment's */
-static void
-log_models(Oid stage_table, const char *segment, const Models *models,
-		   const Models *all, const char *cause, int64 moved)
-{
-	for (int i = 0; i < models->is->count; i++)
-		log_if_changed(stage_table, segment, models, all,
-					   models->is->thresholds[i].name, cause, moved);
-	for (int i = 0; i < models->was->count; i++)
-		if (!has_threshold(models->is, models->was->thresholds[i].name))
-			log_if_changed(stage_table, segment, models, all,
-						   models->was->thresholds[i].name, cause, moved);
-}
-
-void
-crm_log_thresholds(Oid stage_table, CrmInForce *before, const char *cause,
-				   int64 moved)
-{
-	CrmInForce *after = crm_newest_in_force(stage_table);
-	Models		all = split_models(before, after, NULL);
-	CrmInForce *of[] = {before, after};
-	CrmIdentity saved;
-
-	crm_become_catalog_owner(&saved);
-	log_models(stage_table, "", &all, NULL, cause, moved);
-	for (int i = 0; i < lengthof(of); i++)
-		for (int j = 0; j < crm_in_force_segments(of[i]); j++)
-		{
-			const char *segment = crm_in_force_segment(of[i], j);
-			Models		models;
-
-			/* one that is in both is looked at once */
-			if (of[i] == after && crm_in_force_has(before, segment))
-				continue;
-			models = split_models(before, after, segment);
-			log_models(stage_table, segment, &models, &all, cause, moved);
-		}
-	crm_revert_identity(&saved);
 }
 
 void

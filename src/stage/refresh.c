@@ -54,6 +54,7 @@
 #include "stage/capture.h"
 #include "stage/deferred.h"
 #include "stage/definition.h"
+#include "stage/drop.h"
 #include "stage/due.h"
 #include "stage/figures.h"
 #include "stage/outbox.h"

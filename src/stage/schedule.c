@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -21,10 +20,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
-#include "stage/calibrate.h"
 #include "stage/definition.h"
-#include "stage/figures.h"
-#include "stage/learn.h"
 #include "stage/progress.h"
 #include "stage/schedule.h"
 #include "stage/stage.h"
@@ -70,6 +66,12 @@ static const char *const due_queries[CRM_SCHEDULE_STEPS] = {
 			"s.learned_on", "t.learn_every") NOT_TRIED,
 };
 
+const char *
+crm_schedule_step_name(CrmScheduleStep step)
+{
+	return step_names[step];
+}
+
 bool
 crm_schedule_due(Oid stage_table, CrmScheduleStep step)
 {
@@ -94,30 +96,6 @@ crm_schedule_done(Oid stage_table, CrmScheduleStep step)
 				"AND step = $2",
 				2, types, values, NULL, SPI_OK_DELETE);
 	crm_revert_identity(&saved);
-}
-
-void
-crm_schedule_run(Oid stage_table, CrmScheduleStep step)
-{
-	TimestampTz started = GetCurrentTimestamp();
-
-	switch (step)
-	{
-		case CRM_SCHEDULE_WEEKS:
-			crm_figures_weeks(stage_table);
-			break;
-		case CRM_SCHEDULE_CALIBRATE:
-			crm_calibrate_again(stage_table);
-			break;
-		default:
-			crm_learn_again(stage_table);
-	}
-	/* the weeks are there already, with what they have cost */
-	if (step == CRM_SCHEDULE_WEEKS)
-		return;
-	SPI_connect();
-	crm_run_log(stage_table, step_names[step], started, NULL, NULL);
-	SPI_finish();
 }
 
 void

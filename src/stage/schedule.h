@@ -1,6 +1,6 @@
 /*
  * schedule.h
- *		What the worker does to a stage table besides refreshing it.
+ *		When the steps are due that the worker does besides refreshing.
  */
 #ifndef CRM_SCHEDULE_H
 #define CRM_SCHEDULE_H
@@ -16,13 +16,14 @@ typedef enum CrmScheduleStep
 	CRM_SCHEDULE_STEPS
 } CrmScheduleStep;
 
+/* as crmlife.runs calls it */
+extern const char *crm_schedule_step_name(CrmScheduleStep step);
+
 /*
  * Whether a step is due on the day the table shows.  The caller is connected
  * to SPI as the owner of crmlife's own tables.
  */
 extern bool crm_schedule_due(Oid stage_table, CrmScheduleStep step);
-/* do it, and keep it in the run log; the caller holds the table's lock */
-extern void crm_schedule_run(Oid stage_table, CrmScheduleStep step);
 /*
  * Keep why it failed, in the run log too: it is tried again on the next day.
  * Connected as above.

@@ -50,17 +50,6 @@ extern bool crm_stage_try_lock(Oid stage_table);
 extern bool crm_stage_try_lock_session(Oid stage_table);
 extern void crm_stage_unlock_session(Oid stage_table);
 
-/*
- * Forget stage tables that were dropped behind crmlife's back.  Triggers on
- * sources that the current user does not own stay, and find nothing to do.
- * Without wait, a stage table for which it would have to wait, or whose triggers
- * would stay, is left to the worker.
- */
-extern void crm_forget_dropped(bool wait);
-
-/* have a stage table's change log dropped with it */
-extern void crm_link_changes(Oid stage_table, Oid changes);
-
 /* the owner of crmlife's own tables, as whom they are written */
 extern Oid crm_catalog_owner(void);
 

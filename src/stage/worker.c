@@ -47,12 +47,14 @@
 
 #include "compat.h"
 #include "stage/definition.h"
+#include "stage/drop.h"
 #include "stage/overflow.h"
 #include "stage/progress.h"
 #include "stage/queue.h"
 #include "stage/schedule.h"
 #include "stage/source.h"
 #include "stage/stage.h"
+#include "stage/steps.h"
 #include "stage/worker.h"
 
 /* a worker waits so long for its next run before it leaves */
@@ -635,7 +637,7 @@ run_step(Job *job)
 	if (crm_worker_statement_timeout > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, crm_worker_statement_timeout);
 	crm_stage_lock(job->stage_table);
-	crm_schedule_run(job->stage_table, job->step);
+	crm_step_run(job->stage_table, job->step);
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	PopActiveSnapshot();
 	CommitTransactionCommand();

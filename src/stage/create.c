@@ -1,6 +1,8 @@
 /*
- * manage.c
- *		Creating, changing and dropping stage tables.
+ * create.c
+ *		Creating a stage table.
+ *
+ *		arguments --check--> plan --> tables, definition --> triggers --> rows
  *
  * What a user asks for is done with that user's own rights: CREATE TABLE in a
  * schema that allows it, triggers on sources that grant it.  Only crmlife's
@@ -12,35 +14,24 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/dependency.h"
 #include "catalog/namespace.h"
-#include "catalog/objectaddress.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "pgtime.h"
-#include "storage/lmgr.h"
-#include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/varlena.h"
 
 #include "compat.h"
 #include "functions/model_type.h"
+#include "stage/arguments.h"
 #include "stage/calibrate.h"
 #include "stage/capture.h"
 #include "stage/definition.h"
+#include "stage/drop.h"
 #include "stage/expression.h"
 #include "stage/in_force.h"
 #include "stage/learn.h"
@@ -97,32 +88,6 @@ typedef struct StagePlan
 	int			columns; /* of its own that the table gets */
 } StagePlan;
 
-/* ----- arguments ----- */
-
-static char *
-text_argument(FunctionCallInfo fcinfo, int number)
-{
-	return PG_ARGISNULL(number) ? NULL
-								: text_to_cstring(PG_GETARG_TEXT_PP(number));
-}
-
-static char *
-required_text(FunctionCallInfo fcinfo, int number, const char *name)
-{
-	char *value = text_argument(fcinfo, number);
-
-	if (value == NULL)
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("%s must not be null", name)));
-	return value;
-}
-
-static Oid
-relation_argument(FunctionCallInfo fcinfo, int number)
-{
-	return PG_ARGISNULL(number) ? InvalidOid : PG_GETARG_OID(number);
-}
-
 /* ----- sources ----- */
 
 static void
@@ -165,21 +130,21 @@ plan_orders(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 						errmsg("orders must not be null")));
 	orders->relation = PG_GETARG_OID(ARG_ORDERS);
 	crm_check_source(orders->relation, "orders", by_trigger);
-	orders->customer = required_text(fcinfo, ARG_CUSTOMER, "customer");
+	orders->customer = crm_required_text(fcinfo, ARG_CUSTOMER, "customer");
 	plan->key_kind =
 		crm_check_key(orders->relation, "customer", orders->customer);
 	orders->at = crm_check_expression(
 		orders->relation, "ordered_at",
-		required_text(fcinfo, ARG_ORDERED_AT, "ordered_at"),
+		crm_required_text(fcinfo, ARG_ORDERED_AT, "ordered_at"),
 		CRM_EXPRESSION_TIME);
 	orders->amount = crm_check_expression(
-		orders->relation, "amount", required_text(fcinfo, ARG_AMOUNT, "amount"),
-		CRM_EXPRESSION_AMOUNT);
+		orders->relation, "amount",
+		crm_required_text(fcinfo, ARG_AMOUNT, "amount"), CRM_EXPRESSION_AMOUNT);
 	orders->filter = crm_check_expression(
 		orders->relation, "order_filter",
-		text_argument(fcinfo, ARG_ORDER_FILTER), CRM_EXPRESSION_FILTER);
+		crm_text_argument(fcinfo, ARG_ORDER_FILTER), CRM_EXPRESSION_FILTER);
 	orders->order_key = crm_check_expression(
-		orders->relation, "order_key", text_argument(fcinfo, ARG_ORDER_KEY),
+		orders->relation, "order_key", crm_text_argument(fcinfo, ARG_ORDER_KEY),
 		CRM_EXPRESSION_ANY);
 }
 
@@ -188,7 +153,7 @@ plan_visits(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 {
 	CrmSource *visits = &plan->visits;
 
-	visits->relation = relation_argument(fcinfo, ARG_VISITS);
+	visits->relation = crm_relation_argument(fcinfo, ARG_VISITS);
 	if (!OidIsValid(visits->relation))
 	{
 		refuse_without(fcinfo, ARG_VISIT_CUSTOMER, "visit_customer", "visits");
@@ -197,15 +162,15 @@ plan_visits(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 		return;
 	}
 	crm_check_source(visits->relation, "visits", by_trigger);
-	visits->customer = text_argument(fcinfo, ARG_VISIT_CUSTOMER);
+	visits->customer = crm_text_argument(fcinfo, ARG_VISIT_CUSTOMER);
 	check_same_key(plan, visits, "visits", "visit_customer");
 	visits->at = crm_check_expression(
 		visits->relation, "visited_at",
-		required_text(fcinfo, ARG_VISITED_AT, "visited_at"),
+		crm_required_text(fcinfo, ARG_VISITED_AT, "visited_at"),
 		CRM_EXPRESSION_TIME);
 	visits->filter = crm_check_expression(
 		visits->relation, "visit_filter",
-		text_argument(fcinfo, ARG_VISIT_FILTER), CRM_EXPRESSION_FILTER);
+		crm_text_argument(fcinfo, ARG_VISIT_FILTER), CRM_EXPRESSION_FILTER);
 }
 
 static void
@@ -213,15 +178,15 @@ plan_members(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 {
 	CrmSource *members = &plan->members;
 
-	members->relation = relation_argument(fcinfo, ARG_MEMBERS);
+	members->relation = crm_relation_argument(fcinfo, ARG_MEMBERS);
 	if (OidIsValid(members->relation))
 	{
 		crm_check_source(members->relation, "members", by_trigger);
-		members->customer = text_argument(fcinfo, ARG_MEMBER_CUSTOMER);
+		members->customer = crm_text_argument(fcinfo, ARG_MEMBER_CUSTOMER);
 		check_same_key(plan, members, "members", "member_customer");
 		members->at = crm_check_expression(
 			members->relation, "registered_at",
-			text_argument(fcinfo, ARG_REGISTERED_AT), CRM_EXPRESSION_TIME);
+			crm_text_argument(fcinfo, ARG_REGISTERED_AT), CRM_EXPRESSION_TIME);
 	}
 	else
 	{
@@ -232,7 +197,7 @@ plan_members(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 	plan->segment = crm_check_expression(
 		OidIsValid(members->relation) ? members->relation
 									  : plan->orders.relation,
-		"segment", text_argument(fcinfo, ARG_SEGMENT), CRM_EXPRESSION_ANY);
+		"segment", crm_text_argument(fcinfo, ARG_SEGMENT), CRM_EXPRESSION_ANY);
 }
 
 /* ----- the table ----- */
@@ -240,7 +205,7 @@ plan_members(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 static void
 plan_name(StagePlan *plan, FunctionCallInfo fcinfo)
 {
-	char	 *name = required_text(fcinfo, ARG_NAME, "name");
+	char	 *name = crm_required_text(fcinfo, ARG_NAME, "name");
 	RangeVar *range = makeRangeVarFromNameList(crm_qualified_name_list(name));
 
 	Oid schema;
@@ -300,7 +265,7 @@ plan_customer_column(StagePlan *plan, FunctionCallInfo fcinfo)
 	int32 typmod;
 	Oid	  collation;
 
-	plan->customer_column = text_argument(fcinfo, ARG_CUSTOMER_COLUMN);
+	plan->customer_column = crm_text_argument(fcinfo, ARG_CUSTOMER_COLUMN);
 	if (plan->customer_column == NULL)
 		plan->customer_column = plan->orders.customer;
 	check_customer_column(plan->customer_column);
@@ -423,19 +388,6 @@ comment_tables(const StagePlan *plan)
 
 /* ----- the definition ----- */
 
-static char *
-checked_timezone(const char *name)
-{
-	pg_tz *zone = pg_tzset(name);
-
-	if (zone == NULL || !pg_tz_acceptable(zone))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("time zone \"%s\" not recognized", name),
-						errhint("SELECT name FROM pg_timezone_names lists "
-								"them.")));
-	return pstrdup(pg_get_timezone_name(zone));
-}
-
 static void
 plan_settings(StagePlan *plan, FunctionCallInfo fcinfo)
 {
@@ -448,8 +400,8 @@ plan_settings(StagePlan *plan, FunctionCallInfo fcinfo)
 	crm_check_stage_model(crm_model_for_checks(plan->model),
 						  OidIsValid(plan->visits.relation),
 						  plan->members.at != NULL);
-	plan->timezone =
-		checked_timezone(required_text(fcinfo, ARG_TIMEZONE, "timezone"));
+	plan->timezone = crm_checked_timezone(
+		crm_required_text(fcinfo, ARG_TIMEZONE, "timezone"));
 	if (PG_ARGISNULL(ARG_REFRESH_EVERY))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("refresh_every must not be null")));
@@ -480,7 +432,7 @@ columns_argument(FunctionCallInfo fcinfo)
 static const char *
 capture_argument(FunctionCallInfo fcinfo)
 {
-	char *capture = required_text(fcinfo, ARG_CAPTURE, "capture");
+	char *capture = crm_required_text(fcinfo, ARG_CAPTURE, "capture");
 
 	if (strcmp(capture, "trigger") != 0 && strcmp(capture, "full") != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -490,67 +442,36 @@ capture_argument(FunctionCallInfo fcinfo)
 	return capture;
 }
 
-/* collects the arguments of one INSERT */
-typedef struct Values
-{
-	Oid	  types[24];
-	Datum values[24];
-	char  nulls[25];
-	int	  count;
-} Values;
-
-static void
-add_value(Values *values, Oid type, Datum value, bool isnull)
-{
-	values->types[values->count] = type;
-	values->values[values->count] = value;
-	values->nulls[values->count++] = isnull ? 'n' : ' ';
-}
-
-static void
-add_text(Values *values, const char *text)
-{
-	add_value(values, TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0,
-			  text == NULL);
-}
-
-static void
-add_relation(Values *values, Oid relation)
-{
-	add_value(values, REGCLASSOID, ObjectIdGetDatum(relation),
-			  !OidIsValid(relation));
-}
-
 static void
 store_definition(const StagePlan *plan, Oid stage_table, Oid changes,
 				 Oid model_type)
 {
-	Values		values = {0};
+	CrmValues	values = {0};
 	CrmIdentity saved;
 
-	add_relation(&values, stage_table);
-	add_relation(&values, changes);
-	add_relation(&values, plan->orders.relation);
-	add_text(&values, plan->orders.customer);
-	add_text(&values, plan->orders.at);
-	add_text(&values, plan->orders.amount);
-	add_text(&values, plan->orders.filter);
-	add_text(&values, plan->orders.order_key);
-	add_relation(&values, plan->visits.relation);
-	add_text(&values, plan->visits.customer);
-	add_text(&values, plan->visits.at);
-	add_text(&values, plan->visits.filter);
-	add_relation(&values, plan->members.relation);
-	add_text(&values, plan->members.customer);
-	add_text(&values, plan->members.at);
-	add_text(&values, plan->segment);
-	add_value(&values, model_type, plan->model, false);
-	add_text(&values, plan->timezone);
-	add_value(&values, INTERVALOID, IntervalPGetDatum(plan->refresh_every),
-			  false);
-	add_text(&values, plan->capture);
-	add_text(&values, plan->customer_column);
-	add_text(&values, plan->key_kind);
+	crm_add_relation(&values, stage_table);
+	crm_add_relation(&values, changes);
+	crm_add_relation(&values, plan->orders.relation);
+	crm_add_text(&values, plan->orders.customer);
+	crm_add_text(&values, plan->orders.at);
+	crm_add_text(&values, plan->orders.amount);
+	crm_add_text(&values, plan->orders.filter);
+	crm_add_text(&values, plan->orders.order_key);
+	crm_add_relation(&values, plan->visits.relation);
+	crm_add_text(&values, plan->visits.customer);
+	crm_add_text(&values, plan->visits.at);
+	crm_add_text(&values, plan->visits.filter);
+	crm_add_relation(&values, plan->members.relation);
+	crm_add_text(&values, plan->members.customer);
+	crm_add_text(&values, plan->members.at);
+	crm_add_text(&values, plan->segment);
+	crm_add_value(&values, model_type, plan->model, false);
+	crm_add_text(&values, plan->timezone);
+	crm_add_value(&values, INTERVALOID, IntervalPGetDatum(plan->refresh_every),
+				  false);
+	crm_add_text(&values, plan->capture);
+	crm_add_text(&values, plan->customer_column);
+	crm_add_text(&values, plan->key_kind);
 	crm_become_catalog_owner(&saved);
 	crm_execute("INSERT INTO crmlife.stage_table (stage_table, changes, "
 				"orders, customer, ordered_at, amount, order_filter, "
@@ -643,380 +564,4 @@ crm_create_stage_table(PG_FUNCTION_ARGS)
 	/* last: what it locks is locked to the end of the transaction */
 	crm_forget_dropped(false);
 	PG_RETURN_OID(stage_table);
-}
-
-/* ----- dropping ----- */
-
-/* DROP TABLE of the stage table takes the change log with it */
-void
-crm_link_changes(Oid stage_table, Oid changes)
-{
-	ObjectAddress log;
-	ObjectAddress table;
-
-	ObjectAddressSet(log, RelationRelationId, changes);
-	ObjectAddressSet(table, RelationRelationId, stage_table);
-	(void) deleteDependencyRecordsForSpecific(RelationRelationId, changes,
-											  DEPENDENCY_AUTO,
-											  RelationRelationId, stage_table);
-	recordDependencyOn(&log, &table, DEPENDENCY_AUTO);
-}
-
-/* crmlife's own rows about a stage table */
-static void
-forget(Oid stage_table)
-{
-	static const char *const tables[] = {
-		"threshold_override", "learned_threshold",
-		"threshold_change",	  "stage_cuts",
-		"model_version",	  "figures_state",
-		"overview_log",		  "stage_snapshot",
-		"weekly_band",		  "weekly_stage",
-		"weekly_flow",		  "tally",
-		"tally_stage",		  "tally_orders",
-		"tally_day",		  "tally_cohort",
-		"consumer",			  "run_log",
-		"stage_state",		  "queue",
-		"queue_overflow",	  "deferred",
-		"schedule_error",	  "stage_table"};
-	Oid			types[1] = {OIDOID};
-	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
-	CrmIdentity saved;
-
-	crm_become_catalog_owner(&saved);
-	for (int i = 0; i < lengthof(tables); i++)
-		crm_execute(psprintf("DELETE FROM crmlife.%s WHERE stage_table = $1",
-							 tables[i]),
-					1, types, values, NULL, SPI_OK_DELETE);
-	crm_revert_identity(&saved);
-}
-
-/* the change log of a stage table; InvalidOid when it is none */
-static Oid
-changes_of(Oid stage_table)
-{
-	Oid			types[1] = {OIDOID};
-	Datum		values[1] = {ObjectIdGetDatum(stage_table)};
-	CrmIdentity saved;
-	bool		isnull;
-	Oid			changes = InvalidOid;
-
-	crm_become_catalog_owner(&saved);
-	if (crm_execute("SELECT changes::oid FROM crmlife.stage_table "
-					"WHERE stage_table = $1",
-					1, types, values, NULL, SPI_OK_SELECT) > 0)
-		changes = DatumGetObjectId(SPI_getbinval(
-			SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	crm_revert_identity(&saved);
-	return changes;
-}
-
-static void
-drop_table(Oid table)
-{
-	if (SPI_execute(psprintf("DROP TABLE %s", crm_quote_relation(table)), false,
-					0) != SPI_OK_UTILITY)
-		elog(ERROR, "could not drop relation %u", table);
-}
-
-/* not what is another's: DROP TABLE refuses it, and nobody waits for that */
-static void
-lock_to_drop(Oid table)
-{
-	if (get_rel_name(table) != NULL && crm_owns_relation(table, GetUserId()))
-		LockRelationOid(table, AccessExclusiveLock);
-}
-
-PG_FUNCTION_INFO_V1(crm_drop_stage_table);
-
-Datum
-crm_drop_stage_table(PG_FUNCTION_ARGS)
-{
-	Oid			stage_table = PG_GETARG_OID(0);
-	char	   *name;
-	Oid			changes;
-	CrmIdentity saved;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("stage_table must not be null")));
-	crm_refuse_on_standby();
-	crm_lock_own_stage(stage_table);
-	name = get_rel_name(stage_table);
-	SPI_connect();
-	crm_pin_search_path(&saved);
-	changes = changes_of(stage_table);
-	if (!OidIsValid(changes))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("%s is not a stage table",
-					name ? crm_quote_relation(stage_table) : "what was given"),
-			 errhint("SELECT stage_table FROM crmlife.status lists them.")));
-	/* in the order in which those lock them who read, or take changes */
-	if (name)
-		lock_to_drop(stage_table);
-	lock_to_drop(changes);
-	(void) crm_capture_remove(stage_table, true);
-	forget(stage_table);
-	if (name)
-		drop_table(stage_table);
-	/* goes with the stage table, unless a restore has left it by itself */
-	CommandCounterIncrement();
-	if (get_rel_name(changes) != NULL)
-		drop_table(changes);
-	crm_capture_remove_orphans();
-	crm_revert_identity(&saved);
-	SPI_finish();
-	PG_RETURN_VOID();
-}
-
-/*
- * What is left of stage tables that were dropped with plain DROP TABLE; without
- * waiting, only where nobody uses their sources.
- */
-void
-crm_forget_dropped(bool wait)
-{
-	CrmIdentity saved;
-	uint64		count;
-	Oid		   *gone;
-
-	SPI_connect();
-	crm_become_catalog_owner(&saved);
-	count = crm_execute("SELECT t.stage_table::oid FROM crmlife.stage_table t "
-						"WHERE NOT EXISTS (SELECT FROM pg_class c "
-						"WHERE c.oid = t.stage_table)",
-						0, NULL, NULL, NULL, SPI_OK_SELECT);
-	gone = palloc(sizeof(Oid) * Max(count, 1));
-	for (uint64 i = 0; i < count; i++)
-	{
-		bool isnull;
-
-		gone[i] = DatumGetObjectId(SPI_getbinval(
-			SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-	}
-	crm_revert_identity(&saved);
-	for (uint64 i = 0; i < count; i++)
-	{
-		if (crm_capture_remove(gone[i], wait))
-			forget(gone[i]);
-	}
-	if (wait && count > 0)
-		crm_capture_remove_orphans();
-	SPI_finish();
-}
-
-/* ----- changing ----- */
-
-typedef struct Change
-{
-	Oid			stage_table;
-	const char *query; /* $1 is the stage table */
-	Values		values;
-	int			expected;
-	const char *cause; /* of what it does to thresholds; NULL: nothing */
-} Change;
-
-/* every model in force must be one that the sources can answer */
-static void
-check_models(const CrmStageDefinition *definition)
-{
-	bool visits = OidIsValid(definition->visits.relation);
-	bool registrations = definition->members.at != NULL;
-	int	 count = crm_in_force_segments(definition->in_force);
-
-	crm_check_stage_model(definition->model, visits, registrations);
-	for (int i = 0; i < count; i++)
-		crm_check_stage_model(
-			crm_segment_model(definition,
-							  crm_in_force_segment(definition->in_force, i)),
-			visits, registrations);
-}
-
-void
-crm_apply_thresholds(Oid stage_table, CrmInForce *before, const char *cause)
-{
-	CrmStageDefinition *definition = crm_load_newest_definition(stage_table);
-	CrmRefreshResult	result = {0};
-
-	check_models(definition);
-	crm_record_model_version(stage_table);
-	if (definition->refreshed)
-		crm_stage_rebuild(stage_table, true, &result);
-	crm_log_thresholds(stage_table, before, cause, result.changes);
-}
-
-/* run the statement as the catalog's owner, then work all rows out again */
-static void
-apply_change(Change *change)
-{
-	CrmStageDefinition *definition;
-	CrmRefreshResult	result;
-	CrmIdentity			saved;
-	CrmInForce		   *before;
-
-	SPI_connect();
-	before = crm_newest_in_force(change->stage_table);
-	crm_become_catalog_owner(&saved);
-	crm_execute(change->query, change->values.count, change->values.types,
-				change->values.values, change->values.nulls, change->expected);
-	crm_revert_identity(&saved);
-	if (change->cause)
-	{
-		crm_learn_if_lacking(change->stage_table);
-		crm_apply_thresholds(change->stage_table, before, change->cause);
-	}
-	else
-	{
-		definition = crm_load_newest_definition(change->stage_table);
-		if (definition->refreshed)
-			crm_stage_rebuild(change->stage_table, false, &result);
-	}
-	SPI_finish();
-}
-
-static Oid
-stage_argument(FunctionCallInfo fcinfo)
-{
-	Oid stage_table;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("stage_table must not be null")));
-	stage_table = PG_GETARG_OID(0);
-	crm_refuse_on_standby();
-	crm_lock_own_stage(stage_table);
-	(void) crm_load_newest_definition(stage_table);
-	return stage_table;
-}
-
-static void
-begin_change(Change *change, FunctionCallInfo fcinfo, const char *query,
-			 int expected)
-{
-	memset(change, 0, sizeof(*change));
-	change->stage_table = stage_argument(fcinfo);
-	change->query = query;
-	change->expected = expected;
-	add_relation(&change->values, change->stage_table);
-}
-
-/* the segment's name; empty for the whole stage table */
-static char *
-segment_argument(FunctionCallInfo fcinfo, int number, Oid stage_table)
-{
-	char *segment = text_argument(fcinfo, number);
-
-	if (segment == NULL)
-		return pstrdup("");
-	if (segment[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("segment must not be empty"),
-						errhint("Leave it out to set the threshold for the "
-								"whole stage table.")));
-	if (!crm_has_segments(crm_load_without_model(stage_table)))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("stage table %s has no segments",
-						crm_quote_relation(stage_table)),
-				 errhint("Create it with segment => '...', a column or "
-						 "expression of members or, without them, orders.")));
-	return segment;
-}
-
-/* a name that no customer has may be a slip of the pen */
-static void
-notice_empty_segment(Oid stage_table, const char *segment)
-{
-	CrmStageDefinition *definition = crm_load_without_model(stage_table);
-	Oid					types[1] = {TEXTOID};
-	Datum				values[1] = {CStringGetTextDatum(segment)};
-	CrmIdentity			saved;
-	uint64				found;
-
-	if (segment[0] == '\0')
-		return;
-	SPI_connect();
-	crm_become_table_owner(definition, &saved);
-	found = crm_execute(psprintf("SELECT FROM %s WHERE segment = $1 LIMIT 1",
-								 definition->table_name),
-						1, types, values, NULL, SPI_OK_SELECT);
-	crm_revert_identity(&saved);
-	SPI_finish();
-	if (found == 0)
-		ereport(NOTICE, (errmsg("no customer of %s belongs to segment \"%s\"",
-								definition->table_name, segment)));
-}
-
-PG_FUNCTION_INFO_V1(crm_set_threshold);
-
-Datum
-crm_set_threshold(PG_FUNCTION_ARGS)
-{
-	Change change;
-	char  *name = required_text(fcinfo, 1, "threshold");
-	bool   remove = PG_ARGISNULL(2);
-	char  *segment;
-
-	begin_change(&change, fcinfo,
-				 remove ? "DELETE FROM crmlife.threshold_override "
-						  "WHERE stage_table = $1 AND threshold = $2 "
-						  "AND segment = $3"
-						: "INSERT INTO crmlife.threshold_override "
-						  "(stage_table, threshold, segment, value) "
-						  "VALUES ($1, $2, $3, $4) "
-						  "ON CONFLICT (stage_table, segment, threshold) "
-						  "DO UPDATE SET value = excluded.value, "
-						  "set_at = now()",
-				 remove ? SPI_OK_DELETE : SPI_OK_INSERT);
-	segment = segment_argument(fcinfo, 3, change.stage_table);
-	crm_require_threshold(change.stage_table, name);
-	add_text(&change.values, name);
-	add_text(&change.values, segment);
-	if (!remove)
-		add_value(&change.values, NUMERICOID, PG_GETARG_DATUM(2), false);
-	change.cause = remove ? "restored" : "override";
-	apply_change(&change);
-	if (!remove)
-		notice_empty_segment(change.stage_table, segment);
-	PG_RETURN_VOID();
-}
-
-PG_FUNCTION_INFO_V1(crm_set_model);
-
-Datum
-crm_set_model(PG_FUNCTION_ARGS)
-{
-	Change change;
-
-	if (PG_ARGISNULL(1))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("model must not be null")));
-	begin_change(&change, fcinfo,
-				 "UPDATE crmlife.stage_table SET model = $2 "
-				 "WHERE stage_table = $1",
-				 SPI_OK_UPDATE);
-	add_value(&change.values, get_fn_expr_argtype(fcinfo->flinfo, 1),
-			  PG_GETARG_DATUM(1), false);
-	change.cause = "model";
-	apply_change(&change);
-	PG_RETURN_VOID();
-}
-
-PG_FUNCTION_INFO_V1(crm_set_timezone);
-
-Datum
-crm_set_timezone(PG_FUNCTION_ARGS)
-{
-	Change change;
-	char  *zone = checked_timezone(required_text(fcinfo, 1, "timezone"));
-
-	begin_change(&change, fcinfo,
-				 "UPDATE crmlife.stage_table SET timezone = $2 "
-				 "WHERE stage_table = $1",
-				 SPI_OK_UPDATE);
-	add_text(&change.values, zone);
-	apply_change(&change);
-	PG_RETURN_VOID();
 }
