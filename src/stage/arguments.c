@@ -6,9 +6,12 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "stage/arguments.h"
 
@@ -47,6 +50,17 @@ crm_checked_timezone(const char *name)
 						errhint("SELECT name FROM pg_timezone_names lists "
 								"them.")));
 	return pstrdup(pg_get_timezone_name(zone));
+}
+
+bool
+crm_within_years(const Interval *interval, int years)
+{
+	/* a month of 30.5 days, a day of 24 hours: as long as they can be, nearly */
+	double days = fabs((double) interval->month) * 30.5 +
+				  fabs((double) interval->day) +
+				  fabs((double) interval->time) / USECS_PER_DAY;
+
+	return days <= years * 366.0;
 }
 
 /* ----- of statements ----- */

@@ -6,6 +6,7 @@
 #define CRM_ARGUMENTS_H
 
 #include "postgres.h"
+#include "datatype/timestamp.h"
 #include "fmgr.h"
 
 /* NULL where the argument is */
@@ -17,6 +18,9 @@ crm_required_text(FunctionCallInfo fcinfo, int number, const char *name);
 extern Oid crm_relation_argument(FunctionCallInfo fcinfo, int number);
 /* the zone's name as PostgreSQL writes it; an error where it knows none */
 extern char *crm_checked_timezone(const char *name);
+
+/* so that no time of ours plus or minus it is out of range */
+extern bool crm_within_years(const Interval *interval, int years);
 
 /* what one statement takes, collected in the order of $1, $2, ... */
 typedef struct CrmValues

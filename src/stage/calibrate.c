@@ -29,10 +29,11 @@
 #include "stage/calibrate.h"
 #include "stage/definition.h"
 #include "stage/refresh.h"
-#include "stage/row.h"
+#include "stage/rights.h"
 #include "stage/scan.h"
 #include "stage/schedule.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 
 #define CRM_MONETARY_BINS 5
 #define CRM_TIERS 3

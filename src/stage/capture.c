@@ -63,6 +63,7 @@
 #include "stage/outdated.h"
 #include "stage/queue.h"
 #include "stage/source.h"
+#include "stage/statement.h"
 #include "stage/used.h"
 
 /* the last transaction of this session in which a refresh read the sources */

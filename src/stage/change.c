@@ -19,8 +19,10 @@
 #include "stage/in_force.h"
 #include "stage/learn.h"
 #include "stage/refresh.h"
+#include "stage/rights.h"
 #include "stage/source.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 #include "stage/thresholds.h"
 
 typedef struct Change

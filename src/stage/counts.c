@@ -26,7 +26,8 @@
 #include "utils/rls.h"
 
 #include "compat.h"
-#include "stage/definition.h"
+#include "stage/rights.h"
+#include "stage/statement.h"
 
 PG_FUNCTION_INFO_V1(crm_reads_all);
 PG_FUNCTION_INFO_V1(crm_reads_scores);

@@ -30,16 +30,19 @@
 #include "stage/arguments.h"
 #include "stage/calibrate.h"
 #include "stage/capture.h"
+#include "stage/columns.h"
 #include "stage/definition.h"
 #include "stage/drop.h"
 #include "stage/expression.h"
 #include "stage/in_force.h"
 #include "stage/learn.h"
+#include "stage/lock.h"
 #include "stage/progress.h"
 #include "stage/refresh.h"
-#include "stage/row.h"
+#include "stage/rights.h"
 #include "stage/source.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 
 /* the arguments of create_stage_table, in order */
 enum

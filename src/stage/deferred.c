@@ -24,6 +24,7 @@
 
 #include "stage/deferred.h"
 #include "stage/plans.h"
+#include "stage/statement.h"
 
 /* what SPI holds, in the caller's memory */
 static void

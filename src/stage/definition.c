@@ -1,42 +1,19 @@
 /*
  * definition.c
- *		Stage tables as crmlife knows them, and the identities their queries
- *		run under.
+ *		Stage tables as crmlife knows them.
  *
- * crmlife's own tables belong to the extension's owner, a stage table to the
- * user who created it.  A query on the former runs as the former, a query on
- * sources or stage table as the latter and security-restricted, always with
- * search_path pinned: no expression, operator or trigger of a user is ever
- * evaluated with another's rights.
- *
- * Invariant: every crm_become... has its crm_revert_identity, or an error in
- * between, at which PostgreSQL itself restores both user and settings.
+ * Invariant: what is loaded is whole and fit for the sources as they are now, or
+ * an error says what is not.
  */
 #include "postgres.h"
 
-#include <math.h>
-
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "access/xlog.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_extension.h"
-#include "commands/dbcommands.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
-#include "storage/lock.h"
-#include "storage/lmgr.h"
-#include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
-#include "utils/fmgroids.h"
-#include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -44,233 +21,13 @@
 #include "compat.h"
 #include "functions/model_type.h"
 #include "functions/numeric_money.h"
+#include "stage/columns.h"
 #include "stage/definition.h"
 #include "stage/in_force.h"
 #include "stage/keys.h"
-#include "stage/plans.h"
-#include "stage/row.h"
+#include "stage/rights.h"
 #include "stage/source.h"
-#include "stage/stage.h"
-
-/* ----- identities ----- */
-
-Oid
-crm_relation_owner(Oid relation)
-{
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid		  owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relation)));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-Oid
-crm_catalog_owner(void)
-{
-	Oid namespace = get_namespace_oid("crmlife", true);
-	Oid table = OidIsValid(namespace)
-					? get_relname_relid("stage_table", namespace)
-					: InvalidOid;
-
-	if (!OidIsValid(table))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("extension crmlife is not installed in this "
-							   "database"),
-						errhint("CREATE EXTENSION crmlife;")));
-	return crm_relation_owner(table);
-}
-
-static void
-set_local(const char *name, const char *value)
-{
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-void
-crm_pin_search_path(CrmIdentity *saved)
-{
-	GetUserIdAndSecContext(&saved->user, &saved->security);
-	saved->guc_level = NewGUCNestLevel();
-	set_local("search_path", "pg_catalog, pg_temp");
-	/* in every text of ours, and of what others have stored, it is so */
-	set_local("standard_conforming_strings", "on");
-}
-
-void
-crm_pin_text(void)
-{
-	set_local("DateStyle", "ISO, YMD");
-	set_local("IntervalStyle", "postgres");
-	set_local("extra_float_digits", "1");
-	set_local("bytea_output", "hex");
-}
-
-static void
-become_restricted(Oid owner, CrmIdentity *saved)
-{
-	crm_pin_search_path(saved);
-	SetUserIdAndSecContext(owner, saved->security |
-									  SECURITY_LOCAL_USERID_CHANGE |
-									  SECURITY_RESTRICTED_OPERATION);
-}
-
-void
-crm_become_catalog_owner(CrmIdentity *saved)
-{
-	become_restricted(crm_catalog_owner(), saved);
-}
-
-void
-crm_become_owner_of(Oid relation, CrmIdentity *saved)
-{
-	become_restricted(crm_relation_owner(relation), saved);
-}
-
-void
-crm_become_table_owner(const CrmStageDefinition *definition, CrmIdentity *saved)
-{
-	become_restricted(definition->owner, saved);
-	set_local("TimeZone", definition->timezone);
-	/* what a view shows must not depend on who calls */
-	set_local("row_security", "on");
-	/* nor what an expression makes of a value, or of its own text */
-	crm_pin_text();
-	set_local("transform_null_equals", "off");
-	/* compiling costs more than the few rows of most runs */
-	set_local("jit", "off");
-}
-
-void
-crm_revert_identity(const CrmIdentity *saved)
-{
-	AtEOXact_GUC(false, saved->guc_level);
-	SetUserIdAndSecContext(saved->user, saved->security);
-}
-
-bool
-crm_within_years(const Interval *interval, int years)
-{
-	/* a month of 30.5 days, a day of 24 hours: as long as they can be, nearly */
-	double days = fabs((double) interval->month) * 30.5 +
-				  fabs((double) interval->day) +
-				  fabs((double) interval->time) / USECS_PER_DAY;
-
-	return days <= years * 366.0;
-}
-
-/* ----- locks ----- */
-
-/*
- * A lock on the stage table as an object of crmlife.stage_table: unlike an
- * advisory lock, nobody can take it from SQL and so keep refreshes waiting.
- * Of the advisory locks' method all the same: what a session holds of the
- * other goes when a transaction of it fails.
- */
-static void
-stage_lock_tag(LOCKTAG *tag, Oid stage_table)
-{
-	Oid namespace = get_namespace_oid("crmlife", false);
-
-	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId,
-					   get_relname_relid("stage_table", namespace), stage_table,
-					   0);
-	tag->locktag_lockmethodid = USER_LOCKMETHOD;
-}
-
-void
-crm_stage_lock(Oid stage_table)
-{
-	LOCKTAG tag;
-
-	stage_lock_tag(&tag, stage_table);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-	/* what the caches hold may be older than what was waited for */
-	AcceptInvalidationMessages();
-}
-
-bool
-crm_stage_try_lock(Oid stage_table)
-{
-	LOCKTAG tag;
-
-	stage_lock_tag(&tag, stage_table);
-	return LockAcquire(&tag, ExclusiveLock, false, true) !=
-		   LOCKACQUIRE_NOT_AVAIL;
-}
-
-bool
-crm_stage_try_lock_session(Oid stage_table)
-{
-	LOCKTAG tag;
-
-	stage_lock_tag(&tag, stage_table);
-	return LockAcquire(&tag, ExclusiveLock, true, true) !=
-		   LOCKACQUIRE_NOT_AVAIL;
-}
-
-void
-crm_stage_unlock_session(Oid stage_table)
-{
-	LOCKTAG tag;
-
-	stage_lock_tag(&tag, stage_table);
-	/* somebody's trigger may have called pg_advisory_unlock_all() */
-	if (crm_lock_held_by_me(&tag, ExclusiveLock))
-		(void) LockRelease(&tag, ExclusiveLock, true);
-}
-
-/* ----- SPI ----- */
-
-uint64
-crm_execute(const char *query, int nargs, Oid *types, Datum *values,
-			const char *nulls, int expected)
-{
-	SPIPlanPtr plan = crm_plan(query, nargs, types, 0, CURSOR_OPT_PARALLEL_OK);
-	int		   result = SPI_execute_plan(plan, values, nulls, false, 0);
-
-	if (result == SPI_OK_REWRITTEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a rule makes something else of what a refresh writes"),
-				 errdetail_internal("%s", query),
-				 errhint("Drop the rules of the stage table and of its change "
-						 "log.")));
-	if (result != expected)
-		elog(ERROR, "SPI returned %s for \"%s\"",
-			 SPI_result_code_string(result), query);
-	return SPI_processed;
-}
-
-uint64
-crm_query(const char *query, int nargs, Oid *types, Datum *values)
-{
-	SPIPlanPtr plan = crm_plan(query, nargs, types, 0, CURSOR_OPT_PARALLEL_OK);
-	int		   result = SPI_execute_plan(plan, values, NULL, true, 0);
-
-	if (result != SPI_OK_SELECT)
-		elog(ERROR, "SPI returned %s for \"%s\"",
-			 SPI_result_code_string(result), query);
-	return SPI_processed;
-}
-
-char *
-crm_quote_relation(Oid relation)
-{
-	char *name = get_rel_name(relation);
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relation)));
-	return quote_qualified_identifier(
-		get_namespace_name(get_rel_namespace(relation)), name);
-}
+#include "stage/statement.h"
 
 /* ----- reading a definition ----- */
 
@@ -488,76 +245,6 @@ crm_changes_name(const CrmStageDefinition *definition)
 	return crm_quote_relation(definition->changes);
 }
 
-void
-crm_refuse_other_table(Oid relation)
-{
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-					errmsg("%s is not a stage table",
-						   get_rel_name(relation)
-							   ? crm_quote_relation(relation)
-							   : psprintf("relation with OID %u", relation)),
-					errhint("SELECT stage_table FROM crmlife.status lists "
-							"them; crmlife.create_stage_table makes one.")));
-}
-
-void
-crm_require_stage_table(Oid relation)
-{
-	Oid			types[1] = {OIDOID};
-	Datum		values[1] = {ObjectIdGetDatum(relation)};
-	CrmIdentity saved;
-
-	crm_become_catalog_owner(&saved);
-	SPI_connect();
-	if (crm_query("SELECT FROM crmlife.stage_table WHERE stage_table = $1", 1,
-				  types, values) == 0)
-		crm_refuse_other_table(relation);
-	SPI_finish();
-	crm_revert_identity(&saved);
-}
-
-/* ----- two versions ----- */
-
-char *
-crm_catalog_version(void)
-{
-	Relation	extensions = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	char	   *version = NULL;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
-				F_NAMEEQ, CStringGetDatum("crmlife"));
-	scan = systable_beginscan(extensions, ExtensionNameIndexId, true, NULL, 1,
-							  &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		bool  isnull;
-		Datum value = heap_getattr(tuple, Anum_pg_extension_extversion,
-								   RelationGetDescr(extensions), &isnull);
-
-		version = TextDatumGetCString(value);
-	}
-	systable_endscan(scan);
-	table_close(extensions, AccessShareLock);
-	return version;
-}
-
-void
-crm_require_same_version(void)
-{
-	char *version = crm_catalog_version();
-
-	if (version == NULL || strcmp(version, CRM_VERSION) == 0)
-		return;
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg(CRM_VERSION_MESSAGE, get_database_name(MyDatabaseId),
-						   version, CRM_VERSION),
-					errhint(CRM_VERSION_HINT)));
-}
-
 static CrmStageDefinition *
 load_definition(Oid stage_table, bool with_model)
 {
@@ -628,46 +315,9 @@ crm_load_without_model(Oid stage_table)
 }
 
 void
-crm_refuse_on_standby(void)
+crm_become_table_owner(const CrmStageDefinition *definition, CrmIdentity *saved)
 {
-	if (RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-				 errmsg("a stage table cannot be changed on a standby"),
-				 errhint("Refresh it on the primary: the result arrives here "
-						 "by replication.")));
-	PreventCommandIfReadOnly("a change of a stage table");
-	crm_require_same_version();
-}
-
-void
-crm_require_stage_reader(Oid stage_table)
-{
-	if (get_rel_name(stage_table) != NULL &&
-		pg_class_aclcheck(stage_table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
-					   get_rel_name(stage_table));
-}
-
-void
-crm_require_stage_owner(Oid stage_table)
-{
-	if (get_rel_name(stage_table) != NULL &&
-		!crm_owns_relation(stage_table, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE,
-					   get_rel_name(stage_table));
-}
-
-/*
- * Asked before, so that nobody else's wait keeps the owner's waiting; and
- * after, for a table that was being created meanwhile, or given away.
- */
-void
-crm_lock_own_stage(Oid stage_table)
-{
-	crm_require_stage_owner(stage_table);
-	crm_stage_lock(stage_table);
-	crm_require_stage_owner(stage_table);
+	crm_become_owner_in_zone(definition->owner, definition->timezone, saved);
 }
 
 /* ----- models ----- */

@@ -21,6 +21,7 @@
 #include "utils/date.h"
 #include "utils/timestamp.h"
 
+#include "stage/columns.h"
 #include "stage/digest.h"
 
 /* odd, of no pattern: from the fractional digits of the golden ratio and pi */

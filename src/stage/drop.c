@@ -22,10 +22,11 @@
 #include "utils/lsyscache.h"
 
 #include "stage/capture.h"
-#include "stage/definition.h"
 #include "stage/drop.h"
+#include "stage/rights.h"
 #include "stage/source.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 
 /* DROP TABLE of the stage table takes the change log with it */
 void

@@ -27,6 +27,7 @@
 
 #include "stage/due.h"
 #include "stage/shape.h"
+#include "stage/statement.h"
 
 static void
 add_row(CrmDue *due, HeapTuple tuple, TupleDesc row)

@@ -24,7 +24,6 @@
 
 #include "compat.h"
 #include "functions/model_type.h"
-#include "stage/definition.h"
 #include "stage/in_force.h"
 
 PG_FUNCTION_INFO_V1(crm_effective_model);

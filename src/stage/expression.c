@@ -35,8 +35,8 @@
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
-#include "stage/definition.h"
 #include "stage/expression.h"
+#include "stage/statement.h"
 
 static void
 refuse(const char *argument, const char *text, const char *why,

@@ -20,7 +20,9 @@
 
 #include "compat.h"
 #include "stage/histories.h"
+#include "stage/rights.h"
 #include "stage/row.h"
+#include "stage/statement.h"
 
 #define MAX_DAYS 3660
 

@@ -15,6 +15,7 @@
 #include "utils/plancache.h"
 
 #include "functions/history.h"
+#include "stage/columns.h"
 #include "stage/histories.h"
 #include "stage/row.h"
 

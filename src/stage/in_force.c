@@ -34,6 +34,8 @@
 #include "functions/model_type.h"
 #include "stage/definition.h"
 #include "stage/in_force.h"
+#include "stage/rights.h"
+#include "stage/statement.h"
 
 /* the SQL function of src/functions/model_type.c */
 extern Datum crm_with_threshold(PG_FUNCTION_ARGS);

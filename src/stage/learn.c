@@ -43,9 +43,11 @@
 #include "stage/definition.h"
 #include "stage/in_force.h"
 #include "stage/learn.h"
+#include "stage/rights.h"
 #include "stage/scan.h"
 #include "stage/schedule.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 #include "stage/thresholds.h"
 
 /* decimals of what is not exact money */

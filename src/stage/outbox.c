@@ -43,10 +43,13 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "stage/arguments.h"
 #include "stage/claims.h"
 #include "stage/definition.h"
 #include "stage/outbox.h"
+#include "stage/rights.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 
 #define CHANGES_CHANNEL "crmlife_changes"
 #define CHANGES_COLUMNS 8

@@ -36,9 +36,9 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "stage/definition.h"
 #include "stage/outdated.h"
 #include "stage/source.h"
+#include "stage/statement.h"
 
 /* ----- what is so now ----- */
 

@@ -59,9 +59,9 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "stage/definition.h"
 #include "stage/overflow.h"
 #include "stage/plans.h"
+#include "stage/statement.h"
 
 enum
 {

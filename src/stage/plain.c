@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "stage/columns.h"
 #include "stage/plain.h"
 
 /* ----- what it is ----- */

@@ -11,6 +11,7 @@
 #include "nodes/parsenodes.h"
 #include "utils/relcache.h"
 
+#include "stage/columns.h"
 #include "stage/row.h"
 
 typedef struct CrmPlain

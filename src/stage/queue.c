@@ -47,10 +47,12 @@
 
 #include "compat.h"
 #include "stage/deferred.h"
+#include "stage/lock.h"
 #include "stage/overflow.h"
 #include "stage/plans.h"
 #include "stage/queue.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 
 int crm_queue_limit = 64 * 1024;
 

@@ -52,6 +52,7 @@
 
 #include "functions/localday.h"
 #include "stage/capture.h"
+#include "stage/columns.h"
 #include "stage/deferred.h"
 #include "stage/definition.h"
 #include "stage/drop.h"
@@ -60,12 +61,14 @@
 #include "stage/outbox.h"
 #include "stage/progress.h"
 #include "stage/refresh.h"
+#include "stage/rights.h"
 #include "stage/row.h"
 #include "stage/queue.h"
 #include "stage/scan.h"
 #include "stage/shape.h"
 #include "stage/source.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 #include "stage/writer.h"
 
 /* the memory of so many customers' rows, all of which are read again */

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "stage/progress.h"
+#include "stage/statement.h"
 
 void
 crm_run_log(Oid stage_table, const char *step, TimestampTz started,

@@ -39,6 +39,7 @@
 #include "engine/purchase_history.h"
 #include "functions/feed.h"
 #include "functions/history.h"
+#include "stage/columns.h"
 #include "stage/outdated.h"
 #include "stage/plans.h"
 #include "stage/progress.h"
@@ -47,6 +48,7 @@
 #include "stage/select.h"
 #include "stage/shape.h"
 #include "stage/source.h"
+#include "stage/statement.h"
 #include "stage/stored.h"
 
 /* columns of a source's query */

@@ -22,8 +22,10 @@
 
 #include "stage/definition.h"
 #include "stage/progress.h"
+#include "stage/rights.h"
 #include "stage/schedule.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 
 /* as crmlife.runs calls them */
 static const char *const step_names[CRM_SCHEDULE_STEPS] = {

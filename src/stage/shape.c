@@ -26,7 +26,6 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
-#include "stage/row.h"
 #include "stage/shape.h"
 
 /*

@@ -11,8 +11,8 @@
 #include "utils/lsyscache.h"
 
 #include "functions/numeric_money.h"
-#include "stage/definition.h"
 #include "stage/sheet.h"
+#include "stage/statement.h"
 
 void
 crm_sheet_init(CrmSheet *sheet, int columns, const Oid *types)

@@ -28,6 +28,7 @@
 #include "compat.h"
 #include "stage/expression.h"
 #include "stage/source.h"
+#include "stage/statement.h"
 
 /* ----- when a stage table is created ----- */
 

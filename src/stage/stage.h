@@ -43,14 +43,4 @@ extern void crm_stage_refresh(Oid stage_table, TimestampTz as_of, bool full,
 /* to that of the transaction, in full should the table show a later one */
 extern void crm_stage_refresh_today(Oid stage_table, CrmRefreshResult *result);
 
-/* "running" is the possession of this lock */
-extern void crm_stage_lock(Oid stage_table); /* until the end of transaction */
-/* the same, if nobody else has it */
-extern bool crm_stage_try_lock(Oid stage_table);
-extern bool crm_stage_try_lock_session(Oid stage_table);
-extern void crm_stage_unlock_session(Oid stage_table);
-
-/* the owner of crmlife's own tables, as whom they are written */
-extern Oid crm_catalog_owner(void);
-
 #endif /* CRM_STAGE_H */

@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "stage/columns.h"
 #include "stage/select.h"
 #include "stage/stored.h"
 

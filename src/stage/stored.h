@@ -10,6 +10,7 @@
 #include "executor/tuptable.h"
 #include "storage/itemptr.h"
 
+#include "stage/columns.h"
 #include "stage/digest.h"
 #include "stage/row.h"
 

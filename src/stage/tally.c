@@ -27,7 +27,9 @@
 
 #include "functions/history.h"
 #include "functions/numeric_money.h"
+#include "stage/columns.h"
 #include "stage/sheet.h"
+#include "stage/statement.h"
 #include "stage/tally.h"
 
 void

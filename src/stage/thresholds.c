@@ -24,6 +24,7 @@
 #include "stage/definition.h"
 #include "stage/refresh.h"
 #include "stage/source.h"
+#include "stage/statement.h"
 #include "stage/thresholds.h"
 
 static void

@@ -22,13 +22,16 @@
 #include "utils/snapmgr.h"
 
 #include "functions/localday.h"
+#include "stage/columns.h"
 #include "stage/deferred.h"
 #include "stage/definition.h"
 #include "stage/digest.h"
 #include "stage/queue.h"
+#include "stage/rights.h"
 #include "stage/row.h"
 #include "stage/scan.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 
 typedef struct Verification
 {

@@ -13,6 +13,7 @@
 
 #include "stage/row.h"
 #include "stage/sheet.h"
+#include "stage/statement.h"
 #include "stage/weeks.h"
 
 static const char *const loyalties[] = {NULL, "new", "returning"};

@@ -46,14 +46,16 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "stage/definition.h"
 #include "stage/drop.h"
+#include "stage/lock.h"
 #include "stage/overflow.h"
 #include "stage/progress.h"
 #include "stage/queue.h"
+#include "stage/rights.h"
 #include "stage/schedule.h"
 #include "stage/source.h"
 #include "stage/stage.h"
+#include "stage/statement.h"
 #include "stage/steps.h"
 #include "stage/worker.h"
 

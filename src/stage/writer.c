@@ -29,9 +29,11 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "stage/columns.h"
 #include "stage/load.h"
 #include "stage/replace.h"
 #include "stage/scan.h"
+#include "stage/statement.h"
 #include "stage/writer.h"
 
 #define CRM_WRITE_BATCH 1000
