@@ -16,6 +16,7 @@
 #include "utils/guc.h"
 #include "utils/varlena.h"
 
+#include "stage/moves.h"
 #include "stage/progress.h"
 #include "stage/queue.h"
 #include "stage/worker.h"
@@ -115,6 +116,7 @@ void
 _PG_init(void)
 {
 	define_settings();
+	crm_moves_init();
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	previous_shmem_request_hook = shmem_request_hook;

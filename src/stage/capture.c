@@ -59,8 +59,10 @@
 #include "compat.h"
 #include "stage/capture.h"
 #include "stage/definition.h"
+#include "stage/moves.h"
 #include "stage/newrows.h"
 #include "stage/outdated.h"
+#include "stage/parts.h"
 #include "stage/queue.h"
 #include "stage/source.h"
 #include "stage/statement.h"
@@ -83,47 +85,51 @@ crm_capture_reading(void)
  * May its new rows be merged?  Not where a refresh has run in this transaction:
  * called by the statement itself, or a trigger before this one, it has seen
  * rows that are not in the queue yet.  And only once, whatever other triggers
- * call the function: there is one of that name.
+ * call the function: there is one of that name.  Nor where they may have gone
+ * to a partition that the stage table does not know.
  */
 static bool
-may_merge(const TriggerData *trigger)
+may_merge(const TriggerData *trigger, int64 parts)
 {
 	return TRIGGER_FIRED_BY_INSERT(trigger->tg_event) &&
 		   strcmp(trigger->tg_trigger->tgname, INSERT_TRIGGER) == 0 &&
 		   !(FullTransactionIdIsValid(read_in) &&
-			 FullTransactionIdEquals(read_in, GetTopFullTransactionIdIfAny()));
+			 FullTransactionIdEquals(read_in,
+									 GetTopFullTransactionIdIfAny())) &&
+		   parts == crm_parts_digest(trigger->tg_relation);
 }
 
 /*
- * Do the rows of the transition table have the customers that were written?  Of
- * a partitioned table PostgreSQL shows a row that is inserted as it was given,
- * before the partition's generated columns were worked out.
+ * Are there customers whose rows the statement has changed, and which its
+ * transition tables do not show?  Of a partitioned table PostgreSQL shows a row
+ * that is inserted as it was given, before the partition's generated columns
+ * were worked out.
  */
 static bool
-shows_customers(TriggerData *trigger, AttrNumber number)
+hides_customers(const TriggerData *trigger, AttrNumber number, int64 parts)
 {
-	Relation source = trigger->tg_relation;
+	TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
 
-	return source->rd_rel->relkind != RELKIND_PARTITIONED_TABLE ||
-		   TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ||
-		   !TupleDescAttr(RelationGetDescr(source), number - 1)->attgenerated;
+	return TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ||
+		   number == InvalidAttrNumber ||
+		   crm_is_virtual(TupleDescAttr(descriptor, number - 1)) ||
+		   (parts == CRM_PARTS_HIDE_CUSTOMER &&
+			!TRIGGER_FIRED_BY_DELETE(trigger->tg_event)) ||
+		   crm_rows_moved_unseen(trigger);
 }
 
 static void
 queue_statement(TriggerData *trigger, Oid stage_table, const char *column,
-				const CrmNewRowsForm *form)
+				int64 parts, const CrmNewRowsForm *form)
 {
 	Relation		source = trigger->tg_relation;
 	TupleDesc		descriptor = RelationGetDescr(source);
 	AttrNumber		number = get_attnum(RelationGetRelid(source), column);
 	CrmQueueWriter *writer = crm_queue_open(stage_table);
 
-	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ||
-		number == InvalidAttrNumber ||
-		crm_is_virtual(TupleDescAttr(descriptor, number - 1)) ||
-		!shows_customers(trigger, number))
+	if (hides_customers(trigger, number, parts))
 		crm_queue_all(writer);
-	else if (form && form->numbers[0] == number && may_merge(trigger))
+	else if (form && form->numbers[0] == number && may_merge(trigger, parts))
 		crm_queue_new_rows(writer, trigger->tg_newtable, source, form);
 	else
 	{
@@ -189,12 +195,14 @@ queue_for_target(TriggerData *trigger, HeapTuple target, TupleDesc descriptor)
 	bool		   isnull;
 	Datum		   stage_table = heap_getattr(target, 2, descriptor, &isnull);
 	Datum		   column = heap_getattr(target, 3, descriptor, &isnull);
+	Datum		   parts = heap_getattr(target, 7, descriptor, &isnull);
 	Datum		   numbers = heap_getattr(target, 5, descriptor, &isnull);
 	CrmNewRowsForm form;
 	bool		   known = !isnull && read_form(numbers, &form);
 
 	queue_statement(trigger, DatumGetObjectId(stage_table),
-					NameStr(*DatumGetName(column)), known ? &form : NULL);
+					NameStr(*DatumGetName(column)), DatumGetInt64(parts),
+					known ? &form : NULL);
 }
 
 PG_FUNCTION_INFO_V1(crm_capture);
@@ -425,30 +433,38 @@ install_triggers(Oid relation, bool above)
 /*
  * What it feeds; the last change of each of its capture triggers, by its place,
  * too, for a transaction may have made several; where its rows are stored; its
- * customer column, and all columns in use; and what its virtual columns are made
- * of.  A relation of which this is the same has had its triggers all the time,
- * and its rows were not rewritten, nor made to be read as others.  NULL: there
- * are changes that no trigger of ours tells, because one is not there or does
- * not fire, a subscription writes them, or a crash empties it.  Within a query
- * that says which relation, roles, customer and columns: r.source, r.roles,
- * r.customer and columns.
+ * customer column, and all columns in use; what its virtual columns are made
+ * of; who reads it, and by which policies.  A relation of which this is the same
+ * has had its triggers all the time, and its rows were not rewritten, nor made to
+ * be read as others.  NULL: there are changes that no trigger of ours tells,
+ * because one is not there or does not fire, a subscription writes them, or a
+ * crash empties it.  Within a query that says which relation, roles, customer and
+ * columns: r.source, r.roles, r.customer and columns.
  */
 #define VIRTUAL_COLUMNS CRM_VIRTUAL_COLUMNS_OF("r.source")
-#define SEEN_NOW                                                              \
-	"(SELECT CASE WHEN count(*) FILTER (WHERE t.tgenabled IN ('O', 'A') "     \
-	"AND t.tgfoid = to_regprocedure('crmlife.capture()')) = 4 "               \
-	"AND NOT EXISTS (SELECT FROM pg_subscription_rel b "                      \
-	"WHERE b.srrelid = r.source) "                                            \
-	"AND (c.relpersistence <> 'u' OR c.relkind = 'p' OR r.roles & 21 = 0) "   \
-	"THEN r.roles || ':' || string_agg(concat_ws(':', t.oid, "                \
-	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname) || '/' || "         \
-	"c.relfilenode || '/' || "                                                \
-	"crmlife._columns_now(r.source, columns, r.customer) || " VIRTUAL_COLUMNS \
-	" END FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "       \
-	"AND t.tgname = ANY ('{crmlife_capture_insert, crmlife_capture_update, "  \
-	"crmlife_capture_delete, crmlife_capture_truncate}') "                    \
-	"WHERE c.oid = r.source "                                                 \
-	"GROUP BY c.relfilenode, c.relpersistence, c.relkind)"
+#define ROWS_SHOWN                                                         \
+	"CASE WHEN c.relrowsecurity THEN c.relforcerowsecurity || coalesce(( " \
+	"SELECT string_agg(concat_ws(':', p.oid, p.xmin, p.ctid), ' ' "        \
+	"ORDER BY p.oid) FROM pg_policy p WHERE p.polrelid = r.source), '') "  \
+	"ELSE '' END"
+#define SEEN_NOW                                                             \
+	"(SELECT CASE WHEN count(*) FILTER (WHERE t.tgenabled IN ('O', 'A') "    \
+	"AND t.tgfoid = to_regprocedure('crmlife.capture()')) = 4 "              \
+	"AND NOT EXISTS (SELECT FROM pg_subscription_rel b "                     \
+	"WHERE b.srrelid = r.source) "                                           \
+	"AND (c.relpersistence <> 'u' OR c.relkind = 'p' OR r.roles & 21 = 0) "  \
+	"THEN r.roles || ':' || string_agg(concat_ws(':', t.oid, "               \
+	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname) || '/' || "        \
+	"c.relfilenode || '/' || "                                               \
+	"(SELECT o.relowner || ':' FROM pg_class o WHERE o.oid = $1) "           \
+	"|| " ROWS_SHOWN " || crmlife._columns_now(r.source, columns, "          \
+	"r.customer) || " VIRTUAL_COLUMNS                                        \
+	" END FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "      \
+	"AND t.tgname = ANY ('{crmlife_capture_insert, crmlife_capture_update, " \
+	"crmlife_capture_delete, crmlife_capture_truncate}') "                   \
+	"WHERE c.oid = r.source "                                                \
+	"GROUP BY c.relfilenode, c.relpersistence, c.relkind, "                  \
+	"c.relrowsecurity, c.relforcerowsecurity)"
 
 /* orders, visits, members */
 #define SOURCES 3
@@ -467,6 +483,7 @@ typedef struct Feeds
 	Datum *roles;	/* bits of all numbers and whether above */
 	Datum *used;	/* the columns that are used of it, a name[] as text */
 	bool  *wholly;	/* it is used as a whole */
+	Datum *parts;	/* its partitions, as parts.c tells of them */
 	Datum  stage_table;
 } Feeds;
 
@@ -487,6 +504,7 @@ more_feeds(Feeds *feeds)
 		feeds->above = palloc(sizeof(bool) * feeds->space);
 		feeds->used = palloc(values);
 		feeds->wholly = palloc(sizeof(bool) * feeds->space);
+		feeds->parts = palloc(values);
 		return;
 	}
 	feeds->relations = repalloc(feeds->relations, values);
@@ -497,6 +515,17 @@ more_feeds(Feeds *feeds)
 	feeds->above = repalloc(feeds->above, sizeof(bool) * feeds->space);
 	feeds->used = repalloc(feeds->used, values);
 	feeds->wholly = repalloc(feeds->wholly, sizeof(bool) * feeds->space);
+	feeds->parts = repalloc(feeds->parts, values);
+}
+
+static int64
+parts_of(Oid relation)
+{
+	Relation opened = table_open(relation, AccessShareLock);
+	int64	 digest = crm_parts_digest(opened);
+
+	table_close(opened, NoLock);
+	return digest;
 }
 
 static void
@@ -510,6 +539,7 @@ add_feed(Feeds *feeds, Oid relation, Datum column, int number, bool above)
 	feeds->above[feeds->count] = above;
 	feeds->used[feeds->count] = (Datum) 0;
 	feeds->wholly[feeds->count] = true;
+	feeds->parts[feeds->count] = Int64GetDatum(parts_of(relation));
 	feeds->forms[feeds->count] = (Datum) 0;
 	feeds->formless[feeds->count++] = true;
 }
@@ -601,10 +631,9 @@ feeds_twice(const Feeds *feeds, int number)
 static bool
 lacks_generated(Oid relation, const CrmNewRowsForm *form)
 {
-	if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
-		return false;
 	for (int i = 0; i < form->count; i++)
-		if (get_attgenerated(relation, form->numbers[i]) != '\0')
+		if (crm_parts_generate(relation,
+							   get_attname(relation, form->numbers[i], false)))
 			return true;
 	return false;
 }
@@ -696,13 +725,30 @@ add_used(const CrmStageDefinition *definition, Feeds *feeds)
 	}
 }
 
-/* run a query on crmlife's own tables; $1 stage table, $2 to $6 the feeds */
+/* all partitions of a source are among its feeds; what is above has others */
+static void
+add_parts(Feeds *feeds)
+{
+	List *known = NIL;
+
+	for (int i = 0; i < feeds->count; i++)
+		known = lappend_oid(known, DatumGetObjectId(feeds->relations[i]));
+	for (int i = 0; i < feeds->count; i++)
+		feeds->parts[i] = Int64GetDatum(
+			crm_parts_known(DatumGetObjectId(feeds->relations[i]),
+							feeds->above[i] ? NIL : known,
+							NameStr(*DatumGetName(feeds->columns[i]))));
+	list_free(known);
+}
+
+/* run a query on crmlife's own tables; $1 stage table, $2 to $7 the feeds */
 static uint64
 execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 {
-	Oid types[6] = {OIDOID,		  OIDARRAYOID, NAMEARRAYOID, INT2VECTORARRAYOID,
-					TEXTARRAYOID, INT4ARRAYOID};
-	Datum		values[6];
+	Oid types[7] = {
+		OIDOID,		  OIDARRAYOID,	NAMEARRAYOID, INT2VECTORARRAYOID,
+		TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID};
+	Datum		values[7];
 	int			dims[1] = {feeds->count};
 	int			bounds[1] = {1};
 	CrmIdentity saved;
@@ -724,8 +770,11 @@ execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 	values[5] =
 		PointerGetDatum(construct_array(feeds->roles, feeds->count, INT4OID,
 										sizeof(int32), true, TYPALIGN_INT));
+	values[6] = PointerGetDatum(
+		construct_array(feeds->parts, feeds->count, INT8OID, sizeof(int64),
+						FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	crm_become_catalog_owner(&saved);
-	count = crm_execute(query, 6, types, values, NULL, expected);
+	count = crm_execute(query, 7, types, values, NULL, expected);
 	crm_revert_identity(&saved);
 	return count;
 }
@@ -761,10 +810,10 @@ find_changed(const Feeds *feeds, Changed **changed)
 		"SELECT r.source, bool_and(s.source IS NOT NULL), "
 		/* the bits of those that are parts of a source, or are one */
 		"bool_and(r.roles & 21 = 0) "
-		"FROM unnest($2, $3, $6) AS r(source, customer, roles) "
+		"FROM unnest($2, $3, $6, $7) AS r(source, customer, roles, parts) "
 		"LEFT JOIN crmlife.capture_source s ON s.source = r.source "
 		"AND s.stage_table = $1 AND s.customer = r.customer "
-		"WHERE (s.seen = " SEEN_NOW ") IS NOT TRUE"
+		"WHERE (s.seen = " SEEN_NOW " AND s.parts IN (r.parts, -1)) IS NOT TRUE"
 		" GROUP BY r.source ORDER BY r.source",
 		SPI_OK_SELECT);
 
@@ -793,21 +842,22 @@ record_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 	add_used(definition, feeds);
 	add_forms(feeds, &definition->orders, 0, CRM_EVENT_ORDER);
 	add_forms(feeds, &definition->visits, 1, CRM_EVENT_VISIT);
+	add_parts(feeds);
 	execute_on_feeds(
 		feeds,
 		"INSERT INTO crmlife.capture_source AS s "
-		"(source, stage_table, customer, seen, new_rows, columns) "
+		"(source, stage_table, customer, seen, new_rows, columns, parts) "
 		/* what is not captured whole is looked at again each time */
 		"SELECT DISTINCT r.source, $1, r.customer, coalesce(" SEEN_NOW
-		", ''), r.new_rows, r.columns "
+		", ''), r.new_rows, r.columns, r.parts "
 		"FROM (SELECT f.source, f.customer, f.new_rows, f.columns::name[], "
-		"f.roles FROM unnest($2, $3, $4, $5, $6) "
-		"AS f(source, customer, new_rows, columns, roles)) AS r "
+		"f.roles, f.parts FROM unnest($2, $3, $4, $5, $6, $7) "
+		"AS f(source, customer, new_rows, columns, roles, parts)) AS r "
 		"ON CONFLICT (source, stage_table, customer) "
 		"DO UPDATE SET seen = excluded.seen, new_rows = excluded.new_rows, "
-		"columns = excluded.columns "
-		"WHERE (s.seen, s.new_rows, s.columns) IS DISTINCT FROM "
-		"(excluded.seen, excluded.new_rows, excluded.columns)",
+		"columns = excluded.columns, parts = excluded.parts "
+		"WHERE (s.seen, s.new_rows, s.columns, s.parts) IS DISTINCT FROM "
+		"(excluded.seen, excluded.new_rows, excluded.columns, excluded.parts)",
 		SPI_OK_INSERT);
 }
 

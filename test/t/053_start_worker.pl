@@ -87,5 +87,29 @@ $node->append_conf('postgresql.conf', "max_worker_processes = 4\ncrmlife.worker_
 $node->restart;
 $node->psql('quiet', 'SELECT crmlife.start_worker()', stderr => \$err);
 like($err, qr/switched off.*HINT:.*crmlife.worker_enabled/s, 'switched off: says what to set');
+
+# a session's first statement, for which the library is loaded when it is half
+# over: what kind it is can be told as far as the session's own statement tells
+$node->safe_psql('quiet', <<EOS);
+CREATE TABLE parted (customer int, at timestamptz, amount numeric) PARTITION BY RANGE (at);
+CREATE TABLE parted_may PARTITION OF parted FOR VALUES FROM ('2025-05-01') TO ('2025-06-01');
+CREATE TABLE parted_june PARTITION OF parted FOR VALUES FROM ('2025-06-01') TO ('2025-07-01');
+INSERT INTO parted VALUES (1, '2025-05-01', 5), (2, '2025-05-01', 5), (3, '2025-05-01', 5);
+SELECT crmlife.create_stage_table('parted_stages', 'parted', 'customer', 'at', 'amount');
+EOS
+for (
+	[ 'an UPDATE', "UPDATE parted SET at = '2025-06-01' WHERE customer = 1", '1 f' ],
+	[ 'an INSERT', "INSERT INTO parted VALUES (4, '2025-06-02', 5)", '1 f' ],
+	[ 'a DELETE', 'DELETE FROM parted WHERE customer = 4', '1 f' ],
+	[ 'a MERGE that moves a row', "MERGE INTO parted p USING (VALUES (2)) v (c) ON p.customer = v.c WHEN MATCHED THEN UPDATE SET at = '2025-06-02'", ' t' ],
+	[ 'one in a function', "DO 'BEGIN MERGE INTO parted p USING (VALUES (3)) v (c) ON p.customer = v.c WHEN MATCHED THEN UPDATE SET at = ''2025-06-03''; END'", ' t' ],
+	[ 'and an UPDATE in a function, which may be one', "DO 'BEGIN UPDATE parted SET amount = amount + 1; END'", ' t' ])
+{
+	my ($what, $statement, $waits) = @$_;
+	$node->safe_psql('quiet', $statement);
+	is($node->safe_psql('quiet', q(SELECT concat(CASE WHEN everybody THEN '' ELSE waiting::text END, ' ', everybody) FROM crmlife.status)), $waits, "$what: who is looked at");
+	$node->safe_psql('quiet', q(SELECT crmlife.refresh('parted_stages')));
+	is(verified($node, 'quiet', 'parted_stages'), 0, '... verify');
+}
 $node->stop;
 done_testing();

@@ -1,0 +1,132 @@
+/*
+ * parts.c
+ *		The partitions that rows written by a partitioned table go to.
+ *
+ * The triggers of the table that a statement names see its new rows, but not
+ * where they went.  One may have gone to a partition that no refresh has known
+ * and none will: it came after the last one and is gone before the next.  So
+ * new rows are merged only while the partitions are those of the last look.
+ *
+ *		last look: digest of partitions --> crmlife.capture_source
+ *		statement: digest of partitions --> the same: rows are merged
+ *		                                    another: customers are read again
+ *
+ * Nor do they see what a partition's generated columns were made of a row,
+ * where the table above has a plain column: up to PostgreSQL 15 it may.
+ *
+ * Invariant: a digest that is kept is one of partitions that are all known.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "common/hashfn.h"
+#include "partitioning/partdesc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "stage/parts.h"
+
+typedef void (*Visitor)(Oid partition, void *context);
+
+/* those that have rows, also one that is being detached */
+static void
+visit_partitions(Relation relation, Visitor visitor, void *context)
+{
+	PartitionDesc parts;
+
+	if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
+	parts = RelationGetPartitionDesc(relation, false);
+	for (int i = 0; i < parts->nparts; i++)
+	{
+		Relation below;
+
+		if (parts->is_leaf[i])
+		{
+			visitor(parts->oids[i], context);
+			continue;
+		}
+		below = table_open(parts->oids[i], AccessShareLock);
+		visit_partitions(below, visitor, context);
+		table_close(below, NoLock);
+	}
+}
+
+static void
+add_to_digest(Oid partition, void *context)
+{
+	uint64 *digest = context;
+
+	*digest += hash_bytes_uint32_extended(partition, 0);
+}
+
+int64
+crm_parts_digest(Relation relation)
+{
+	uint64 digest = 0;
+
+	visit_partitions(relation, add_to_digest, &digest);
+	return (int64) Max(digest & PG_INT64_MAX, 1);
+}
+
+typedef struct Known
+{
+	List *relations;
+	bool  all;
+} Known;
+
+static void
+check_known(Oid partition, void *context)
+{
+	Known *known = context;
+
+	known->all &= list_member_oid(known->relations, partition);
+}
+
+int64
+crm_parts_known(Oid relation, List *known_relations, const char *customer)
+{
+	Known	 known = {.relations = known_relations, .all = true};
+	Relation opened;
+	int64	 digest;
+
+	if (crm_parts_generate(relation, customer))
+		return CRM_PARTS_HIDE_CUSTOMER;
+	opened = table_open(relation, AccessShareLock);
+	digest = crm_parts_digest(opened);
+	if (known_relations)
+		visit_partitions(opened, check_known, &known);
+	/* one may have come in between */
+	known.all &= digest == crm_parts_digest(opened);
+	table_close(opened, NoLock);
+	return known.all ? digest : CRM_PARTS_UNKNOWN;
+}
+
+typedef struct Generated
+{
+	const char *column;
+	bool		found;
+} Generated;
+
+static void
+check_generated(Oid partition, void *context)
+{
+	Generated *generated = context;
+	AttrNumber number = get_attnum(partition, generated->column);
+
+	generated->found |= number != InvalidAttrNumber &&
+						get_attgenerated(partition, number) != '\0';
+}
+
+bool
+crm_parts_generate(Oid relation, const char *column)
+{
+	Generated generated = {.column = column};
+	Relation  opened = table_open(relation, AccessShareLock);
+
+	if (opened->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		check_generated(relation, &generated);
+	visit_partitions(opened, check_generated, &generated);
+	table_close(opened, NoLock);
+	return generated.found;
+}
