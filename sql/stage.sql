@@ -28,6 +28,7 @@ CREATE TABLE crmlife.stage_table (
   capture text NOT NULL CHECK (capture IN ('trigger', 'full')),
   customer_column name NOT NULL,
   key_kind text NOT NULL CHECK (key_kind IN ('bigint', 'uuid', 'text')),
+  calls text[] NOT NULL DEFAULT '{}', -- users' functions that the expressions call, each with its owner
   model_version integer NOT NULL DEFAULT 1,
   calibrate_every interval DEFAULT '1 month',  -- NULL: only when asked
   learn_every interval,

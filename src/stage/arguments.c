@@ -9,7 +9,9 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "nodes/value.h"
 #include "pgtime.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -78,6 +80,21 @@ crm_add_text(CrmValues *values, const char *text)
 {
 	crm_add_value(values, TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0,
 				  text == NULL);
+}
+
+void
+crm_add_texts(CrmValues *values, const List *strings)
+{
+	Datum	 *texts = palloc(sizeof(Datum) * Max(list_length(strings), 1));
+	int		  count = 0;
+	ListCell *cell;
+
+	foreach (cell, strings)
+		texts[count++] = CStringGetTextDatum(strVal(lfirst(cell)));
+	crm_add_value(values, TEXTARRAYOID,
+				  PointerGetDatum(construct_array(texts, count, TEXTOID, -1,
+												  false, TYPALIGN_INT)),
+				  false);
 }
 
 void

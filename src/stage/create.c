@@ -88,6 +88,7 @@ typedef struct StagePlan
 	char	   *timezone;
 	Interval   *refresh_every;
 	const char *capture;
+	List	   *calls;	 /* users' functions, of all expressions */
 	int			columns; /* of its own that the table gets */
 } StagePlan;
 
@@ -139,16 +140,18 @@ plan_orders(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 	orders->at = crm_check_expression(
 		orders->relation, "ordered_at",
 		crm_required_text(fcinfo, ARG_ORDERED_AT, "ordered_at"),
-		CRM_EXPRESSION_TIME);
-	orders->amount = crm_check_expression(
-		orders->relation, "amount",
-		crm_required_text(fcinfo, ARG_AMOUNT, "amount"), CRM_EXPRESSION_AMOUNT);
-	orders->filter = crm_check_expression(
-		orders->relation, "order_filter",
-		crm_text_argument(fcinfo, ARG_ORDER_FILTER), CRM_EXPRESSION_FILTER);
+		CRM_EXPRESSION_TIME, &plan->calls);
+	orders->amount =
+		crm_check_expression(orders->relation, "amount",
+							 crm_required_text(fcinfo, ARG_AMOUNT, "amount"),
+							 CRM_EXPRESSION_AMOUNT, &plan->calls);
+	orders->filter =
+		crm_check_expression(orders->relation, "order_filter",
+							 crm_text_argument(fcinfo, ARG_ORDER_FILTER),
+							 CRM_EXPRESSION_FILTER, &plan->calls);
 	orders->order_key = crm_check_expression(
 		orders->relation, "order_key", crm_text_argument(fcinfo, ARG_ORDER_KEY),
-		CRM_EXPRESSION_ANY);
+		CRM_EXPRESSION_ANY, &plan->calls);
 }
 
 static void
@@ -170,10 +173,11 @@ plan_visits(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 	visits->at = crm_check_expression(
 		visits->relation, "visited_at",
 		crm_required_text(fcinfo, ARG_VISITED_AT, "visited_at"),
-		CRM_EXPRESSION_TIME);
-	visits->filter = crm_check_expression(
-		visits->relation, "visit_filter",
-		crm_text_argument(fcinfo, ARG_VISIT_FILTER), CRM_EXPRESSION_FILTER);
+		CRM_EXPRESSION_TIME, &plan->calls);
+	visits->filter =
+		crm_check_expression(visits->relation, "visit_filter",
+							 crm_text_argument(fcinfo, ARG_VISIT_FILTER),
+							 CRM_EXPRESSION_FILTER, &plan->calls);
 }
 
 static void
@@ -187,9 +191,10 @@ plan_members(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 		crm_check_source(members->relation, "members", by_trigger);
 		members->customer = crm_text_argument(fcinfo, ARG_MEMBER_CUSTOMER);
 		check_same_key(plan, members, "members", "member_customer");
-		members->at = crm_check_expression(
-			members->relation, "registered_at",
-			crm_text_argument(fcinfo, ARG_REGISTERED_AT), CRM_EXPRESSION_TIME);
+		members->at =
+			crm_check_expression(members->relation, "registered_at",
+								 crm_text_argument(fcinfo, ARG_REGISTERED_AT),
+								 CRM_EXPRESSION_TIME, &plan->calls);
 	}
 	else
 	{
@@ -200,7 +205,8 @@ plan_members(StagePlan *plan, FunctionCallInfo fcinfo, bool by_trigger)
 	plan->segment = crm_check_expression(
 		OidIsValid(members->relation) ? members->relation
 									  : plan->orders.relation,
-		"segment", crm_text_argument(fcinfo, ARG_SEGMENT), CRM_EXPRESSION_ANY);
+		"segment", crm_text_argument(fcinfo, ARG_SEGMENT), CRM_EXPRESSION_ANY,
+		&plan->calls);
 }
 
 /* ----- the table ----- */
@@ -475,15 +481,17 @@ store_definition(const StagePlan *plan, Oid stage_table, Oid changes,
 	crm_add_text(&values, plan->capture);
 	crm_add_text(&values, plan->customer_column);
 	crm_add_text(&values, plan->key_kind);
+	crm_add_texts(&values, plan->calls);
 	crm_become_catalog_owner(&saved);
 	crm_execute("INSERT INTO crmlife.stage_table (stage_table, changes, "
 				"orders, customer, ordered_at, amount, order_filter, "
 				"order_key, visits, visit_customer, visited_at, visit_filter, "
 				"members, member_customer, registered_at, segment, model, "
-				"timezone, refresh_every, capture, customer_column, key_kind) "
+				"timezone, refresh_every, capture, customer_column, key_kind, "
+				"calls) "
 				"VALUES ($1, $2, $3, $4::name, $5, $6, $7, $8, $9, $10::name, "
 				"$11, $12, $13, $14::name, $15, $16, $17, $18, $19, $20, "
-				"$21::name, $22)",
+				"$21::name, $22, $23)",
 				values.count, values.types, values.values, values.nulls,
 				SPI_OK_INSERT);
 	crm_execute(

@@ -11,6 +11,8 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/value.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -153,6 +155,20 @@ read_sources(const Row *row, CrmStageDefinition *definition, MemoryContext into)
 	segment_source(definition)->segment = keep(into, row_text(row, "segment"));
 }
 
+static List *
+text_list(Datum array)
+{
+	Datum *texts;
+	int	   count;
+	List  *strings = NIL;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+					  TYPALIGN_INT, &texts, NULL, &count);
+	for (int i = 0; i < count; i++)
+		strings = lappend(strings, makeString(TextDatumGetCString(texts[i])));
+	return strings;
+}
+
 static void
 read_state(const Row *row, CrmStageDefinition *definition)
 {
@@ -187,6 +203,7 @@ read_definition(const Row *row, CrmStageDefinition *definition,
 
 	old = MemoryContextSwitchTo(into);
 	read_cuts(row, &definition->cuts);
+	definition->calls = text_list(row_datum(row, "calls", &isnull));
 	MemoryContextSwitchTo(old);
 }
 

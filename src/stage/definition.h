@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -42,10 +43,11 @@ typedef struct CrmStageDefinition
 	char *table_name; /* qualified and quoted */
 	Oid	  changes;	  /* the change log; may be gone */
 
-	CrmSource	orders;
-	CrmSource	visits;
-	CrmSource	members;
-	char	   *customer_column; /* as it is called, unquoted */
+	CrmSource orders;
+	CrmSource visits;
+	CrmSource members;
+	List *calls; /* users' functions that the expressions call, as strings */
+	char *customer_column; /* as it is called, unquoted */
 	CrmStageKey key;
 	char	   *key_type; /* of the stage table's customer column */
 	Oid			key_type_oid;

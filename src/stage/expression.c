@@ -31,6 +31,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
@@ -110,8 +111,9 @@ parse_error_context(void *arg)
 	errcontext("%s \"%s\"", what[0], what[1]);
 }
 
+/* given: as a user wrote it; what is stored was printed, with its names quoted */
 static Node *
-transform(Relation relation, const char *argument, const char *text)
+transform(Relation relation, const char *argument, const char *text, bool given)
 {
 	ParseState		   *state = make_parsestate(NULL);
 	ParseNamespaceItem *item;
@@ -120,7 +122,7 @@ transform(Relation relation, const char *argument, const char *text)
 		"Put it into a view and use that as the source, with capture => "
 		"'full'.";
 
-	if (get_attnum(RelationGetRelid(relation), text) > 0)
+	if (given && get_attnum(RelationGetRelid(relation), text) > 0)
 		node = column_reference(text);
 	else
 		node = parse_expression(argument, text);
@@ -213,7 +215,19 @@ function_owner(Oid function)
 	return owner;
 }
 
-/* a cast by a function of somebody whom the current user need not trust */
+/* of somebody whom the current user need not trust */
+static bool
+is_foreign(Oid function)
+{
+	Oid owner;
+
+	if (function < FirstNormalObjectId)
+		return false;
+	owner = function_owner(function);
+	return !superuser_arg(owner) &&
+		   !is_member_of_role_nosuper(GetUserId(), owner);
+}
+
 static bool
 foreign_cast(Node *node, void *context)
 {
@@ -222,17 +236,10 @@ foreign_cast(Node *node, void *context)
 	if (IsA(node, FuncExpr))
 	{
 		FuncExpr *call = (FuncExpr *) node;
-		Oid		  owner;
 
 		if (call->funcformat != COERCE_EXPLICIT_CALL &&
-			call->funcformat != COERCE_SQL_SYNTAX &&
-			call->funcid >= FirstNormalObjectId)
-		{
-			owner = function_owner(call->funcid);
-			if (!superuser_arg(owner) &&
-				!is_member_of_role_nosuper(GetUserId(), owner))
-				return true;
-		}
+			call->funcformat != COERCE_SQL_SYNTAX && is_foreign(call->funcid))
+			return true;
 	}
 	return expression_tree_walker(node, foreign_cast, context);
 }
@@ -255,9 +262,89 @@ check_casts(const char *argument, const char *text, Node *node,
 			   "Call the function by its name, if it is to be trusted.");
 }
 
+/* as it is kept with the definition */
+static char *
+function_signature(Oid function)
+{
+	return psprintf("%s of %s", format_procedure_qualified(function),
+					GetUserNameFromId(function_owner(function), false));
+}
+
+static bool
+add_call(Oid function, void *context)
+{
+	List **calls = context;
+
+	if (function >= FirstNormalObjectId &&
+		!superuser_arg(function_owner(function)))
+		*calls = list_append_unique(*calls,
+									makeString(function_signature(function)));
+	return false;
+}
+
+static bool
+add_calls(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	(void) check_functions_in_node(node, add_call, context);
+	return expression_tree_walker(node, add_calls, context);
+}
+
+/* a call that the definition does not have, of a function to be trusted by name */
+typedef struct Stranger
+{
+	const List *calls;
+	Oid			function;
+} Stranger;
+
+static bool
+is_stranger(Oid function, void *context)
+{
+	Stranger *stranger = context;
+
+	if (!is_foreign(function) ||
+		list_member(stranger->calls, makeString(function_signature(function))))
+		return false;
+	stranger->function = function;
+	return true;
+}
+
+static bool
+find_stranger(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, is_stranger, context) ||
+		   expression_tree_walker(node, find_stranger, context);
+}
+
+/*
+ * A name means the function or operator whose arguments fit best.  Who may
+ * create another of that name may make one that fits better.
+ */
+static void
+check_calls(const char *argument, const char *text, Node *node,
+			const List *calls)
+{
+	Stranger stranger = {.calls = calls};
+
+	if (find_stranger(node, &stranger))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s \"%s\" has come to call another user's function",
+						argument, text),
+				 errdetail("It did not call %s when the stage table was "
+						   "created.",
+						   function_signature(stranger.function)),
+				 errhint("Have that function dropped; or, if it is to be "
+						 "trusted, call crmlife.drop_stage_table and "
+						 "crmlife.create_stage_table.")));
+}
+
 static Node *
 checked(Relation relation, const char *argument, const char *text,
-		CrmExpressionKind kind)
+		CrmExpressionKind kind, bool given)
 {
 	const char			*what[2] = {argument, text};
 	ErrorContextCallback callback = {error_context_stack, parse_error_context,
@@ -265,7 +352,7 @@ checked(Relation relation, const char *argument, const char *text,
 	Node				*node;
 
 	error_context_stack = &callback;
-	node = transform(relation, argument, text);
+	node = transform(relation, argument, text, given);
 	error_context_stack = callback.previous;
 	check_type(argument, text, node, kind);
 	check_casts(argument, text, node, kind);
@@ -275,20 +362,21 @@ checked(Relation relation, const char *argument, const char *text,
 
 void
 crm_recheck_expression(Oid relation, const char *argument, const char *text,
-					   CrmExpressionKind kind)
+					   CrmExpressionKind kind, const List *calls)
 {
 	Relation opened;
 
 	if (text == NULL)
 		return;
 	opened = table_open(relation, AccessShareLock);
-	(void) checked(opened, argument, text, kind);
+	check_calls(argument, text, checked(opened, argument, text, kind, false),
+				calls);
 	table_close(opened, NoLock);
 }
 
 char *
 crm_check_expression(Oid relation, const char *argument, const char *text,
-					 CrmExpressionKind kind)
+					 CrmExpressionKind kind, List **calls)
 {
 	Relation	opened;
 	Node	   *node;
@@ -298,7 +386,8 @@ crm_check_expression(Oid relation, const char *argument, const char *text,
 	if (text == NULL)
 		return NULL;
 	opened = table_open(relation, AccessShareLock);
-	node = checked(opened, argument, text, kind);
+	node = checked(opened, argument, text, kind, true);
+	(void) add_calls(node, calls);
 	crm_pin_search_path(&saved);
 	/* it is read under these, whatever it was written under */
 	crm_pin_text();
@@ -318,7 +407,7 @@ crm_expression_columns(Relation relation, const char *text, Bitmapset **columns)
 	int			number = -1;
 
 	crm_pin_search_path(&saved);
-	pull_varattnos(transform(relation, "expression", text), 1, &read);
+	pull_varattnos(transform(relation, "expression", text, false), 1, &read);
 	crm_revert_identity(&saved);
 	while ((number = bms_next_member(read, number)) >= 0)
 	{

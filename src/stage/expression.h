@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 #include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
 #include "utils/relcache.h"
 
 typedef enum CrmExpressionKind
@@ -20,17 +21,22 @@ typedef enum CrmExpressionKind
 
 /*
  * Check an expression over one relation's columns and give it back with every
- * name qualified, so that it means the same under any search_path.
+ * name qualified, so that it means the same under any search_path.  Functions
+ * that it calls, but PostgreSQL's own and superusers', are added to calls, as
+ * strings that are kept with it.
  */
-extern char *crm_check_expression(Oid relation, const char *argument,
-								  const char *text, CrmExpressionKind kind);
+extern char *
+crm_check_expression(Oid relation, const char *argument, const char *text,
+					 CrmExpressionKind kind, List **calls);
 
 /*
  * The same of an expression as it was stored: is it still one that
- * crm_check_expression would take?  Keeps the relation locked against DDL.
+ * crm_check_expression would take, and does it call no other user's function
+ * but those in calls?  Keeps the relation locked against DDL.
  */
-extern void crm_recheck_expression(Oid relation, const char *argument,
-								   const char *text, CrmExpressionKind kind);
+extern void
+crm_recheck_expression(Oid relation, const char *argument, const char *text,
+					   CrmExpressionKind kind, const List *calls);
 
 /*
  * Add the numbers of the columns that a checked expression reads; false when

@@ -464,7 +464,7 @@ recheck(const CrmStageDefinition *definition, const CrmSource *source,
 	crm_recheck_expression(
 		source->relation,
 		psprintf("%s of stage table %s", argument, definition->table_name),
-		text, kind);
+		text, kind, definition->calls);
 }
 
 void

@@ -203,6 +203,7 @@ CREATE FUNCTION as_altered(alter text, call text) RETURNS text LANGUAGE sql AS $
 SELECT is(as_altered(alter, format(call, stage_table)), format(error, stage_table), alter || ': ' || format(call, stage_table))
 FROM (VALUES
   ($$ALTER amount TYPE lair.score USING '1'$$, $$22023 amount of stage table shop.%s "(amount / (2)::numeric)" is cast by a function of another user | Call the function by its name, if it is to be trusted.$$),
+  ($$ALTER amount TYPE lair.score USING '1', ADD "(amount / (2)::numeric)" numeric$$, $$22023 amount of stage table shop.%s "(amount / (2)::numeric)" is cast by a function of another user | Call the function by its name, if it is to be trusted.$$),
   ($$ALTER paid TYPE lair.score USING '1'$$, $$22023 order_filter of stage table shop.%s "(paid AND (amount IS NOT NULL))" is cast by a function of another user | Call the function by its name, if it is to be trusted.$$),
   ($$ALTER number TYPE lair.score USING '1'$$, $$22023 order_key of stage table shop.%s "number" is cast by a function of another user | Call the function by its name, if it is to be trusted.$$),
   ($$ALTER shop TYPE lair.score USING '1'$$, $$22023 segment of stage table shop.%s "shop" is cast by a function of another user | Call the function by its name, if it is to be trusted.$$),
@@ -222,6 +223,39 @@ SELECT is(error_of($$SELECT crmlife.create_stage_table('shop.t', 'lair.typed', '
 SET ROLE crmlife_mallory;
 SELECT is(error_of($$SELECT crmlife.create_stage_table('lair.t', 'lair.typed', 'customer', 'at', 'amount::numeric', capture => 'full')$$), 'no error', 'but by who owns it');
 SELECT crmlife.drop_stage_table('lair.t') \g /dev/null
+
+-- ----- functions that fit better than the one that was meant -----
+RESET ROLE;
+CREATE SCHEMA tools;
+GRANT USAGE, CREATE ON SCHEMA tools TO crmlife_mallory;
+GRANT USAGE ON SCHEMA tools TO crmlife_alice;
+CREATE FUNCTION tools.given(anyelement) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 IS NOT NULL';
+CREATE OPERATOR tools.=? (FUNCTION = tools.given, RIGHTARG = anyelement);
+SET ROLE crmlife_mallory;
+CREATE FUNCTION lair.paid(bool) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+SET ROLE crmlife_alice;
+SELECT crmlife.create_stage_table('shop.' || name, 'lair.sales', 'customer', 'at', '1', order_filter => filter, timezone => 'UTC')
+FROM (VALUES ('called', 'tools.given(number)'), ('operated', 'OPERATOR(tools.=?) number'), ('trusting', 'lair.paid(paid)')) x(name, filter) \g /dev/null
+RESET ROLE;
+SELECT is(string_agg(array_to_string(calls, ', '), '; ' ORDER BY stage_table::text), '; ; lair.paid(boolean) of crmlife_mallory', 'what of others alice calls is kept')
+FROM crmlife.stage_table WHERE stage_table IN ('shop.called'::regclass, 'shop.operated'::regclass, 'shop.trusting'::regclass);
+SET ROLE crmlife_mallory;
+CREATE FUNCTION tools.given(text) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM lair.evil(); RETURN true; END $$;
+CREATE OPERATOR tools.=? (FUNCTION = tools.given, RIGHTARG = text);
+SET ROLE crmlife_alice;
+SELECT is(error_of(call), error, call) FROM (VALUES
+  ($$SELECT crmlife.refresh('shop.called', '2025-07-01', true)$$, '22023 order_filter of stage table shop.called "tools.given(number)" has come to call another user''s function'),
+  ($$SELECT * FROM crmlife.verify('shop.called')$$, '22023 order_filter of stage table shop.called "tools.given(number)" has come to call another user''s function'),
+  ($$SELECT crmlife.refresh('shop.operated', '2025-07-01', true)$$, '22023 order_filter of stage table shop.operated "(OPERATOR(tools.=?) number)" has come to call another user''s function'),
+  ($$SELECT crmlife.refresh('shop.trusting', '2025-07-01', true)$$, NULL)) x(call, hintless), LATERAL (SELECT coalesce(hintless || ' | Have that function dropped; or, if it is to be trusted, call crmlife.drop_stage_table and crmlife.create_stage_table.', 'no error')) e(error);
+RESET ROLE;
+SELECT is(ran_as_others(), '', 'and nothing of mallory''s ran as alice');
+ALTER FUNCTION lair.paid(bool) OWNER TO crmlife_reader;
+SELECT matches(error_of($$SELECT crmlife.refresh('shop.trusting', '2025-07-01', true)$$), '^22023 .*has come to call another user''s function', 'who has it now is not whom alice trusted');
+DROP OPERATOR tools.=? (NONE, text); DROP FUNCTION tools.given(text); ALTER FUNCTION lair.paid(bool) OWNER TO crmlife_mallory;
+SELECT is(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), 'no error', t || ' again') FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting']) t;
+SELECT crmlife.drop_stage_table(t::regclass) FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting']) t \g /dev/null
+SET ROLE crmlife_mallory;
 
 -- ----- crmlife's trigger functions on other tables -----
 CREATE TABLE lair.model (x int);
