@@ -61,48 +61,6 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 8;
 COMMENT ON FUNCTION crmlife.model_stages(crmlife.lifecycle_model) IS
   'the stages of a model in order; zone, labels and advice of the shipped models';
 
--- Whom a model belongs to: a role, whatever it is called.
-CREATE TYPE crmlife.model_owner;
-CREATE FUNCTION crmlife.model_owner_in(cstring) RETURNS crmlife.model_owner
-AS 'MODULE_PATHNAME', 'crm_model_owner_in'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION crmlife.model_owner_out(crmlife.model_owner) RETURNS cstring
-AS 'MODULE_PATHNAME', 'crm_model_owner_out'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION crmlife.model_owner_recv(internal) RETURNS crmlife.model_owner
-AS 'MODULE_PATHNAME', 'crm_model_owner_recv'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION crmlife.model_owner_send(crmlife.model_owner) RETURNS bytea
-AS 'MODULE_PATHNAME', 'crm_model_owner_send'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-CREATE TYPE crmlife.model_owner (
-  INPUT = crmlife.model_owner_in,
-  OUTPUT = crmlife.model_owner_out,
-  RECEIVE = crmlife.model_owner_recv,
-  SEND = crmlife.model_owner_send,
-  LIKE = oid);
-COMMENT ON TYPE crmlife.model_owner IS
-  'the role that a model belongs to, shown by its name; empty: nobody';
-COMMENT ON FUNCTION crmlife.model_owner_in(cstring) IS 'I/O';
-COMMENT ON FUNCTION crmlife.model_owner_out(crmlife.model_owner) IS 'I/O';
-COMMENT ON FUNCTION crmlife.model_owner_recv(internal) IS 'I/O';
-COMMENT ON FUNCTION crmlife.model_owner_send(crmlife.model_owner) IS 'I/O';
-CREATE FUNCTION crmlife.model_owner(name) RETURNS crmlife.model_owner
-AS 'MODULE_PATHNAME', 'crm_model_owner_from_name'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION crmlife.model_owner(name) IS 'the role of a name, as the owner of a model';
-CREATE FUNCTION crmlife.model_owner_name(crmlife.model_owner) RETURNS name
-AS 'MODULE_PATHNAME', 'crm_model_owner_name'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION crmlife.model_owner_name(crmlife.model_owner) IS
-  'the name of a model''s owner; empty for one that is gone';
-CREATE CAST (name AS crmlife.model_owner) WITH FUNCTION crmlife.model_owner(name) AS ASSIGNMENT;
-CREATE CAST (crmlife.model_owner AS name) WITH FUNCTION crmlife.model_owner_name(crmlife.model_owner) AS IMPLICIT;
-CREATE CAST (crmlife.model_owner AS oid) WITHOUT FUNCTION;
-COMMENT ON CAST (name AS crmlife.model_owner) IS 'a role by its name';
-COMMENT ON CAST (crmlife.model_owner AS name) IS 'the role''s name; empty for one that is gone';
-COMMENT ON CAST (crmlife.model_owner AS oid) IS 'the role''s number';
-
 -- Models of the users' own, by name.  An input function may not read tables:
 -- they are used as (SELECT model FROM crmlife.model WHERE name = 'x').  Anyone
 -- may add one; it belongs to who added it, and the guard below lets no one
@@ -111,7 +69,7 @@ CREATE TABLE crmlife.model (
   name text PRIMARY KEY CHECK (name <> ''),
   model crmlife.lifecycle_model NOT NULL,
   description text,
-  owner crmlife.model_owner NOT NULL DEFAULT CURRENT_USER);
+  owner crmlife.role_ref NOT NULL DEFAULT CURRENT_USER);
 COMMENT ON TABLE crmlife.model IS 'stage models of your own, by name';
 COMMENT ON COLUMN crmlife.model.name IS 'what the model is called; no shipped model''s name';
 COMMENT ON COLUMN crmlife.model.model IS 'the model itself';

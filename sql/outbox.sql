@@ -10,6 +10,13 @@ AS 'MODULE_PATHNAME', 'crm_add_consumer' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION crmlife.add_consumer(regclass, text, text, name) IS
   'have the members of a role take the changes of a stage table, from the beginning of its log or from now on; returns the position';
 
+CREATE FUNCTION crmlife.set_consumer_role(
+  stage_table regclass, consumer text, role name)
+RETURNS void
+AS 'MODULE_PATHNAME', 'crm_set_consumer_role' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION crmlife.set_consumer_role(regclass, text, name) IS
+  'have the members of another role take a consumer''s changes, from where it stands on';
+
 CREATE FUNCTION crmlife.forget_consumer(stage_table regclass, consumer text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'crm_forget_consumer' LANGUAGE C VOLATILE;
@@ -46,7 +53,7 @@ COMMENT ON FUNCTION crmlife._changes_after(oid, bigint) IS
   'internal to crmlife''s views: how many rows of a change log come after a position, and when the first of them was recorded';
 
 CREATE VIEW crmlife.consumers WITH (security_barrier) AS
-SELECT c.stage_table, c.consumer, c.role, c.position, a.waiting,
+SELECT c.stage_table, c.consumer, c.role::name AS role, c.position, a.waiting,
        CASE WHEN a.waiting OPERATOR(pg_catalog.=) 0::bigint THEN interval '0'
             ELSE pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) a.oldest END AS lag,
        l.pid AS active_pid, c.added_at, c.acked_at
@@ -68,7 +75,7 @@ GRANT SELECT ON crmlife.consumers TO PUBLIC;
 COMMENT ON VIEW crmlife.consumers IS
   'who takes the changes of the stage tables you may read, and how far behind each is';
 COMMENT ON COLUMN crmlife.consumers.role IS
-  'whose members may take and acknowledge, beside the owner of the stage table';
+  'whose members may take and acknowledge, beside the owner of the stage table; empty: it was dropped';
 COMMENT ON COLUMN crmlife.consumers.position IS
   'the last seq it has acknowledged; 0: none yet';
 COMMENT ON COLUMN crmlife.consumers.waiting IS

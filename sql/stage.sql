@@ -165,7 +165,7 @@ SELECT pg_catalog.pg_extension_config_dump('crmlife.model_version', 'WHERE stage
 CREATE TABLE crmlife.consumer (
   stage_table regclass NOT NULL,
   consumer text NOT NULL,
-  role name NOT NULL,
+  role crmlife.role_ref NOT NULL,
   number smallint NOT NULL,    -- in its lock
   position bigint NOT NULL,
   added_at timestamptz NOT NULL DEFAULT pg_catalog.now(),

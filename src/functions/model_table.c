@@ -8,7 +8,7 @@
  * foreign key ties labels to models, for the same reason: the tables of a dump
  * are read in side by side.
  *
- * The owner is a role, not its name (model_owner.c).
+ * The owner is a role, not its name (role_ref.c).
  *
  * Invariant: a row is written only by a member of its model's owner, of the
  * owner of the extension's tables, or of the owner of the database (who reads

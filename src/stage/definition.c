@@ -247,6 +247,26 @@ read_relation(CrmStageDefinition *definition)
 	definition->key_type_oid = get_atttype(definition->stage_table, number);
 }
 
+/* a trigger on it runs with the rights of the stage table's owner */
+static void
+check_changes_owner(const CrmStageDefinition *definition)
+{
+	Oid owner = crm_relation_owner(definition->changes);
+
+	if (owner != definition->owner && !superuser_arg(owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("change log of stage table %s belongs to another user",
+						definition->table_name),
+				 errdetail("It belongs to \"%s\", the stage table to \"%s\".",
+						   GetUserNameFromId(owner, false),
+						   GetUserNameFromId(definition->owner, false)),
+				 errhint("ALTER TABLE %s OWNER TO %s;",
+						 crm_quote_relation(definition->changes),
+						 quote_identifier(
+							 GetUserNameFromId(definition->owner, false)))));
+}
+
 char *
 crm_changes_name(const CrmStageDefinition *definition)
 {
@@ -259,6 +279,7 @@ crm_changes_name(const CrmStageDefinition *definition)
 						   definition->changes),
 				 errhint("Call crmlife.drop_stage_table and "
 						 "crmlife.create_stage_table.")));
+	check_changes_owner(definition);
 	return crm_quote_relation(definition->changes);
 }
 

@@ -66,7 +66,7 @@ typedef struct Consumer
 	char	   *table_name;		 /* qualified and quoted */
 	Oid			changes;		 /* the change log */
 	char	   *customer_column; /* quoted */
-	char	   *role;
+	Oid			role;
 	int			number;
 } Consumer;
 
@@ -273,41 +273,63 @@ refuse_unknown(const Consumer *consumer)
 							"crmlife.consumers lists them.")));
 }
 
+/* who may not read the log learns nothing of its consumers */
+static void
+check_reader(const Consumer *consumer)
+{
+	char *log = get_rel_name(consumer->changes);
+
+	if (log && !crm_owns_relation(consumer->stage_table, GetUserId()) &&
+		pg_class_aclcheck(consumer->changes, GetUserId(), ACL_SELECT) !=
+			ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, log);
+}
+
 /* may the caller act for the consumer? */
 static void
 check_role(const Consumer *consumer)
 {
-	Oid role = get_role_oid(consumer->role, true);
+	char *role = GetUserNameFromId(consumer->role, true);
 
 	if (crm_owns_relation(consumer->stage_table, GetUserId()) ||
-		(OidIsValid(role) && has_privs_of_role(GetUserId(), role)))
+		(role && has_privs_of_role(GetUserId(), consumer->role)))
 		return;
-	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					errmsg("permission denied for consumer \"%s\" of stage "
-						   "table %s",
-						   consumer->name, consumer->table_name),
-					errdetail("It belongs to role \"%s\".", consumer->role)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for consumer \"%s\" of stage table %s",
+					consumer->name, consumer->table_name),
+			 role ? errdetail("It belongs to role \"%s\".", role)
+				  : errdetail("It belongs to a role that was dropped."),
+			 errhint("The owner of the stage table can give it to another: "
+					 "crmlife.set_consumer_role.")));
 }
 
 static void
 find_consumer(Consumer *consumer, FunctionCallInfo fcinfo)
 {
+	bool known;
+
 	consumer->stage_table = PG_GETARG_OID(0);
 	consumer->name = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	consumer->table_name = get_rel_name(consumer->stage_table)
 							   ? crm_quote_relation(consumer->stage_table)
 							   : psprintf("%u", consumer->stage_table);
 	if (ask_about(consumer,
-				  "SELECT t.changes::oid::int8, t.customer_column, c.role, "
-				  "c.number::int8 FROM crmlife.consumer c "
-				  "JOIN crmlife.stage_table t ON t.stage_table = c.stage_table "
-				  "WHERE c.stage_table = $1 AND c.consumer = $2 AND $3 = 0",
+				  "SELECT t.changes::oid::int8, t.customer_column, "
+				  "c.role::oid::int8, c.number::int8 "
+				  "FROM crmlife.stage_table t LEFT JOIN crmlife.consumer c "
+				  "ON c.stage_table = t.stage_table AND c.consumer = $2 "
+				  "WHERE t.stage_table = $1 AND $3 = 0",
 				  0, SPI_OK_SELECT) != 1)
 		refuse_unknown(consumer);
 	consumer->changes = (Oid) column_int64(1);
 	consumer->customer_column = pstrdup(quote_identifier(column_text(2)));
-	consumer->role = column_text(3);
+	known = column_text(4) != NULL;
+	consumer->role = (Oid) column_int64(3);
 	consumer->number = (int) column_int64(4);
+	check_reader(consumer);
+	if (!known)
+		refuse_unknown(consumer);
 	check_role(consumer);
 }
 
@@ -575,15 +597,16 @@ start_is_now(FunctionCallInfo fcinfo)
 static void
 insert_consumer(const Consumer *consumer, int64 position)
 {
-	Oid	   types[4] = {OIDOID, TEXTOID, NAMEOID, INT8OID};
+	Oid	   types[4] = {OIDOID, TEXTOID, OIDOID, INT8OID};
 	Datum  values[4] = {ObjectIdGetDatum(consumer->stage_table),
 						CStringGetTextDatum(consumer->name),
-						CStringGetDatum(consumer->role),
+						ObjectIdGetDatum(consumer->role),
 						Int64GetDatum(position)};
 	uint64 count = ask_catalog(
 		"INSERT INTO crmlife.consumer "
 		"(stage_table, consumer, role, number, position) "
-		"SELECT $1, $2, $3, n, $4 FROM generate_series(1, " CppAsString2(
+		"SELECT $1, $2, $3::crmlife.role_ref, n, $4 "
+		"FROM generate_series(1, " CppAsString2(
 			MAX_CONSUMERS) ") n WHERE NOT EXISTS "
 						   "(SELECT FROM crmlife.consumer c "
 						   "WHERE c.stage_table = $1 AND c.number = n) "
@@ -615,13 +638,12 @@ crm_add_consumer(PG_FUNCTION_ARGS)
 						errmsg("role must not be null")));
 	consumer.stage_table = PG_GETARG_OID(0);
 	consumer.name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	consumer.role = NameStr(*PG_GETARG_NAME(3));
+	consumer.role = get_role_oid(NameStr(*PG_GETARG_NAME(3)), false);
 	if (consumer.name[0] == '\0' || strlen(consumer.name) >= NAMEDATALEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
 				 errmsg("consumer \"%s\" is no name", consumer.name),
 				 errdetail("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
-	(void) get_role_oid(consumer.role, false);
 	crm_refuse_on_standby();
 	/* nobody is about to publish, or to let go of, a change */
 	crm_lock_own_stage(consumer.stage_table);
@@ -635,6 +657,34 @@ crm_add_consumer(PG_FUNCTION_ARGS)
 	insert_consumer(&consumer, position);
 	SPI_finish();
 	PG_RETURN_INT64(position);
+}
+
+PG_FUNCTION_INFO_V1(crm_set_consumer_role);
+
+Datum
+crm_set_consumer_role(PG_FUNCTION_ARGS)
+{
+	Consumer	consumer;
+	CrmIdentity saved;
+	Oid			role;
+
+	refuse_null(fcinfo, 2);
+	if (PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("role must not be null")));
+	role = get_role_oid(NameStr(*PG_GETARG_NAME(2)), false);
+	crm_refuse_on_standby();
+	crm_lock_own_stage(PG_GETARG_OID(0));
+	SPI_connect();
+	crm_pin_search_path(&saved);
+	find_consumer(&consumer, fcinfo);
+	ask_about(&consumer,
+			  "UPDATE crmlife.consumer SET role = $3::oid::crmlife.role_ref "
+			  "WHERE stage_table = $1 AND consumer = $2",
+			  role, SPI_OK_UPDATE);
+	crm_revert_identity(&saved);
+	SPI_finish();
+	PG_RETURN_VOID();
 }
 
 PG_FUNCTION_INFO_V1(crm_forget_consumer);
@@ -765,6 +815,29 @@ trim(const CrmStageDefinition *definition, int64 changes)
 
 /* ----- on the side of the refresh ----- */
 
+/* sessions that keep numbers, or count down, would publish below a position */
+static void
+check_ascending(const char *changes)
+{
+	Oid	   types[1] = {TEXTOID};
+	Datum  values[1] = {CStringGetTextDatum(changes)};
+	uint64 count = crm_execute(
+		"SELECT s.seqrelid::regclass FROM pg_sequence s WHERE s.seqrelid = "
+		"pg_get_serial_sequence($1, 'seq')::regclass "
+		"AND (s.seqcache <> 1 OR s.seqincrement <= 0)",
+		1, types, values, NULL, SPI_OK_SELECT);
+
+	if (count > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("numbers of change log %s do not ascend in the order "
+						"in which they are given",
+						changes),
+				 errdetail("Its sequence was altered."),
+				 errhint("ALTER SEQUENCE %s INCREMENT BY 1 CACHE 1;",
+						 column_text(1))));
+}
+
 /*
  * A log that was emptied with RESTART IDENTITY counts from one again: so do
  * its consumers.
@@ -776,6 +849,7 @@ crm_outbox_begin(const CrmStageDefinition *definition)
 	Datum values[2] = {ObjectIdGetDatum(definition->stage_table)};
 	int64 last;
 
+	check_ascending(crm_changes_name(definition));
 	ask_catalog("SELECT max(position) FROM crmlife.consumer "
 				"WHERE stage_table = $1",
 				1, types, values, SPI_OK_SELECT);

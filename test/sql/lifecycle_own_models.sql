@@ -60,7 +60,7 @@ SELECT is(string_agg(name, ', ' ORDER BY name), 'fans, mine', 'found by the owne
 RESET ROLE;
 ALTER ROLE crm_test_ann RENAME TO "Ann, née Test";
 SELECT is(string_agg(name || ' ' || owner, ', ' ORDER BY name), 'fans Ann, née Test, mine Ann, née Test, ours crm_test_team', 'renamed') FROM crmlife.model;
-SELECT is(string_agg(owner::text, ', '), 'crm_test_team, Ann, née Test', 'as rows that are written and read in') FROM unnest(ARRAY['crm_test_team', 'Ann, née Test', NULL]::text[]::crmlife.model_owner[]) AS owner;
+SELECT is(string_agg(owner::text, ', '), 'crm_test_team, Ann, née Test', 'as rows that are written and read in') FROM unnest(ARRAY['crm_test_team', 'Ann, née Test', NULL]::text[]::crmlife.role_ref[]) AS owner;
 CREATE TABLE sent AS SELECT name, owner FROM crmlife.model;
 CREATE TABLE received (LIKE sent);
 SELECT set_config('crmlife_test.file', current_setting('data_directory') || '/lifecycle_own_models.bin', false) AS file \gset
@@ -69,7 +69,7 @@ COPY received FROM :'file' (FORMAT binary);
 \set command 'rm -f ' :file
 COPY received FROM PROGRAM :'command';
 SELECT bag_eq('SELECT name, owner::text FROM received', 'SELECT name, owner::text FROM sent', 'in binary');
-SELECT is(crmlife.model_owner_send('crm_test_team'), 'crm_test_team'::bytea, 'that is the name too');
+SELECT is(crmlife.role_ref_send('crm_test_team'), 'crm_test_team'::bytea, 'that is the name too');
 SET ROLE "Ann, née Test";
 SELECT lives_ok($$UPDATE crmlife.model SET description = 'still mine' WHERE name = 'fans'$$, 'whoever is renamed keeps her models');
 SELECT lives_ok($$UPDATE crmlife.model_label SET label_en = 'Gone' WHERE model = 'fans'$$, 'and their labels');

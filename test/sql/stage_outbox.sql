@@ -10,7 +10,7 @@ SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 BEGIN;
-SELECT plan(96);
+SELECT plan(114);
 CREATE ROLE crmlife_alice; CREATE ROLE crmlife_mailer; CREATE ROLE crmlife_reader; CREATE ROLE crmlife_post; GRANT crmlife_post TO crmlife_mailer;
 CREATE SCHEMA box AUTHORIZATION crmlife_alice;
 GRANT USAGE ON SCHEMA box TO PUBLIC;
@@ -171,15 +171,58 @@ SELECT is((SELECT count(*) FROM crmlife.changes_since('box."My stages"', 'post')
 SELECT is((SELECT waiting FROM crmlife.consumers WHERE consumer = 'post'), 3::bigint, 'and sees how many');
 SELECT is(error_of($$SELECT crmlife.ack('box."My stages"', 'post', (SELECT min(seq) FROM box."My stages_changes"))$$), 'no error', 'acknowledges');
 SELECT is(error_of(call), error, 'not hers: ' || call) FROM (VALUES
-  ($$SELECT * FROM crmlife.changes_since('box."My stages"', 'mailer')$$, '42501 permission denied for consumer "mailer" of stage table box."My stages"'),
-  ($$SELECT crmlife.ack('box."My stages"', 'mailer', 1)$$, '42501 permission denied for consumer "mailer" of stage table box."My stages"'),
-  ($$SELECT crmlife.forget_consumer('box."My stages"', 'mailer')$$, '42501 permission denied for consumer "mailer" of stage table box."My stages"'),
+  ($$SELECT * FROM crmlife.changes_since('box."My stages"', 'mailer')$$, '42501 permission denied for consumer "mailer" of stage table box."My stages" | The owner of the stage table can give it to another: crmlife.set_consumer_role.'),
+  ($$SELECT crmlife.ack('box."My stages"', 'mailer', 1)$$, '42501 permission denied for consumer "mailer" of stage table box."My stages" | The owner of the stage table can give it to another: crmlife.set_consumer_role.'),
+  ($$SELECT crmlife.forget_consumer('box."My stages"', 'mailer')$$, '42501 permission denied for consumer "mailer" of stage table box."My stages" | The owner of the stage table can give it to another: crmlife.set_consumer_role.'),
   ($$SELECT crmlife.add_consumer('box."My stages"', 'mine')$$, '42501 must be owner of table My stages'),
   ($$SELECT crmlife.keep_changes('box."My stages"', '1 day')$$, '42501 must be owner of table My stages'),
   ($$SELECT * FROM crmlife.consumer$$, '42501 permission denied for table consumer')) x(call, error);
 SET ROLE crmlife_reader;
-SELECT is(error_of($$SELECT * FROM crmlife.changes_since('box."My stages"', 'post')$$), '42501 permission denied for consumer "post" of stage table box."My stages"', 'who may only read is no consumer');
+SELECT is(error_of($$SELECT * FROM crmlife.changes_since('box."My stages"', 'post')$$), '42501 permission denied for consumer "post" of stage table box."My stages" | The owner of the stage table can give it to another: crmlife.set_consumer_role.', 'who may only read is no consumer');
 RESET ROLE;
+
+-- ----- the role, whatever it is called -----
+CREATE ROLE crmlife_courier; CREATE ROLE crmlife_stranger;
+GRANT SELECT ON box."My stages", box."My stages_changes" TO crmlife_courier;
+SET ROLE crmlife_alice;
+SELECT crmlife.add_consumer('box."My stages"', 'parcel', role => 'crmlife_courier') \g /dev/null
+RESET ROLE;
+ALTER ROLE crmlife_courier RENAME TO crmlife_postman;
+SELECT is((SELECT role FROM crmlife.consumers WHERE consumer = 'parcel'), 'crmlife_postman', 'a role that is renamed stays');
+SET ROLE crmlife_postman;
+SELECT is(error_of($$SELECT crmlife.ack('box."My stages"', 'parcel', 1)$$), 'no error', 'and acknowledges');
+RESET ROLE;
+DROP OWNED BY crmlife_postman; DROP ROLE crmlife_postman; CREATE ROLE crmlife_postman;
+GRANT SELECT ON box."My stages", box."My stages_changes" TO crmlife_postman;
+SELECT is((SELECT role FROM crmlife.consumers WHERE consumer = 'parcel'), '', 'one that is dropped is nobody');
+SELECT is(error_of(format('SET ROLE %s; %s', role, call)), error, role || ': ' || call) FROM (VALUES
+  ('crmlife_postman', $$SELECT * FROM crmlife.changes_since('box."My stages"', 'parcel')$$, '42501 permission denied for consumer "parcel" of stage table box."My stages" | The owner of the stage table can give it to another: crmlife.set_consumer_role.'),
+  ('crmlife_postman', $$SELECT crmlife.forget_consumer('box."My stages"', 'parcel')$$, '42501 permission denied for consumer "parcel" of stage table box."My stages" | The owner of the stage table can give it to another: crmlife.set_consumer_role.'),
+  ('crmlife_postman', $$SELECT crmlife.set_consumer_role('box."My stages"', 'parcel', 'crmlife_postman')$$, '42501 must be owner of table My stages'),
+  ('crmlife_stranger', $$SELECT crmlife.ack('box."My stages"', 'parcel', 1)$$, '42501 permission denied for table My stages_changes'),
+  ('crmlife_stranger', $$SELECT crmlife.ack('box."My stages"', 'not there', 1)$$, '42501 permission denied for table My stages_changes'),
+  ('crmlife_alice', $$SELECT crmlife.set_consumer_role('box."My stages"', 'not there', 'crmlife_postman')$$, '42704 stage table box."My stages" has no consumer "not there" | crmlife.add_consumer makes one; SELECT * FROM crmlife.consumers lists them.'),
+  ('crmlife_alice', $$SELECT crmlife.set_consumer_role('box."My stages"', 'parcel', 'nobody_of_that_name')$$, '42704 role "nobody_of_that_name" does not exist'),
+  ('crmlife_alice', $$SELECT crmlife.set_consumer_role('box."My stages"', 'parcel', NULL)$$, '22004 role must not be null'),
+  ('crmlife_alice', $$SELECT crmlife.set_consumer_role('box."My stages"', 'parcel', 'crmlife_postman')$$, 'no error'),
+  ('crmlife_postman', $$SELECT crmlife.ack('box."My stages"', 'parcel', 2)$$, 'no error')) x(role, call, error);
+RESET ROLE;
+SELECT is((SELECT position FROM crmlife.consumers WHERE consumer = 'parcel'), 2::bigint, 'from where it stood');
+
+-- ----- numbers that do not ascend -----
+SET ROLE crmlife_alice;
+ALTER SEQUENCE box."My stages_changes_seq_seq" CACHE 20;
+SELECT is(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), '55000 numbers of change log box."My stages_changes" do not ascend in the order in which they are given | ALTER SEQUENCE box."My stages_changes_seq_seq" INCREMENT BY 1 CACHE 1;',
+  'sessions that keep some');
+ALTER SEQUENCE box."My stages_changes_seq_seq" INCREMENT BY -1 MINVALUE -1000 CACHE 1;
+SELECT matches(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), '^55000', 'downwards');
+ALTER SEQUENCE box."My stages_changes_seq_seq" INCREMENT BY 1 CACHE 1;
+SELECT is(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), 'no error', 'as it was');
+RESET ROLE;
+ALTER TABLE box."My stages_changes" OWNER TO crmlife_postman;
+SELECT is(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), '42501 change log of stage table box."My stages" belongs to another user | ALTER TABLE box."My stages_changes" OWNER TO crmlife_alice;', 'the log alone is given away');
+ALTER TABLE box."My stages_changes" OWNER TO crmlife_alice;
+
 REVOKE SELECT ON box."My stages" FROM crmlife_reader;
 SET ROLE crmlife_reader;
 SELECT is_empty('SELECT * FROM crmlife.consumers', 'and sees none of a table that is not to be read');

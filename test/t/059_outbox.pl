@@ -59,10 +59,12 @@ for my $table ('first', 'second')
 }
 push @clients, client("CALL buy((random() * 20)::int);\nSELECT pg_sleep(random() * 0.02);\n" x 20) for 1 .. 2;
 
+# longer where the machine is busy
 my $end = time + 9;
+my $late = time + 60;
 my ($killed, $crashes) = (0, 0);
 my $next_crash = time + 2;
-while (time < $end)
+while (time < $end || ($killed <= 10 && time < $late))
 {
 	sleep 0.1;
 	my $pid = eval { $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE datname = 'shop' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1") } or next;

@@ -111,7 +111,8 @@ EOS
 	like(slurp_file($node->logfile, $place), qr/HINT:.*ALTER EXTENSION crmlife UPDATE/, '... and what to do');
 	for my $call ("refresh('stages')", "set_threshold('stages', 'active_days', 80)", "verify('stages')",
 		"create_stage_table('more', 'orders', 'customer_id', 'paid_at', 'amount')", "drop_stage_table('stages')",
-		"changes_since('stages', 'mail')", "ack('stages', 'mail', 1)", "forget_consumer('stages', 'mail')")
+		"changes_since('stages', 'mail')", "ack('stages', 'mail', 1)", "forget_consumer('stages', 'mail')",
+		"set_consumer_role('stages', 'mail', 'postgres')")
 	{
 		$node->psql('shop', "SELECT * FROM crmlife.$call", stderr => \$err);
 		like($err, qr/ERROR:.*of version 0\.0\.9.*HINT:.*ALTER EXTENSION crmlife UPDATE/s, "$call: says so too");
