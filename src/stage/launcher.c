@@ -70,23 +70,61 @@ PG_FUNCTION_INFO_V1(crm_start_worker);
 
 /* ---- which databases ---- */
 
-/* does the setting crmlife.databases admit this database? */
+/* those that the setting crmlife.databases names; it was checked when it was set */
+static List *
+listed_databases(void)
+{
+	List *names = NIL;
+
+	(void) SplitIdentifierString(pstrdup(crm_databases ? crm_databases : ""),
+								 ',', &names);
+	return names;
+}
+
 bool
 crm_database_listed(const char *name)
 {
-	List	 *names = NIL;
+	List	 *names = listed_databases();
 	ListCell *cell;
-	char	 *copy;
 
-	if (crm_databases == NULL || crm_databases[0] == '\0')
-		return true;
-	copy = pstrdup(crm_databases);
-	/* it was checked when it was set */
-	(void) SplitIdentifierString(copy, ',', &names);
 	foreach (cell, names)
 		if (strcmp((char *) lfirst(cell), name) == 0)
 			return true;
-	return false;
+	return names == NIL;
+}
+
+static List *
+without(List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		if (strcmp((char *) lfirst(cell), name) == 0)
+			names = foreach_delete_current(names, cell);
+	return names;
+}
+
+/* what was meant for a database must not be left undone without a word */
+static void
+warn_of_unknown(List *unknown)
+{
+	static char *told = NULL;
+	ListCell	*cell;
+
+	if (OidIsValid(only_database) || crm_databases == NULL ||
+		(told && strcmp(told, crm_databases) == 0))
+		return;
+	foreach (cell, unknown)
+		ereport(WARNING,
+				(errcode(ERRCODE_UNDEFINED_DATABASE),
+				 errmsg("\"crmlife.databases\" names \"%s\", which is no "
+						"database",
+						(char *) lfirst(cell)),
+				 errhint("It is served once it is created. A name with "
+						 "capitals stands in double quotes.")));
+	if (told)
+		pfree(told);
+	told = MemoryContextStrdup(TopMemoryContext, crm_databases);
 }
 
 static ServedDatabase *
@@ -138,23 +176,27 @@ read_databases(void)
 	Relation	  rel;
 	TableScanDesc scan;
 	HeapTuple	  tuple;
+	List		 *unknown;
 
 	for (int i = 0; i < served_count; i++)
 		served[i].seen = false;
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
+	unknown = listed_databases();
 	rel = table_open(DatabaseRelationId, AccessShareLock);
 	scan = table_beginscan_catalog(rel, 0, NULL);
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
 	{
 		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
 
+		unknown = without(unknown, NameStr(form->datname));
 		if (wants_database(form))
 			serve(form->oid);
 	}
 	table_endscan(scan);
 	table_close(rel, AccessShareLock);
+	warn_of_unknown(unknown);
 	CommitTransactionCommand();
 }
 

@@ -77,6 +77,7 @@ extern void			   crm_wake_launchers(void);
 
 /* launcher.c */
 extern void crm_register_launcher(void);
+/* does the setting crmlife.databases admit this database? */
 extern bool crm_database_listed(const char *name);
 
 /* the processes' entry points */

@@ -107,6 +107,12 @@ ok(defined wait_for($node, 'postgres', "SELECT string_agg(datname, ' ') FROM pg_
 	'the worker of a database that is not named leaves');
 $node->safe_psql('two', "INSERT INTO orders (customer_id, paid_at, amount) VALUES (1, now(), 5)");
 ok(defined wait_for($node, 'two', 'SELECT count(*) FROM stages WHERE customer_id = 1', '1'), 'a database that is named is served');
+my $place = -s $node->logfile;
+$node->safe_psql('postgres', q(ALTER SYSTEM SET crmlife.databases = 'two, "No such one"'));
+$node->reload;
+sleep 3;
+my @unknown = slurp_file($node->logfile, $place) =~ /WARNING:.*"crmlife.databases" names "([^"]*)", which is no database/g;
+is("@unknown", 'No such one', 'one that is no database is told, once');
 my ($code, $out, $err) = $node->psql('postgres', q(ALTER SYSTEM SET crmlife.databases = 'a b'));
 isnt($code, 0, 'a broken list is refused');
 like($err, qr/DETAIL:.*List syntax is invalid/, '... and says why');
