@@ -240,7 +240,7 @@ write_overview(const CrmFigures *figures)
 		"t.order_gap_seconds FROM crmlife.tally t CROSS JOIN LATERAL ("
 		"SELECT sum(d.customers) AS customers, sum(d.seen) AS seen, "
 		"sum(d.decision_days) AS decision_days FROM crmlife.tally_day d "
-		"WHERE d.stage_table = t.stage_table AND d.first_day > $2 - 90 "
+		"WHERE d.stage_table = t.stage_table AND $2 - d.first_day < 90 "
 		"AND d.first_day <= $2) n WHERE t.stage_table = $1 "
 		"ON CONFLICT (stage_table, hour) DO UPDATE SET day = excluded.day, "
 		"customers = excluded.customers, paying_customers = "

@@ -85,6 +85,7 @@ typedef struct Run
 	bool				remodel;   /* only the model has changed */
 	bool				goes_back; /* in full, should the day have gone back */
 	bool				everybody; /* are looked at by the sources */
+	bool				by_stored; /* or by their stored histories */
 	CrmScan			   *filling;   /* the table is being created from this */
 	CrmQueued		   *queued;
 	CrmDue				due;
@@ -559,9 +560,9 @@ check_direction(const CrmStageDefinition *definition, CrmDay day, bool full)
 static void
 record_success(const Run *run, TimestampTz started)
 {
-	Oid			types[8] = {OIDOID,	 DATEOID, TIMESTAMPTZOID, BOOLOID,
-							INT8OID, INT8OID, INT8OID,		  BOOLOID};
-	Datum		values[8];
+	Oid			types[9] = {OIDOID,	 DATEOID, TIMESTAMPTZOID, BOOLOID, INT8OID,
+							INT8OID, INT8OID, BOOLOID,		  BOOLOID};
+	Datum		values[9];
 	CrmIdentity saved;
 
 	values[0] = ObjectIdGetDatum(run->definition->stage_table);
@@ -572,6 +573,8 @@ record_success(const Run *run, TimestampTz started)
 	values[5] = Int64GetDatum(run->result->rows);
 	values[6] = Int64GetDatum(run->result->changes);
 	values[7] = BoolGetDatum(run->definition->keep_history);
+	/* what no trigger tells is as old as it was */
+	values[8] = BoolGetDatum(run->by_stored && !run->definition->by_trigger);
 	crm_become_catalog_owner(&saved);
 	crm_execute("INSERT INTO crmlife.stage_state AS s (stage_table, "
 				"refreshed_day, refreshed_at, needs_full, started_at, "
@@ -581,7 +584,8 @@ record_success(const Run *run, TimestampTz started)
 				"$5, $6, $7, $8) "
 				"ON CONFLICT (stage_table) DO UPDATE SET "
 				"refreshed_day = excluded.refreshed_day, "
-				"refreshed_at = excluded.refreshed_at, needs_full = false, "
+				"refreshed_at = CASE WHEN $9 THEN s.refreshed_at "
+				"ELSE excluded.refreshed_at END, needs_full = false, "
 				"duration = excluded.duration, was_full = excluded.was_full, "
 				"customers = excluded.customers, "
 				"rows_changed = excluded.rows_changed, "
@@ -592,7 +596,7 @@ record_success(const Run *run, TimestampTz started)
 				"next_run_at = least(s.next_run_at, clock_timestamp() + "
 				"(SELECT t.refresh_every FROM crmlife.stage_table t "
 				"WHERE t.stage_table = $1))",
-				8, types, values, NULL, SPI_OK_INSERT);
+				9, types, values, NULL, SPI_OK_INSERT);
 	crm_revert_identity(&saved);
 }
 
@@ -638,7 +642,6 @@ static void
 run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 {
 	TimestampTz started = GetCurrentTimestamp();
-	bool		by_stored;
 	const char *step = run->filling		   ? "create"
 					   : run->remodel	   ? "model"
 					   : day != CRM_NO_DAY ? "rebuild"
@@ -654,12 +657,12 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	check_direction(run->definition, run->day, full);
 	/* a column that is gone is told at once, too, not with the next order */
 	crm_scan_lock(run->definition);
-	by_stored = run->remodel && !full && histories_tell(run->definition);
+	run->by_stored = run->remodel && !full && histories_tell(run->definition);
 	if (run->definition->by_trigger)
 		full |= crm_capture_install(run->definition);
-	else if (!by_stored)
+	else if (!run->by_stored)
 		full = true;
-	if (run->remodel && !by_stored)
+	if (run->remodel && !run->by_stored)
 		full = true;
 	run->snapshot = take_snapshot();
 	run->lasting = CurrentMemoryContext;
@@ -667,7 +670,7 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 	crm_queue_relieve(run->definition->stage_table);
 	run->result->day = run->day;
 	crm_progress_customers_expected(
-		customers_expected(run, run->result->full || by_stored));
+		customers_expected(run, run->result->full || run->by_stored));
 	if (!run->filling)
 		crm_outbox_begin(run->definition);
 	run->writer = crm_writer_begin(run->definition, run->filling != NULL);
@@ -681,7 +684,7 @@ run_once(Run *run, TimestampTz as_of, CrmDay day, bool full)
 						 run->definition->changes);
 	if (run->result->full)
 		refresh_all(run);
-	else if (by_stored)
+	else if (run->by_stored)
 	{
 		refresh_by_stored(run);
 		run->result->full = true;

@@ -387,6 +387,28 @@ check_width(const CrmStageDefinition *definition, const CrmSource *source,
 						 format_type_be(base))));
 }
 
+/* what is one customer to a database may be two to us */
+static void
+check_collation(const CrmStageDefinition *definition, const CrmSource *source,
+				const char *argument, AttrNumber number)
+{
+	Oid	  type;
+	int32 modifier;
+	Oid	  collation;
+
+	get_atttypetypmodcoll(source->relation, number, &type, &modifier,
+						  &collation);
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s of stage table %s: column \"%s\" of %s has a "
+						"nondeterministic collation now",
+						argument, definition->table_name, source->customer,
+						crm_quote_relation(source->relation)),
+				 errdetail("Customers are told apart byte by byte."),
+				 errhint("%s", again)));
+}
+
 static void
 check_source(const CrmStageDefinition *definition, const CrmSource *source,
 			 const char *argument)
@@ -428,6 +450,7 @@ check_source(const CrmStageDefinition *definition, const CrmSource *source,
 					   kinds[definition->key]),
 			 errhint("%s", again)));
 	check_width(definition, source, type);
+	check_collation(definition, source, argument, number);
 }
 
 static void

@@ -233,5 +233,21 @@ SELECT lives_ok($$SELECT crmlife.refresh('stages', '2025-07-01')$$, 'nobody is d
 SELECT is((SELECT string_agg(customer || ' ' || column_name, ', ') FROM crmlife.verify('stages')), '2 (row)', 'and somebody is missing');
 
 SELECT crmlife.drop_stage_table('stages') \g /dev/null
+DROP TABLE orders;
+
+-- ----- the first day there is, and what nobody has read -----
+CREATE TABLE orders (customer int, at timestamptz, amount numeric);
+INSERT INTO orders VALUES (1, '2025-05-01', 5), (2, '4714-11-24 00:00+00 BC', 5);
+SELECT FROM crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount', timezone => 'UTC', capture => 'full');
+SELECT lives_ok($$SELECT crmlife.refresh('stages', '4714-11-24 00:00+00 BC', true)$$, 'the first day');
+SELECT is((SELECT string_agg(customer::text, ' ') || ' ' || (SELECT count(*) FROM crmlife.verify('stages')) FROM stages), '2 0', 'who is known on it');
+SELECT FROM crmlife.refresh('stages', '2025-06-30');
+SELECT refreshed_at AS read_at FROM crmlife.status WHERE stage_table = 'stages'::regclass \gset
+INSERT INTO orders VALUES (3, '2025-05-01', 5);
+SELECT FROM crmlife.set_threshold('stages', 'active_days', 50);
+SELECT is(refreshed_at, :'read_at'::timestamptz, 'by another threshold a table that no trigger tells of is as old as it was') FROM crmlife.status WHERE stage_table = 'stages'::regclass;
+SELECT FROM crmlife.refresh('stages', '2025-06-30');
+SELECT cmp_ok(refreshed_at, '>', :'read_at'::timestamptz, 'until it is read') FROM crmlife.status WHERE stage_table = 'stages'::regclass;
+SELECT crmlife.drop_stage_table('stages') \g /dev/null
 DROP SCHEMA unfit CASCADE;
 SELECT * FROM finish();
