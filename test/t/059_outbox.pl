@@ -63,15 +63,13 @@ push @clients, client("CALL buy((random() * 20)::int);\nSELECT pg_sleep(random()
 my $end = time + 9;
 my $late = time + 60;
 my ($killed, $crashes) = (0, 0);
-my $next_crash = time + 2;
 while (time < $end || ($killed <= 10 && time < $late))
 {
 	sleep 0.1;
 	my $pid = eval { $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE datname = 'shop' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1") } or next;
-	if (time > $next_crash)
+	if ($killed >= 5 * ($crashes + 1))
 	{
 		$crashes++;
-		$next_crash = time + 2;
 		kill 'KILL', $pid;
 	}
 	else
