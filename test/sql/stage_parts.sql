@@ -53,6 +53,7 @@ CALL step('one goes, one is new', 'MERGE INTO orders o USING (VALUES (6), (23)) 
 CALL step('a customer becomes another, below', 'MERGE INTO june o USING generate_series(1, 10) v (no) ON o.no = v.no WHEN MATCHED THEN UPDATE SET customer = customer + 41', 'everybody, after 0');
 CALL step('an update that moves tells itself', 'UPDATE orders SET at = ''2025-06-08'' WHERE no IN (7, 8)', '2 waiting, after 0');
 CALL step('two statements in one', 'WITH a AS (UPDATE orders SET at = ''2025-06-09'' WHERE no = 9) UPDATE orders SET amount = amount + 1 WHERE no = 10', '2 waiting, after 0');
+CALL step('... of which one is a MERGE', 'WITH a AS (UPDATE orders SET amount = amount + 1 WHERE no = 10) MERGE INTO orders o USING (VALUES (11)) v (no) ON o.no = v.no WHEN MATCHED THEN UPDATE SET at = ''2025-06-10''', 'everybody, after 0');
 -- any of them, in any order, now and then several before a refresh
 CREATE PROCEDURE merge_at_random(rounds int) LANGUAGE plpgsql AS $$
 DECLARE
