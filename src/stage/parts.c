@@ -18,9 +18,11 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/table.h"
 #include "common/hashfn.h"
 #include "partitioning/partdesc.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -28,28 +30,45 @@
 
 typedef void (*Visitor)(Oid partition, void *context);
 
-/* those that have rows, also one that is being detached */
-static void
+static bool visit_partitions(Relation relation, Visitor visitor, void *context);
+
+/* a writer waits for nobody who changes a partition that it does not write to */
+static bool
+visit_below(Oid partition, Visitor visitor, void *context)
+{
+	Relation below;
+	bool	 all;
+
+	if (!ConditionalLockRelationOid(partition, AccessShareLock))
+		return false;
+	below = try_relation_open(partition, NoLock);
+	all = below && visit_partitions(below, visitor, context);
+	if (below)
+		relation_close(below, NoLock);
+	UnlockRelationOid(partition, AccessShareLock);
+	return all;
+}
+
+/*
+ * Those that have rows, also one that is being detached; false where they cannot
+ * be told at the moment.
+ */
+static bool
 visit_partitions(Relation relation, Visitor visitor, void *context)
 {
 	PartitionDesc parts;
 
 	if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return;
+		return true;
 	parts = RelationGetPartitionDesc(relation, false);
 	for (int i = 0; i < parts->nparts; i++)
 	{
-		Relation below;
-
 		if (parts->is_leaf[i])
-		{
 			visitor(parts->oids[i], context);
-			continue;
-		}
-		below = table_open(parts->oids[i], AccessShareLock);
-		visit_partitions(below, visitor, context);
-		table_close(below, NoLock);
+		else if (!visit_below(parts->oids[i], visitor, context))
+			return false;
 	}
+	return true;
 }
 
 static void
@@ -65,7 +84,8 @@ crm_parts_digest(Relation relation)
 {
 	uint64 digest = 0;
 
-	visit_partitions(relation, add_to_digest, &digest);
+	if (!visit_partitions(relation, add_to_digest, &digest))
+		return CRM_PARTS_UNKNOWN;
 	return (int64) Max(digest & PG_INT64_MAX, 1);
 }
 
@@ -95,7 +115,7 @@ crm_parts_known(Oid relation, List *known_relations, const char *customer)
 	opened = table_open(relation, AccessShareLock);
 	digest = crm_parts_digest(opened);
 	if (known_relations)
-		visit_partitions(opened, check_known, &known);
+		(void) visit_partitions(opened, check_known, &known);
 	/* one may have come in between */
 	known.all &= digest == crm_parts_digest(opened);
 	table_close(opened, NoLock);
@@ -126,7 +146,7 @@ crm_parts_generate(Oid relation, const char *column)
 
 	if (opened->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		check_generated(relation, &generated);
-	visit_partitions(opened, check_generated, &generated);
+	(void) visit_partitions(opened, check_generated, &generated);
 	table_close(opened, NoLock);
 	return generated.found;
 }

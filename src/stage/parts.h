@@ -11,10 +11,10 @@
 
 /* no digest: a partition works the customer out, and rows do not show it */
 #define CRM_PARTS_HIDE_CUSTOMER (-1)
-/* nor this: there is one that is not known */
+/* nor this: there is one that is not known, or somebody is changing one */
 #define CRM_PARTS_UNKNOWN 0
 
-/* of the partitions that a partitioned table has now; 1 of any other */
+/* of the partitions that a partitioned table has now; 1 of any other; waits for nobody */
 extern int64 crm_parts_digest(Relation relation);
 
 /*
