@@ -3,10 +3,10 @@
  *		The SQL type role_ref: the role that a model or a consumer belongs to.
  *
  * A role's number, shown and read as its name, as regrole is; so what belongs
- * to a role follows one that is renamed, and is not inherited by a new role under the
- * name of one that was dropped.  Unlike regrole it never stands in the way of
- * a dump: who is not known where it is read in is nobody, with a warning, and
- * who was dropped is written as nobody, not as a number that may be somebody
+ * to a role follows one that is renamed, and is not inherited by a new role
+ * under the name of one that was dropped.  Unlike regrole it never stands in the
+ * way of a dump: who is not known where it is read in is nobody, with a warning,
+ * and who was dropped is written as nobody, not as a number that may be somebody
  * else's there.
  *
  * Invariant: nobody is the empty name, which no role has.
