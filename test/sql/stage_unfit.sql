@@ -63,7 +63,9 @@ END $$;
 SELECT format('CALL of_nobody(%L, %L, %L)', type, one, two) FROM kind \gexec
 
 -- ----- blanks -----
--- char(n) has none at the end, other names are others by them
+-- char(n) has none at the end, other names are others by them.  INCLUDE keeps
+-- PostgreSQL from deduplicating: equal values of a bpchar without length differ
+-- in their blanks, and its own assertion (nbtutils.c) says that they do not.
 CREATE PROCEDURE blanks(orders_type text, visits_type text, members_type text) LANGUAGE plpgsql AS $$
 DECLARE
   source text;
@@ -71,7 +73,7 @@ DECLARE
   wrong bigint := 0;
 BEGIN
   EXECUTE format('CREATE TABLE orders (customer %s, at timestamptz, amount numeric); CREATE TABLE visits (customer %s, at timestamptz); CREATE TABLE members (customer %s, at timestamptz)', orders_type, visits_type, members_type);
-  CREATE INDEX ON orders (customer); CREATE INDEX ON visits (customer); CREATE INDEX ON members (customer);
+  CREATE INDEX ON orders (customer) INCLUDE (at); CREATE INDEX ON visits (customer) INCLUDE (at); CREATE INDEX ON members (customer) INCLUDE (at);
   PERFORM setseed(0.25);
   INSERT INTO orders SELECT 'c' || i % 40 || repeat(' ', i % 3), timestamptz '2025-06-01' - i * interval '9 hours', i FROM generate_series(1, 400) i;
   INSERT INTO visits SELECT 'c' || i % 50 || repeat(' ', i % 3), timestamptz '2025-06-01' - i * interval '9 hours' FROM generate_series(1, 400) i;
