@@ -28,12 +28,14 @@ CREATE TABLE crmlife.stage_table (
   capture text NOT NULL CHECK (capture IN ('trigger', 'full')),
   customer_column name NOT NULL,
   key_kind text NOT NULL CHECK (key_kind IN ('bigint', 'uuid', 'text')),
-  calls text[] NOT NULL DEFAULT '{}', -- users' functions that the expressions call, each with its owner
+  calls text[] NOT NULL DEFAULT '{}', -- users' functions that the expressions call,
+  call_owners crmlife.role_ref[] NOT NULL DEFAULT '{}', -- and whose each was
   model_version integer NOT NULL DEFAULT 1,
   calibrate_every interval DEFAULT '1 month',  -- NULL: only when asked
   learn_every interval,
   keep_changes_for interval,   -- NULL: for ever
-  keep_changes_rows bigint     -- NULL: any number
+  keep_changes_rows bigint,    -- NULL: any number
+  CHECK (pg_catalog.cardinality(calls) OPERATOR(pg_catalog.=) pg_catalog.cardinality(call_owners))
 );
 COMMENT ON TABLE crmlife.stage_table IS
   'stage tables and their definitions; managed by crmlife.create_stage_table, set_model, set_timezone, drop_stage_table; read it through the view crmlife.stage_tables';

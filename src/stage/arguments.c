@@ -9,9 +9,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "nodes/value.h"
 #include "pgtime.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -70,6 +68,7 @@ crm_within_years(const Interval *interval, int years)
 void
 crm_add_value(CrmValues *values, Oid type, Datum value, bool isnull)
 {
+	Assert(values->count < lengthof(values->values));
 	values->types[values->count] = type;
 	values->values[values->count] = value;
 	values->nulls[values->count++] = isnull ? 'n' : ' ';
@@ -80,21 +79,6 @@ crm_add_text(CrmValues *values, const char *text)
 {
 	crm_add_value(values, TEXTOID, text ? CStringGetTextDatum(text) : (Datum) 0,
 				  text == NULL);
-}
-
-void
-crm_add_texts(CrmValues *values, const List *strings)
-{
-	Datum	 *texts = palloc(sizeof(Datum) * Max(list_length(strings), 1));
-	int		  count = 0;
-	ListCell *cell;
-
-	foreach (cell, strings)
-		texts[count++] = CStringGetTextDatum(strVal(lfirst(cell)));
-	crm_add_value(values, TEXTARRAYOID,
-				  PointerGetDatum(construct_array(texts, count, TEXTOID, -1,
-												  false, TYPALIGN_INT)),
-				  false);
 }
 
 void

@@ -8,7 +8,6 @@
 #include "postgres.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
-#include "nodes/pg_list.h"
 
 /* NULL where the argument is */
 extern char *crm_text_argument(FunctionCallInfo fcinfo, int number);
@@ -36,8 +35,6 @@ extern void
 crm_add_value(CrmValues *values, Oid type, Datum value, bool isnull);
 /* NULL for NULL */
 extern void crm_add_text(CrmValues *values, const char *text);
-/* a text[] of strings */
-extern void crm_add_texts(CrmValues *values, const List *strings);
 /* NULL for InvalidOid */
 extern void crm_add_relation(CrmValues *values, Oid relation);
 

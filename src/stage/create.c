@@ -88,7 +88,7 @@ typedef struct StagePlan
 	char	   *timezone;
 	Interval   *refresh_every;
 	const char *capture;
-	List	   *calls;	 /* users' functions, of all expressions */
+	List	   *calls;	 /* users' functions, of all expressions; CrmCall */
 	int			columns; /* of its own that the table gets */
 } StagePlan;
 
@@ -452,6 +452,31 @@ capture_argument(FunctionCallInfo fcinfo)
 }
 
 static void
+add_calls(CrmValues *values, const List *calls)
+{
+	Datum	 *functions = palloc(sizeof(Datum) * Max(list_length(calls), 1));
+	Datum	 *owners = palloc(sizeof(Datum) * Max(list_length(calls), 1));
+	int		  count = 0;
+	ListCell *cell;
+
+	foreach (cell, calls)
+	{
+		const CrmCall *call = lfirst(cell);
+
+		functions[count] = CStringGetTextDatum(call->function);
+		owners[count++] = ObjectIdGetDatum(call->owner);
+	}
+	crm_add_value(values, TEXTARRAYOID,
+				  PointerGetDatum(construct_array(functions, count, TEXTOID, -1,
+												  false, TYPALIGN_INT)),
+				  false);
+	crm_add_value(values, OIDARRAYOID,
+				  PointerGetDatum(construct_array(
+					  owners, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT)),
+				  false);
+}
+
+static void
 store_definition(const StagePlan *plan, Oid stage_table, Oid changes,
 				 Oid model_type)
 {
@@ -481,17 +506,17 @@ store_definition(const StagePlan *plan, Oid stage_table, Oid changes,
 	crm_add_text(&values, plan->capture);
 	crm_add_text(&values, plan->customer_column);
 	crm_add_text(&values, plan->key_kind);
-	crm_add_texts(&values, plan->calls);
+	add_calls(&values, plan->calls);
 	crm_become_catalog_owner(&saved);
 	crm_execute("INSERT INTO crmlife.stage_table (stage_table, changes, "
 				"orders, customer, ordered_at, amount, order_filter, "
 				"order_key, visits, visit_customer, visited_at, visit_filter, "
 				"members, member_customer, registered_at, segment, model, "
 				"timezone, refresh_every, capture, customer_column, key_kind, "
-				"calls) "
+				"calls, call_owners) "
 				"VALUES ($1, $2, $3, $4::name, $5, $6, $7, $8, $9, $10::name, "
 				"$11, $12, $13, $14::name, $15, $16, $17, $18, $19, $20, "
-				"$21::name, $22, $23)",
+				"$21::name, $22, $23, $24::crmlife.role_ref[])",
 				values.count, values.types, values.values, values.nulls,
 				SPI_OK_INSERT);
 	crm_execute(

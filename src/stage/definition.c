@@ -12,7 +12,6 @@
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/value.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -25,6 +24,7 @@
 #include "functions/numeric_money.h"
 #include "stage/columns.h"
 #include "stage/definition.h"
+#include "stage/expression.h"
 #include "stage/in_force.h"
 #include "stage/keys.h"
 #include "stage/rights.h"
@@ -156,17 +156,33 @@ read_sources(const Row *row, CrmStageDefinition *definition, MemoryContext into)
 }
 
 static List *
-text_list(Datum array)
+read_calls(const Row *row)
 {
-	Datum *texts;
+	bool	   isnull;
+	ArrayType *owner_array =
+		DatumGetArrayTypeP(row_datum(row, "call_owners", &isnull));
+	Datum *functions;
+	Datum *owners;
 	int	   count;
-	List  *strings = NIL;
+	int	   owner_count;
+	List  *calls = NIL;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
-					  TYPALIGN_INT, &texts, NULL, &count);
+	deconstruct_array(DatumGetArrayTypeP(row_datum(row, "calls", &isnull)),
+					  TEXTOID, -1, false, TYPALIGN_INT, &functions, NULL,
+					  &count);
+	deconstruct_array(owner_array, ARR_ELEMTYPE(owner_array), sizeof(Oid), true,
+					  TYPALIGN_INT, &owners, NULL, &owner_count);
+	if (count != owner_count)
+		elog(ERROR, "%d calls have %d owners", count, owner_count);
 	for (int i = 0; i < count; i++)
-		strings = lappend(strings, makeString(TextDatumGetCString(texts[i])));
-	return strings;
+	{
+		CrmCall *call = palloc(sizeof(CrmCall));
+
+		call->function = TextDatumGetCString(functions[i]);
+		call->owner = DatumGetObjectId(owners[i]);
+		calls = lappend(calls, call);
+	}
+	return calls;
 }
 
 static void
@@ -203,7 +219,7 @@ read_definition(const Row *row, CrmStageDefinition *definition,
 
 	old = MemoryContextSwitchTo(into);
 	read_cuts(row, &definition->cuts);
-	definition->calls = text_list(row_datum(row, "calls", &isnull));
+	definition->calls = read_calls(row);
 	MemoryContextSwitchTo(old);
 }
 

@@ -46,7 +46,7 @@ typedef struct CrmStageDefinition
 	CrmSource orders;
 	CrmSource visits;
 	CrmSource members;
-	List *calls; /* users' functions that the expressions call, as strings */
+	List *calls; /* users' functions that the expressions call, as CrmCall */
 	char *customer_column; /* as it is called, unquoted */
 	CrmStageKey key;
 	char	   *key_type; /* of the stage table's customer column */

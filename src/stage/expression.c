@@ -262,23 +262,36 @@ check_casts(const char *argument, const char *text, Node *node,
 			   "Call the function by its name, if it is to be trusted.");
 }
 
-/* as it is kept with the definition */
-static char *
-function_signature(Oid function)
+static bool
+is_among(const List *calls, Oid function)
 {
-	return psprintf("%s of %s", format_procedure_qualified(function),
-					GetUserNameFromId(function_owner(function), false));
+	const char *name = format_procedure_qualified(function);
+	Oid			owner = function_owner(function);
+	ListCell   *cell;
+
+	foreach (cell, calls)
+	{
+		const CrmCall *call = lfirst(cell);
+
+		if (call->owner == owner && strcmp(call->function, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool
 add_call(Oid function, void *context)
 {
-	List **calls = context;
+	List   **calls = context;
+	CrmCall *call;
 
-	if (function >= FirstNormalObjectId &&
-		!superuser_arg(function_owner(function)))
-		*calls = list_append_unique(*calls,
-									makeString(function_signature(function)));
+	if (function < FirstNormalObjectId ||
+		superuser_arg(function_owner(function)) || is_among(*calls, function))
+		return false;
+	call = palloc(sizeof(CrmCall));
+	call->function = format_procedure_qualified(function);
+	call->owner = function_owner(function);
+	*calls = lappend(*calls, call);
 	return false;
 }
 
@@ -303,8 +316,7 @@ is_stranger(Oid function, void *context)
 {
 	Stranger *stranger = context;
 
-	if (!is_foreign(function) ||
-		list_member(stranger->calls, makeString(function_signature(function))))
+	if (!is_foreign(function) || is_among(stranger->calls, function))
 		return false;
 	stranger->function = function;
 	return true;
@@ -330,16 +342,19 @@ check_calls(const char *argument, const char *text, Node *node,
 	Stranger stranger = {.calls = calls};
 
 	if (find_stranger(node, &stranger))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s \"%s\" has come to call another user's function",
-						argument, text),
-				 errdetail("It did not call %s when the stage table was "
-						   "created.",
-						   function_signature(stranger.function)),
-				 errhint("Have that function dropped; or, if it is to be "
-						 "trusted, call crmlife.drop_stage_table and "
-						 "crmlife.create_stage_table.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s \"%s\" has come to call another user's function",
+					argument, text),
+			 errdetail(
+				 "It did not call %s of \"%s\" when the stage table was "
+				 "created.",
+				 format_procedure_qualified(stranger.function),
+				 GetUserNameFromId(function_owner(stranger.function), false)),
+			 errhint("Have that function dropped; or, if it is to be "
+					 "trusted, call crmlife.drop_stage_table and "
+					 "crmlife.create_stage_table.")));
 }
 
 static Node *

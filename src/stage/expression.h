@@ -19,11 +19,18 @@ typedef enum CrmExpressionKind
 	CRM_EXPRESSION_ANY
 } CrmExpressionKind;
 
+/* a user's function that an expression calls, as it is kept with it */
+typedef struct CrmCall
+{
+	char *function; /* with its arguments' types, all qualified */
+	Oid	  owner;
+} CrmCall;
+
 /*
  * Check an expression over one relation's columns and give it back with every
  * name qualified, so that it means the same under any search_path.  Functions
- * that it calls, but PostgreSQL's own and superusers', are added to calls, as
- * strings that are kept with it.
+ * that it calls, but PostgreSQL's own and superusers', are added to calls, a
+ * List of CrmCall.
  */
 extern char *
 crm_check_expression(Oid relation, const char *argument, const char *text,

@@ -237,7 +237,7 @@ SET ROLE crmlife_alice;
 SELECT crmlife.create_stage_table('shop.' || name, 'lair.sales', 'customer', 'at', '1', order_filter => filter, timezone => 'UTC')
 FROM (VALUES ('called', 'tools.given(number)'), ('operated', 'OPERATOR(tools.=?) number'), ('trusting', 'lair.paid(paid)')) x(name, filter) \g /dev/null
 RESET ROLE;
-SELECT is(string_agg(array_to_string(calls, ', '), '; ' ORDER BY stage_table::text), '; ; lair.paid(boolean) of crmlife_mallory', 'what of others alice calls is kept')
+SELECT is(string_agg(concat_ws(' of ', calls, call_owners), '; ' ORDER BY stage_table::text), '{} of {}; {} of {}; {lair.paid(boolean)} of {crmlife_mallory}', 'what of others alice calls is kept')
 FROM crmlife.stage_table WHERE stage_table IN ('shop.called'::regclass, 'shop.operated'::regclass, 'shop.trusting'::regclass);
 SET ROLE crmlife_mallory;
 CREATE FUNCTION tools.given(text) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM lair.evil(); RETURN true; END $$;
@@ -253,6 +253,9 @@ SELECT is(ran_as_others(), '', 'and nothing of mallory''s ran as alice');
 ALTER FUNCTION lair.paid(bool) OWNER TO crmlife_reader;
 SELECT matches(error_of($$SELECT crmlife.refresh('shop.trusting', '2025-07-01', true)$$), '^22023 .*has come to call another user''s function', 'who has it now is not whom alice trusted');
 DROP OPERATOR tools.=? (NONE, text); DROP FUNCTION tools.given(text); ALTER FUNCTION lair.paid(bool) OWNER TO crmlife_mallory;
+ALTER ROLE crmlife_mallory RENAME TO crmlife_melody;
+SELECT is(error_of($$SELECT crmlife.refresh('shop.trusting', '2025-07-01', true)$$), 'no error', 'a role that is renamed is the same');
+ALTER ROLE crmlife_melody RENAME TO crmlife_mallory;
 SELECT is(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), 'no error', t || ' again') FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting']) t;
 SELECT crmlife.drop_stage_table(t::regclass) FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting']) t \g /dev/null
 SET ROLE crmlife_mallory;

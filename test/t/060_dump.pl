@@ -37,8 +37,10 @@ ALTER ROLE ann RENAME TO "Ann B.";
 DROP ROLE bob;
 CREATE TABLE members (who text, joined date, level text);
 INSERT INTO members SELECT 'c' || i, current_date - i * 7, (ARRAY['gold', 'silver'])[1 + i % 2] FROM generate_series(1, 30) i;
+CREATE FUNCTION desk.grade(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+ALTER FUNCTION desk.grade OWNER TO "Ann B.";
 SELECT crmlife.create_stage_table('desk.segmented', 'lines', 'customer', 'at', 'amount', members => 'members', member_customer => 'who',
-  registered_at => 'joined', segment => 'level', customer_column => 'who');
+  registered_at => 'joined', segment => 'desk.grade(level)', customer_column => 'who');
 SELECT crmlife.set_threshold('desk.segmented', 'active_days', 40, 'gold');
 SELECT crmlife.set_threshold('desk.segmented', 'active_days', 60);
 SELECT crmlife.refresh('desk.stages', now() + interval '40 days');
@@ -68,6 +70,7 @@ EOS
 my $before = $node->safe_psql('shop', $definitions);
 like($before, qr/near.*20/s, 'there is something to take along');
 like($before, qr/"order_value".*"override".*"recent"/s, '... of what was learned, changed and defined too');
+like($before, qr/"call_owners": \["Ann B\."\]/, '... whose functions an expression calls');
 like($before, qr/^ann's\|.*\|Ann B\.$/ms, '... a model of a role that is called otherwise by now');
 like($before, qr/^bob's\|.*\|$/ms, '... and one of a role that was dropped');
 
