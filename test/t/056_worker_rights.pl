@@ -91,8 +91,10 @@ ALTER DATABASE shop SET session_replication_role = 'replica';
 $limit
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'crmlife worker';
 EOS
-ok(defined wait_for($node, 'shop', 'SET statement_timeout = 0; SELECT count(*) FROM keeper.stages', '2', 20), 'settings of the database do not disturb it');
-is($node->safe_psql('shop', "SET statement_timeout = 0; SET default_transaction_read_only = off; SELECT count(*) FROM crmlife.verify('keeper.stages')"), '0', 'verify');
+# they hold for the sessions here, too, from their first statement on
+$ENV{PGOPTIONS} = '-c statement_timeout=0 -c default_transaction_read_only=off';
+ok(defined wait_for($node, 'shop', 'SELECT count(*) FROM keeper.stages', '2', 20), 'settings of the database do not disturb it');
+is($node->safe_psql('shop', q(SELECT count(*) FROM crmlife.verify('keeper.stages'))), '0', 'verify');
 
 $node->stop;
 done_testing();
