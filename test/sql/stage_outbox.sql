@@ -208,6 +208,11 @@ SELECT is(error_of(format('SET ROLE %s; %s', role, call)), error, role || ': ' |
   ('crmlife_postman', $$SELECT crmlife.ack('box."My stages"', 'parcel', 2)$$, 'no error')) x(role, call, error);
 RESET ROLE;
 SELECT is((SELECT position FROM crmlife.consumers WHERE consumer = 'parcel'), 2::bigint, 'from where it stood');
+SET ROLE crmlife_alice;
+REVOKE SELECT ON box."My stages_changes" FROM crmlife_alice;
+SELECT is(error_of($$SELECT * FROM crmlife.changes_since('box."My stages"', 'parcel')$$), '42501 permission denied for table My stages_changes', 'nor has the owner more than the rights there are');
+GRANT SELECT ON box."My stages_changes" TO crmlife_alice;
+RESET ROLE;
 
 -- ----- numbers that do not ascend -----
 SET ROLE crmlife_alice;

@@ -308,6 +308,14 @@ SELECT alike(after_ddl(ddl, $$SELECT crmlife.refresh('s', '2025-12-01', true)$$)
   ('DROP VIEW order_view; ALTER TABLE orders ALTER customer TYPE smallint', 'no error'),
   ('DROP VIEW order_view; ALTER TABLE orders ALTER amount TYPE bigint USING amount * 100', 'no error')
 ) x(ddl, error);
+CREATE TABLE buyers (customer text, at date, amount int);
+INSERT INTO buyers VALUES ('Ann', '2025-06-01', 5), ('ann', '2025-06-02', 5);
+SELECT FROM crmlife.create_stage_table('buyer_stages', 'buyers', 'customer', 'at', 'amount', timezone => 'UTC');
+SELECT is(after_ddl('ALTER TABLE buyers ALTER customer TYPE text COLLATE alike', format('SELECT crmlife.refresh(''buyer_stages'', ''2025-12-01'', %L)', everybody)),
+  '0A000 orders of stage table refusals.buyer_stages: column "customer" of refusals.buyers has a nondeterministic collation now | Customers are told apart byte by byte. | Undo that, or call crmlife.drop_stage_table and crmlife.create_stage_table.',
+  'customers that have come to be alike, ' || everybody) FROM unnest(ARRAY[false, true]) everybody;
+SELECT crmlife.drop_stage_table('buyer_stages') \g /dev/null
+DROP TABLE buyers;
 -- the capture trigger where a user has put it, and without the tables it needs
 SELECT alike(after_ddl(ddl, $$INSERT INTO orders (customer, at, amount) VALUES (1, '2025-06-01', 3)$$), error, ddl) FROM (VALUES
   ('CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION crmlife.capture()',

@@ -94,7 +94,10 @@ $node->safe_psql('quiet', <<EOS);
 CREATE TABLE parted (customer int, at timestamptz, amount numeric) PARTITION BY RANGE (at);
 CREATE TABLE parted_may PARTITION OF parted FOR VALUES FROM ('2025-05-01') TO ('2025-06-01');
 CREATE TABLE parted_june PARTITION OF parted FOR VALUES FROM ('2025-06-01') TO ('2025-07-01');
-INSERT INTO parted VALUES (1, '2025-05-01', 5), (2, '2025-05-01', 5), (3, '2025-05-01', 5);
+INSERT INTO parted VALUES (1, '2025-05-01', 5), (2, '2025-05-01', 5), (3, '2025-05-01', 5), (5, '2025-05-01', 5);
+CREATE TABLE orders_of_moves (customer int);
+CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN MERGE INTO parted p USING (VALUES (NEW.customer)) v (c) ON p.customer = v.c WHEN MATCHED THEN UPDATE SET at = ''2025-06-04''; RETURN NULL; END';
+CREATE TRIGGER moved AFTER INSERT ON orders_of_moves FOR EACH ROW EXECUTE FUNCTION moved();
 SELECT crmlife.create_stage_table('parted_stages', 'parted', 'customer', 'at', 'amount');
 EOS
 for (
@@ -103,6 +106,7 @@ for (
 	[ 'a DELETE', 'DELETE FROM parted WHERE customer = 4', '1 f' ],
 	[ 'a MERGE that moves a row', "MERGE INTO parted p USING (VALUES (2)) v (c) ON p.customer = v.c WHEN MATCHED THEN UPDATE SET at = '2025-06-02'", ' t' ],
 	[ 'one in a function', "DO 'BEGIN MERGE INTO parted p USING (VALUES (3)) v (c) ON p.customer = v.c WHEN MATCHED THEN UPDATE SET at = ''2025-06-03''; END'", ' t' ],
+	[ 'one in the trigger of another table', 'INSERT INTO orders_of_moves VALUES (5)', ' t' ],
 	[ 'and an UPDATE in a function, which may be one', "DO 'BEGIN UPDATE parted SET amount = amount + 1; END'", ' t' ])
 {
 	my ($what, $statement, $waits) = @$_;
