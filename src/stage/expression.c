@@ -35,6 +35,7 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "stage/expression.h"
 #include "stage/statement.h"
@@ -209,7 +210,10 @@ function_owner(Oid function)
 	Oid		  owner;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("function with OID %u was dropped by another "
+							   "session meanwhile",
+							   function)));
 	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
 	ReleaseSysCache(tuple);
 	return owner;
@@ -285,13 +289,39 @@ add_call(Oid function, void *context)
 	List   **calls = context;
 	CrmCall *call;
 
-	if (function < FirstNormalObjectId ||
-		superuser_arg(function_owner(function)) || is_among(*calls, function))
+	if (function < FirstNormalObjectId || is_among(*calls, function))
 		return false;
 	call = palloc(sizeof(CrmCall));
 	call->function = format_procedure_qualified(function);
 	call->owner = function_owner(function);
 	*calls = lappend(*calls, call);
+	return false;
+}
+
+/*
+ * A domain that an expression casts to has its constraints checked: what they
+ * call is called, too.
+ */
+static bool
+walk_constraints(Node *node, bool (*walker)(Node *, void *), void *context)
+{
+	DomainConstraintRef *domain;
+	ListCell			*cell;
+
+	if (!IsA(node, CoerceToDomain))
+		return false;
+	/* it stays for as long as the memory does */
+	domain = palloc(sizeof(DomainConstraintRef));
+	InitDomainConstraintRef(((CoerceToDomain *) node)->resulttype, domain,
+							CurrentMemoryContext, false);
+	foreach (cell, domain->constraints)
+	{
+		const DomainConstraintState *constraint = lfirst(cell);
+
+		if (constraint->check_expr &&
+			walker((Node *) constraint->check_expr, context))
+			return true;
+	}
 	return false;
 }
 
@@ -301,6 +331,7 @@ add_calls(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	(void) check_functions_in_node(node, add_call, context);
+	(void) walk_constraints(node, add_calls, context);
 	return expression_tree_walker(node, add_calls, context);
 }
 
@@ -328,6 +359,7 @@ find_stranger(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	return check_functions_in_node(node, is_stranger, context) ||
+		   walk_constraints(node, find_stranger, context) ||
 		   expression_tree_walker(node, find_stranger, context);
 }
 
@@ -348,8 +380,8 @@ check_calls(const char *argument, const char *text, Node *node,
 			 errmsg("%s \"%s\" has come to call another user's function",
 					argument, text),
 			 errdetail(
-				 "It did not call %s of \"%s\" when the stage table was "
-				 "created.",
+				 "It did not call %s, under that name and of user \"%s\", "
+				 "when the stage table was created.",
 				 format_procedure_qualified(stranger.function),
 				 GetUserNameFromId(function_owner(stranger.function), false)),
 			 errhint("Have that function dropped; or, if it is to be "

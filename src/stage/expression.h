@@ -29,8 +29,7 @@ typedef struct CrmCall
 /*
  * Check an expression over one relation's columns and give it back with every
  * name qualified, so that it means the same under any search_path.  Functions
- * that it calls, but PostgreSQL's own and superusers', are added to calls, a
- * List of CrmCall.
+ * that it calls, but PostgreSQL's own, are added to calls, a List of CrmCall.
  */
 extern char *
 crm_check_expression(Oid relation, const char *argument, const char *text,

@@ -226,6 +226,7 @@ SELECT crmlife.drop_stage_table('lair.t') \g /dev/null
 
 -- ----- functions that fit better than the one that was meant -----
 RESET ROLE;
+CREATE ROLE crmlife_super SUPERUSER;
 CREATE SCHEMA tools;
 GRANT USAGE, CREATE ON SCHEMA tools TO crmlife_mallory;
 GRANT USAGE ON SCHEMA tools TO crmlife_alice;
@@ -237,7 +238,7 @@ SET ROLE crmlife_alice;
 SELECT crmlife.create_stage_table('shop.' || name, 'lair.sales', 'customer', 'at', '1', order_filter => filter, timezone => 'UTC')
 FROM (VALUES ('called', 'tools.given(number)'), ('operated', 'OPERATOR(tools.=?) number'), ('trusting', 'lair.paid(paid)')) x(name, filter) \g /dev/null
 RESET ROLE;
-SELECT is(string_agg(concat_ws(' of ', calls, call_owners), '; ' ORDER BY stage_table::text), '{} of {}; {} of {}; {lair.paid(boolean)} of {crmlife_mallory}', 'what of others alice calls is kept')
+SELECT is(string_agg(concat_ws(' of ', calls, call_owners), '; ' ORDER BY stage_table::text), format('{tools.given(pg_catalog.anyelement)} of {%1$s}; {tools.given(pg_catalog.anyelement)} of {%1$s}; {lair.paid(boolean)} of {crmlife_mallory}', session_user), 'what of others alice calls is kept')
 FROM crmlife.stage_table WHERE stage_table IN ('shop.called'::regclass, 'shop.operated'::regclass, 'shop.trusting'::regclass);
 SET ROLE crmlife_mallory;
 CREATE FUNCTION tools.given(text) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM lair.evil(); RETURN true; END $$;
@@ -257,7 +258,32 @@ ALTER ROLE crmlife_mallory RENAME TO crmlife_melody;
 SELECT is(error_of($$SELECT crmlife.refresh('shop.trusting', '2025-07-01', true)$$), 'no error', 'a role that is renamed is the same');
 ALTER ROLE crmlife_melody RENAME TO crmlife_mallory;
 SELECT is(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), 'no error', t || ' again') FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting']) t;
-SELECT crmlife.drop_stage_table(t::regclass) FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting']) t \g /dev/null
+-- one who was a superuser is the same
+ALTER FUNCTION tools.given(anyelement) OWNER TO crmlife_super;
+SET ROLE crmlife_alice;
+SELECT crmlife.create_stage_table('shop.demoted', 'lair.sales', 'customer', 'at', '1', order_filter => 'tools.given(number)', timezone => 'UTC') \g /dev/null
+RESET ROLE;
+ALTER ROLE crmlife_super NOSUPERUSER;
+SELECT is(error_of($$SELECT crmlife.refresh('shop.demoted', '2025-07-01', true)$$), 'no error', 'who was a superuser');
+SELECT crmlife.drop_stage_table('shop.demoted') \g /dev/null
+ALTER FUNCTION tools.given(anyelement) OWNER TO SESSION_USER;
+DROP ROLE crmlife_super;
+-- what the constraints of a domain call is called
+SET ROLE crmlife_mallory;
+CREATE DOMAIN lair.price AS numeric;
+CREATE FUNCTION lair.fair(numeric) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM lair.evil(); RETURN true; END $$;
+SET ROLE crmlife_alice;
+SELECT crmlife.create_stage_table('shop.priced', 'lair.sales', 'customer', 'at', 'amount::lair.price', timezone => 'UTC') \g /dev/null
+SET ROLE crmlife_mallory;
+ALTER DOMAIN lair.price ADD CONSTRAINT fair CHECK (lair.fair(VALUE));
+SET ROLE crmlife_alice;
+SELECT matches(error_of($$SELECT crmlife.refresh('shop.priced', '2025-07-01', true)$$), '^22023 amount of stage table shop.priced .*has come to call another user''s function', 'by a domain');
+RESET ROLE;
+SELECT is(ran_as_others(), '', 'nor did that run as alice');
+SET ROLE crmlife_mallory;
+ALTER DOMAIN lair.price DROP CONSTRAINT fair;
+RESET ROLE;
+SELECT crmlife.drop_stage_table(t::regclass) FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting', 'shop.priced']) t \g /dev/null
 SET ROLE crmlife_mallory;
 
 -- ----- crmlife's trigger functions on other tables -----
