@@ -125,7 +125,9 @@ refuse_prepare(void)
 		if (((CrmClaim *) lfirst(cell))->acked)
 			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 							errmsg("cannot PREPARE a transaction that has "
-								   "acknowledged changes")));
+								   "acknowledged changes"),
+							errhint("Acknowledge in a transaction that is "
+									"committed at once.")));
 }
 
 static void
@@ -195,23 +197,31 @@ new_claim(const LOCKTAG *tag)
 	return claim;
 }
 
+static CrmClaim *
+find_claim(const LOCKTAG *tag)
+{
+	ListCell *cell;
+
+	foreach (cell, claims)
+	{
+		CrmClaim *claim = lfirst(cell);
+
+		if (memcmp(&claim->tag, tag, sizeof(*tag)) == 0)
+			return claim;
+	}
+	return NULL;
+}
+
 CrmClaim *
 crm_claim(const LOCKTAG *tag)
 {
-	CrmClaim *claim;
-	ListCell *cell;
+	CrmClaim *claim = find_claim(tag);
 
 	watch_transactions();
-	foreach (cell, claims)
-	{
-		claim = lfirst(cell);
-		if (memcmp(&claim->tag, tag, sizeof(*tag)) != 0)
-			continue;
-		if (crm_lock_held_by_me(tag, ExclusiveLock))
-			return claim;
+	if (claim && crm_lock_held_by_me(tag, ExclusiveLock))
+		return claim;
+	if (claim)
 		crm_claim_drop(claim); /* DISCARD ALL and its like have let it go */
-		break;
-	}
 	claim = new_claim(tag);
 	if (LockAcquire(tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL)
 		return claim;
@@ -223,6 +233,15 @@ void
 crm_claim_change(CrmClaim *claim)
 {
 	remember(claim, true);
+}
+
+void
+crm_claim_let_go(const LOCKTAG *tag)
+{
+	CrmClaim *claim = find_claim(tag);
+
+	if (claim)
+		crm_claim_drop(claim);
 }
 
 bool

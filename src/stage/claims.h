@@ -21,6 +21,8 @@ typedef struct CrmClaim
 
 /* the session's claim on what is locked so; NULL: another session has it */
 extern CrmClaim *crm_claim(const LOCKTAG *tag);
+/* nor has the session it any more, if it had */
+extern void crm_claim_let_go(const LOCKTAG *tag);
 /* given, done or acked are about to be changed */
 extern void crm_claim_change(CrmClaim *claim);
 /* was it made in the transaction at hand? */

@@ -160,7 +160,7 @@ refuse_taken(const Consumer *consumer)
 			 errdetail("It was given changes and has not acknowledged them."),
 			 errhint("SELECT active_pid FROM crmlife.consumers tells which. It "
 					 "is free again when that one has called crmlife.ack or "
-					 "has ended.")));
+					 "has ended, by pg_terminate_backend if need be.")));
 }
 
 /* have the consumer for this session alone */
@@ -175,6 +175,16 @@ claim_consumer(const Consumer *consumer)
 	if (claim == NULL)
 		refuse_taken(consumer);
 	return claim;
+}
+
+/* who may not acknowledge any more keeps nobody from it */
+static void
+let_go(const Consumer *consumer)
+{
+	LOCKTAG tag;
+
+	consumer_lock_tag(consumer, &tag);
+	crm_claim_let_go(&tag);
 }
 
 /* ----- consumers ----- */
@@ -294,6 +304,7 @@ check_role(const Consumer *consumer)
 	if (crm_owns_relation(consumer->stage_table, GetUserId()) ||
 		(role && has_privs_of_role(GetUserId(), consumer->role)))
 		return;
+	let_go(consumer);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied for consumer \"%s\" of stage table %s",
@@ -321,7 +332,7 @@ find_consumer(Consumer *consumer, FunctionCallInfo fcinfo)
 				  "ON c.stage_table = t.stage_table AND c.consumer = $2 "
 				  "WHERE t.stage_table = $1 AND $3 = 0",
 				  0, SPI_OK_SELECT) != 1)
-		refuse_unknown(consumer);
+		crm_refuse_other_table(consumer->stage_table);
 	consumer->changes = (Oid) column_int64(1);
 	consumer->customer_column = pstrdup(quote_identifier(column_text(2)));
 	known = column_text(4) != NULL;
@@ -376,7 +387,9 @@ check_log(const Consumer *consumer)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("change log of stage table %s does not exist "
 							   "any more",
-							   consumer->table_name)));
+							   consumer->table_name),
+						errhint("Call crmlife.drop_stage_table and "
+								"crmlife.create_stage_table.")));
 	if (pg_class_aclcheck(consumer->changes, GetUserId(), ACL_SELECT) !=
 		ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
@@ -551,7 +564,10 @@ last_seen(const char *changes)
 	return column_int64(1);
 }
 
-/* the last number given, whoever has committed it; 0: none yet */
+/*
+ * The last number given, whoever has committed it, or the one before the first
+ * that will be.
+ */
 static int64
 last_number(const char *changes)
 {
@@ -566,8 +582,8 @@ last_number(const char *changes)
 	if (sequence == NULL)
 		return last_seen(changes);
 	/* pg_sequence_last_value says no number, too, where a right is missing */
-	crm_execute(psprintf("SELECT CASE WHEN is_called THEN last_value ELSE 0 "
-						 "END FROM %s",
+	crm_execute(psprintf("SELECT CASE WHEN is_called THEN last_value "
+						 "ELSE last_value - 1 END FROM %s",
 						 sequence),
 				0, NULL, NULL, NULL, SPI_OK_SELECT);
 	return column_int64(1);
@@ -815,7 +831,7 @@ trim(const CrmStageDefinition *definition, int64 changes)
 
 /* ----- on the side of the refresh ----- */
 
-/* sessions that keep numbers, or count down, would publish below a position */
+/* numbers that a session keeps, or that count down, come below a position */
 static void
 check_ascending(const char *changes)
 {
@@ -824,7 +840,7 @@ check_ascending(const char *changes)
 	uint64 count = crm_execute(
 		"SELECT s.seqrelid::regclass FROM pg_sequence s WHERE s.seqrelid = "
 		"pg_get_serial_sequence($1, 'seq')::regclass "
-		"AND (s.seqcache <> 1 OR s.seqincrement <= 0)",
+		"AND (s.seqcache <> 1 OR s.seqincrement <= 0 OR s.seqcycle)",
 		1, types, values, NULL, SPI_OK_SELECT);
 
 	if (count > 0)
@@ -834,7 +850,7 @@ check_ascending(const char *changes)
 						"in which they are given",
 						changes),
 				 errdetail("Its sequence was altered."),
-				 errhint("ALTER SEQUENCE %s INCREMENT BY 1 CACHE 1;",
+				 errhint("ALTER SEQUENCE %s INCREMENT BY 1 CACHE 1 NO CYCLE;",
 						 column_text(1))));
 }
 

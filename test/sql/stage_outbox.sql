@@ -10,7 +10,7 @@ SET client_min_messages = error;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 BEGIN;
-SELECT plan(114);
+SELECT plan(122);
 CREATE ROLE crmlife_alice; CREATE ROLE crmlife_mailer; CREATE ROLE crmlife_reader; CREATE ROLE crmlife_post; GRANT crmlife_post TO crmlife_mailer;
 CREATE SCHEMA box AUTHORIZATION crmlife_alice;
 GRANT USAGE ON SCHEMA box TO PUBLIC;
@@ -214,14 +214,40 @@ SELECT is(error_of($$SELECT * FROM crmlife.changes_since('box."My stages"', 'par
 GRANT SELECT ON box."My stages_changes" TO crmlife_alice;
 RESET ROLE;
 
+-- a session that has lost the role lets go of what it was given
+CREATE ROLE crmlife_clerk;
+GRANT SELECT ON box."My stages", box."My stages_changes" TO crmlife_clerk;
+SET ROLE crmlife_postman;
+SELECT is((SELECT count(*) > 0 FROM crmlife.changes_since('box."My stages"', 'parcel')), true, 'taken');
+SELECT is((SELECT active_pid FROM crmlife.consumers WHERE consumer = 'parcel'), pg_backend_pid(), '... and not acknowledged');
+SET ROLE crmlife_alice;
+SELECT crmlife.set_consumer_role('box."My stages"', 'parcel', 'crmlife_clerk') \g /dev/null
+SET ROLE crmlife_postman;
+SELECT matches(error_of($$SELECT crmlife.ack('box."My stages"', 'parcel', 3)$$), '^42501', 'another''s by now');
+SELECT is((SELECT active_pid FROM crmlife.consumers WHERE consumer = 'parcel'), NULL, '... who may take');
+RESET ROLE;
+DROP OWNED BY crmlife_clerk; DROP ROLE crmlife_clerk;
+
+-- ----- numbers that begin elsewhere -----
+SET ROLE crmlife_alice;
+SELECT position AS was FROM crmlife.consumers WHERE consumer = 'post' \gset
+SELECT crmlife.ack('box."My stages"', 'post', max(seq)) AS acked FROM box."My stages_changes" \gset
+ALTER TABLE box."My stages_changes" ALTER seq RESTART WITH 1000;
+SELECT is(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), 'no error', 'greater ones');
+SELECT is((SELECT position FROM crmlife.consumers WHERE consumer = 'post'), :acked::bigint, 'nothing comes again');
+RESET ROLE;
+UPDATE crmlife.consumer SET position = :was WHERE consumer = 'post';
+
 -- ----- numbers that do not ascend -----
 SET ROLE crmlife_alice;
 ALTER SEQUENCE box."My stages_changes_seq_seq" CACHE 20;
-SELECT is(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), '55000 numbers of change log box."My stages_changes" do not ascend in the order in which they are given | ALTER SEQUENCE box."My stages_changes_seq_seq" INCREMENT BY 1 CACHE 1;',
+SELECT is(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), '55000 numbers of change log box."My stages_changes" do not ascend in the order in which they are given | ALTER SEQUENCE box."My stages_changes_seq_seq" INCREMENT BY 1 CACHE 1 NO CYCLE;',
   'sessions that keep some');
 ALTER SEQUENCE box."My stages_changes_seq_seq" INCREMENT BY -1 MINVALUE -1000 CACHE 1;
 SELECT matches(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), '^55000', 'downwards');
-ALTER SEQUENCE box."My stages_changes_seq_seq" INCREMENT BY 1 CACHE 1;
+ALTER SEQUENCE box."My stages_changes_seq_seq" INCREMENT BY 1 CACHE 1 MAXVALUE 100000 CYCLE;
+SELECT matches(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), '^55000', 'round and round');
+ALTER SEQUENCE box."My stages_changes_seq_seq" NO MAXVALUE NO CYCLE;
 SELECT is(error_of($$SELECT crmlife.refresh('box."My stages"', '2025-12-31')$$), 'no error', 'as it was');
 RESET ROLE;
 ALTER TABLE box."My stages_changes" OWNER TO crmlife_postman;
@@ -267,7 +293,7 @@ SELECT is(error_of(call), error, call) FROM (VALUES
   ($$SELECT crmlife.add_consumer('box.other', NULL)$$, '22004 consumer must not be null'),
   ($$SELECT crmlife.add_consumer('box.other', 'one', NULL)$$, '22004 start must not be null | Leave it out for its default.'),
   ($$SELECT * FROM crmlife.changes_since('box.other', 'two')$$, '42704 stage table box.other has no consumer "two" | crmlife.add_consumer makes one; SELECT * FROM crmlife.consumers lists them.'),
-  ($$SELECT * FROM crmlife.changes_since('box.orders', 'one')$$, '42704 stage table box.orders has no consumer "one" | crmlife.add_consumer makes one; SELECT * FROM crmlife.consumers lists them.'),
+  ($$SELECT * FROM crmlife.changes_since('box.orders', 'one')$$, '42704 box.orders is not a stage table | SELECT stage_table FROM crmlife.status lists them; crmlife.create_stage_table makes one.'),
   ($$SELECT * FROM crmlife.changes_since('box.other', 'one', 0)$$, '22023 max_rows must be 1 to 100000, not 0'),
   ($$SELECT * FROM crmlife.changes_since('box.other', 'one', NULL)$$, '22004 max_rows must not be null | Leave it out for its default.'),
   ($$SELECT * FROM crmlife.changes_since('box.other', NULL)$$, '22004 consumer must not be null'),
@@ -283,7 +309,7 @@ SELECT crmlife.keep_changes('box.other', '1000 years') \g /dev/null
 SELECT lives_ok($$SELECT crmlife.refresh('box.other')$$, 'the longest there is');
 SELECT is(crmlife.ack('box.other', 'one', 0), 0::bigint, 'nothing is nothing');
 DROP TABLE box.other_changes;
-SELECT is(error_of($$SELECT * FROM crmlife.changes_since('box.other', 'one')$$), '42P01 change log of stage table box.other does not exist any more', 'a log that is gone');
+SELECT is(error_of($$SELECT * FROM crmlife.changes_since('box.other', 'one')$$), '42P01 change log of stage table box.other does not exist any more | Call crmlife.drop_stage_table and crmlife.create_stage_table.', 'a log that is gone');
 SELECT crmlife.drop_stage_table('box.other') \g /dev/null
 SELECT is((SELECT count(*) FROM crmlife.consumers WHERE stage_table::text LIKE '%other%'), 0::bigint, 'consumers go with their stage table');
 SELECT * FROM finish();
