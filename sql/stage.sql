@@ -282,7 +282,7 @@ CREATE TABLE crmlife.capture_source (
   seen text NOT NULL,          -- its triggers, storage and columns at the last look
   new_rows int2vector,         -- kind of event and columns that new rows are kept by; NULL: read again
   columns name[],              -- those in use; NULL: all, an expression takes the row as a whole
-  parts bigint NOT NULL,       -- digest of its partitions; 0: not all are known; -1: one works the customer out
+  parts bigint NOT NULL,       -- digest of its partitions; negative: not all are known; 0: any will do; -1: one works the customer out
   PRIMARY KEY (source, stage_table, customer)
 );
 COMMENT ON TABLE crmlife.capture_source IS

@@ -80,6 +80,7 @@ crm_capture_reading(void)
 /* ----- a statement ----- */
 
 #define INSERT_TRIGGER "crmlife_capture_insert"
+#define TARGET_COLUMNS 7
 
 /*
  * May its new rows be merged?  Not where a refresh has run in this transaction:
@@ -96,6 +97,7 @@ may_merge(const TriggerData *trigger, int64 parts)
 		   !(FullTransactionIdIsValid(read_in) &&
 			 FullTransactionIdEquals(read_in,
 									 GetTopFullTransactionIdIfAny())) &&
+		   parts > CRM_PARTS_UNKNOWN &&
 		   parts == crm_parts_digest(trigger->tg_relation);
 }
 
@@ -141,6 +143,18 @@ queue_statement(TriggerData *trigger, Oid stage_table, const char *column,
 
 /* ----- the trigger ----- */
 
+/* has a trigger all that its event shows? */
+static bool
+has_tables(const TriggerData *trigger)
+{
+	bool inserts = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
+	bool updates = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+	bool deletes = TRIGGER_FIRED_BY_DELETE(trigger->tg_event);
+
+	return (trigger->tg_newtable || !(inserts || updates)) &&
+		   (trigger->tg_oldtable || !(deletes || updates));
+}
+
 static void
 check_trigger_call(FunctionCallInfo fcinfo)
 {
@@ -152,9 +166,7 @@ check_trigger_call(FunctionCallInfo fcinfo)
 						errhint("crmlife.create_stage_table puts it where it "
 								"is needed.")));
 	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) ||
-		(trigger->tg_newtable == NULL && trigger->tg_oldtable == NULL &&
-		 !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event)))
+		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event) || !has_tables(trigger))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("crmlife.capture() must be fired AFTER, FOR "
 							   "EACH STATEMENT and with transition tables"),
@@ -166,13 +178,20 @@ static Relation
 open_targets(void)
 {
 	Oid namespace = get_namespace_oid("crmlife", false);
-	Oid table = get_relname_relid("capture_source", namespace);
+	Oid		 table = get_relname_relid("capture_source", namespace);
+	Relation targets;
 
 	if (!OidIsValid(table))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("table crmlife.capture_source does not exist"),
 						errhint("ALTER EXTENSION crmlife UPDATE;")));
-	return table_open(table, AccessShareLock);
+	targets = table_open(table, AccessShareLock);
+	if (RelationGetDescr(targets)->natts != TARGET_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table crmlife.capture_source is of another version"),
+				 errhint("ALTER EXTENSION crmlife UPDATE;")));
+	return targets;
 }
 
 /* false: new rows of it are read again */
@@ -518,16 +537,6 @@ more_feeds(Feeds *feeds)
 	feeds->parts = repalloc(feeds->parts, values);
 }
 
-static int64
-parts_of(Oid relation)
-{
-	Relation opened = table_open(relation, AccessShareLock);
-	int64	 digest = crm_parts_digest(opened);
-
-	table_close(opened, NoLock);
-	return digest;
-}
-
 static void
 add_feed(Feeds *feeds, Oid relation, Datum column, int number, bool above)
 {
@@ -539,7 +548,6 @@ add_feed(Feeds *feeds, Oid relation, Datum column, int number, bool above)
 	feeds->above[feeds->count] = above;
 	feeds->used[feeds->count] = (Datum) 0;
 	feeds->wholly[feeds->count] = true;
-	feeds->parts[feeds->count] = Int64GetDatum(parts_of(relation));
 	feeds->forms[feeds->count] = (Datum) 0;
 	feeds->formless[feeds->count++] = true;
 }
@@ -604,6 +612,34 @@ add_roles(Feeds *feeds)
 	hash_destroy(roles);
 }
 
+/* is a relation no part of a source, nor one? */
+static bool
+is_above(const Feeds *feeds, int number)
+{
+	return (DatumGetInt32(feeds->roles[number]) & 21) == 0;
+}
+
+static int64
+parts_of(Oid relation)
+{
+	Relation opened = table_open(relation, AccessShareLock);
+	int64	 digest = crm_parts_digest(opened);
+
+	table_close(opened, NoLock);
+	return digest;
+}
+
+/* what is beside a source, and not below, may come and go */
+static void
+add_digests(Feeds *feeds)
+{
+	for (int i = 0; i < feeds->count; i++)
+		feeds->parts[i] = Int64GetDatum(
+			is_above(feeds, i)
+				? CRM_PARTS_UNKNOWN
+				: parts_of(DatumGetObjectId(feeds->relations[i])));
+}
+
 static void
 list_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 {
@@ -614,6 +650,7 @@ list_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 	add_source(feeds, &definition->visits, 1);
 	add_source(feeds, &definition->members, 2);
 	add_roles(feeds);
+	add_digests(feeds);
 }
 
 /* does a relation feed the stage table in more than one way? */
@@ -725,7 +762,7 @@ add_used(const CrmStageDefinition *definition, Feeds *feeds)
 	}
 }
 
-/* all partitions of a source are among its feeds; what is above has others */
+/* all partitions of a source are among its feeds */
 static void
 add_parts(Feeds *feeds)
 {
@@ -736,7 +773,7 @@ add_parts(Feeds *feeds)
 	for (int i = 0; i < feeds->count; i++)
 		feeds->parts[i] = Int64GetDatum(
 			crm_parts_known(DatumGetObjectId(feeds->relations[i]),
-							feeds->above[i] ? NIL : known,
+							is_above(feeds, i) ? NIL : known,
 							NameStr(*DatumGetName(feeds->columns[i]))));
 	list_free(known);
 }
@@ -813,7 +850,8 @@ find_changed(const Feeds *feeds, Changed **changed)
 		"FROM unnest($2, $3, $6, $7) AS r(source, customer, roles, parts) "
 		"LEFT JOIN crmlife.capture_source s ON s.source = r.source "
 		"AND s.stage_table = $1 AND s.customer = r.customer "
-		"WHERE (s.seen = " SEEN_NOW " AND s.parts IN (r.parts, -1)) IS NOT TRUE"
+		"WHERE (s.seen = " SEEN_NOW
+		" AND (s.parts IN (r.parts, -1) OR s.parts = -r.parts)) IS NOT TRUE"
 		" GROUP BY r.source ORDER BY r.source",
 		SPI_OK_SELECT);
 

@@ -9,6 +9,10 @@
  *
  *		rows updated  -  rows in the transition table  =  rows moved
  *
+ * unless a foreign key puts rows into that table, too: what it does to the table
+ * itself is part of the statement.  And where the MERGE inserts nothing, it has
+ * made ready for rows of other partitions only if it has moved one.
+ *
  * A trigger is not told which statement fires it.  So the one whose triggers
  * are being fired is kept here, by a hook around that step.
  *
@@ -18,11 +22,18 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/partition.h"
+#include "catalog/pg_constraint.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
+#include "nodes/parsenodes.h"
 #include "parser/parsetree.h"
 #include "tcop/pquery.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "stage/moves.h"
@@ -57,34 +68,110 @@ crm_moves_init(void)
 	ExecutorFinish_hook = finish;
 }
 
-/* the MERGE into a relation, if a node is one */
-static ModifyTableState *
-merge_into(PlanState *node, Oid relation)
+/* what of a statement writes to a relation, or to others */
+typedef struct Writes
+{
+	int				  count;
+	int				  elsewhere;
+	ModifyTableState *merge;
+} Writes;
+
+static void
+add_write(Writes *writes, PlanState *node, Oid relation)
 {
 	ModifyTableState *state = (ModifyTableState *) node;
 
-	return IsA(node, ModifyTableState) && state->operation == CMD_MERGE &&
-				   RelationGetRelid(
-					   state->rootResultRelInfo->ri_RelationDesc) == relation
-			   ? state
-			   : NULL;
+	if (!IsA(node, ModifyTableState))
+		return;
+	if (RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc) != relation)
+	{
+		writes->elsewhere++;
+		return;
+	}
+	writes->count++;
+	if (state->operation == CMD_MERGE)
+		writes->merge = state;
+}
+
+static bool
+has_insert(const ModifyTableState *merge)
+{
+	ListCell *relation;
+	ListCell *action;
+
+	foreach (relation, ((ModifyTable *) merge->ps.plan)->mergeActionLists)
+		foreach (action, (List *) lfirst(relation))
+			if (lfirst_node(MergeAction, action)->commandType == CMD_INSERT)
+				return true;
+	return false;
+}
+
+/* does it update who refers to a row that changed or is gone? */
+static bool
+key_updates(Oid key)
+{
+	HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
+	Form_pg_constraint form;
+	bool			   updates;
+
+	if (!HeapTupleIsValid(tuple))
+		return true;
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	updates = (form->confupdtype != FKCONSTR_ACTION_NOACTION &&
+			   form->confupdtype != FKCONSTR_ACTION_RESTRICT) ||
+			  form->confdeltype == FKCONSTR_ACTION_SETNULL ||
+			  form->confdeltype == FKCONSTR_ACTION_SETDEFAULT;
+	ReleaseSysCache(tuple);
+	return updates;
+}
+
+static bool
+is_or_has(Oid relation, Oid partition)
+{
+	return partition == relation ||
+		   (get_rel_relispartition(partition) &&
+			list_member_oid(get_partition_ancestors(partition), relation));
+}
+
+/* may a foreign key have updated rows of a relation on the statement's behalf? */
+static bool
+may_be_updated_by_key(Relation relation, const Writes *writes)
+{
+	List	 *keys = copyObject(RelationGetFKeyList(relation));
+	ListCell *cell;
+
+	foreach (cell, keys)
+	{
+		const ForeignKeyCacheInfo *key = lfirst(cell);
+
+		if ((writes->elsewhere > 0 ||
+			 is_or_has(RelationGetRelid(relation), key->confrelid)) &&
+			key_updates(key->conoid))
+			return true;
+	}
+	return false;
 }
 
 static bool
 merge_has_moved(const TriggerData *trigger)
 {
-	Oid				  relation = RelationGetRelid(trigger->tg_relation);
-	ModifyTableState *merge = merge_into(firing->planstate, relation);
-	ListCell		 *cell;
+	Relation  relation = trigger->tg_relation;
+	Writes	  writes = {0};
+	ListCell *cell;
 
-	/* of several statements in one, each adds to the transition table */
+	add_write(&writes, firing->planstate, RelationGetRelid(relation));
 	foreach (cell, firing->estate->es_auxmodifytables)
-	{
-		if (merge || merge_into(lfirst(cell), relation))
-			return true;
-	}
-	return merge && merge->mt_merge_updated !=
-						(double) tuplestore_tuple_count(trigger->tg_newtable);
+		add_write(&writes, lfirst(cell), RelationGetRelid(relation));
+	if (writes.merge == NULL)
+		return false;
+	/* of several statements in one, each adds to the transition table */
+	if (writes.count > 1)
+		return true;
+	if (!has_insert(writes.merge))
+		return writes.merge->mt_partition_tuple_routing != NULL;
+	return writes.merge->mt_merge_updated !=
+			   (double) tuplestore_tuple_count(trigger->tg_newtable) ||
+		   may_be_updated_by_key(relation, &writes);
 }
 
 /* does the session's statement write to a relation, and is it no MERGE? */
@@ -102,13 +189,32 @@ is_plain_write(const PlannedStmt *statement, Oid relation)
 	return false;
 }
 
-/* from a function, as a rule, it cannot be told */
+/*
+ * Is the statement that fires the trigger the session's own, not one that it
+ * has a function run?  Then its executor is the only one under the portal.
+ */
+static bool
+is_of_portal(void)
+{
+	int executors = 0;
+
+	for (MemoryContext context = CurrentMemoryContext; context;
+		 context = MemoryContextGetParent(context))
+	{
+		if (context == ActivePortal->portalContext)
+			return executors == 1;
+		executors += strcmp(context->name, "ExecutorState") == 0;
+	}
+	return false;
+}
+
+/* from a function it cannot be told */
 static bool
 may_be_merge(Oid relation)
 {
 	ListCell *cell;
 
-	if (ActivePortal == NULL)
+	if (ActivePortal == NULL || !is_of_portal())
 		return true;
 	foreach (cell, ActivePortal->stmts)
 		if (is_plain_write(lfirst_node(PlannedStmt, cell), relation))

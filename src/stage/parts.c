@@ -14,10 +14,15 @@
  * Nor do they see what a partition's generated columns were made of a row,
  * where the table above has a plain column: up to PostgreSQL 15 it may.
  *
- * Invariant: a digest that is kept is one of partitions that are all known.
+ * One that is being detached, or was when that was cancelled, is no part of any
+ * query any more, but may still be written to by who began before.
+ *
+ * Invariant: a digest that is kept without a minus is one of partitions that are
+ * all known.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "common/hashfn.h"
@@ -25,6 +30,7 @@
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "stage/parts.h"
 
@@ -86,7 +92,7 @@ crm_parts_digest(Relation relation)
 
 	if (!visit_partitions(relation, add_to_digest, &digest))
 		return CRM_PARTS_UNKNOWN;
-	return (int64) Max(digest & PG_INT64_MAX, 1);
+	return (int64) Max(digest & PG_INT64_MAX, 2);
 }
 
 typedef struct Known
@@ -112,14 +118,15 @@ crm_parts_known(Oid relation, List *known_relations, const char *customer)
 
 	if (crm_parts_generate(relation, customer))
 		return CRM_PARTS_HIDE_CUSTOMER;
+	if (known_relations == NIL)
+		return CRM_PARTS_UNKNOWN;
 	opened = table_open(relation, AccessShareLock);
 	digest = crm_parts_digest(opened);
-	if (known_relations)
-		(void) visit_partitions(opened, check_known, &known);
+	(void) visit_partitions(opened, check_known, &known);
 	/* one may have come in between */
 	known.all &= digest == crm_parts_digest(opened);
 	table_close(opened, NoLock);
-	return known.all ? digest : CRM_PARTS_UNKNOWN;
+	return known.all ? digest : -digest;
 }
 
 typedef struct Generated
@@ -132,10 +139,14 @@ static void
 check_generated(Oid partition, void *context)
 {
 	Generated *generated = context;
-	AttrNumber number = get_attnum(partition, generated->column);
+	HeapTuple  tuple = SearchSysCacheAttName(partition, generated->column);
 
-	generated->found |= number != InvalidAttrNumber &&
-						get_attgenerated(partition, number) != '\0';
+	/* the partition is not locked, and may be gone */
+	if (!HeapTupleIsValid(tuple))
+		return;
+	generated->found |=
+		((Form_pg_attribute) GETSTRUCT(tuple))->attgenerated != '\0';
+	ReleaseSysCache(tuple);
 }
 
 bool

@@ -11,15 +11,19 @@
 
 /* no digest: a partition works the customer out, and rows do not show it */
 #define CRM_PARTS_HIDE_CUSTOMER (-1)
-/* nor this: there is one that is not known, or somebody is changing one */
+/* nor this: somebody is changing one, or it does not matter which there are */
 #define CRM_PARTS_UNKNOWN 0
 
-/* of the partitions that a partitioned table has now; 1 of any other; waits for nobody */
+/*
+ * Of the partitions that a partitioned table has now, at least 2, as of any other
+ * relation; waits for nobody.
+ */
 extern int64 crm_parts_digest(Relation relation);
 
 /*
- * What is to be kept of a relation's partitions, all of which are to be among
- * those that are known, a list of OIDs; NIL: whatever they are.
+ * What is to be kept of a relation's partitions: their digest if all are among
+ * those that are known, a list of OIDs, and with a minus if one is not.  NIL: it
+ * does not matter which there are.
  */
 extern int64 crm_parts_known(Oid relation, List *known, const char *customer);
 

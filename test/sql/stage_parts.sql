@@ -54,6 +54,7 @@ CALL step('a customer becomes another, below', 'MERGE INTO june o USING generate
 CALL step('an update that moves tells itself', 'UPDATE orders SET at = ''2025-06-08'' WHERE no IN (7, 8)', '2 waiting, after 0');
 CALL step('two statements in one', 'WITH a AS (UPDATE orders SET at = ''2025-06-09'' WHERE no = 9) UPDATE orders SET amount = amount + 1 WHERE no = 10', '2 waiting, after 0');
 CALL step('... of which one is a MERGE', 'WITH a AS (UPDATE orders SET amount = amount + 1 WHERE no = 10) MERGE INTO orders o USING (VALUES (11)) v (no) ON o.no = v.no WHEN MATCHED THEN UPDATE SET at = ''2025-06-10''', 'everybody, after 0');
+CALL step('... beside one elsewhere', 'WITH a AS (INSERT INTO result (what, got, expected) VALUES (''elsewhere'', 1, 1)) MERGE INTO orders o USING (VALUES (12)) v (no) ON o.no = v.no WHEN MATCHED THEN UPDATE SET amount = 11', '1 waiting, after 0');
 -- any of them, in any order, now and then several before a refresh
 CREATE PROCEDURE merge_at_random(rounds int) LANGUAGE plpgsql AS $$
 DECLARE
@@ -86,6 +87,66 @@ BEGIN
 END $$;
 CALL merge_at_random(60);
 SELECT FROM crmlife.refresh('stages', '2025-06-30', true);
+
+-- ----- foreign keys that update, too, and are of the statement -----
+CREATE TABLE shops (shop int PRIMARY KEY);
+CREATE TABLE linked (no int, k int, of_no int, of_k int, customer int, at timestamptz, amount numeric, shop int REFERENCES shops ON DELETE SET NULL, PRIMARY KEY (no, k),
+  FOREIGN KEY (of_no, of_k) REFERENCES linked (no, k) ON UPDATE CASCADE ON DELETE SET NULL) PARTITION BY LIST (k);
+CREATE TABLE linked1 PARTITION OF linked FOR VALUES IN (1);
+CREATE TABLE linked2 PARTITION OF linked FOR VALUES IN (2);
+CREATE PROCEDURE linked(what text, statement text, expected text) LANGUAGE plpgsql AS $$
+BEGIN
+  TRUNCATE linked;
+  INSERT INTO shops VALUES (1), (2), (3) ON CONFLICT DO NOTHING;
+  INSERT INTO linked VALUES (1, 1, NULL, NULL, 100, '2025-01-01', 10, 1), (2, 1, 1, 1, 200, '2025-01-02', 20, 2), (3, 1, NULL, NULL, 300, '2025-01-03', 5, 3);
+  PERFORM crmlife.refresh('linked_stages', '2025-06-30', true);
+  COMMIT;
+  EXECUTE statement;
+  COMMIT;
+  INSERT INTO result (what, got, expected) VALUES (what, outcome('linked_stages'), expected);
+END $$;
+SELECT FROM crmlife.create_stage_table('linked_stages', 'linked', 'customer', 'at', 'amount', timezone => 'UTC');
+CALL linked('one moves, who refers to it follows', 'MERGE INTO linked USING (VALUES (1)) v (n) ON no = n WHEN MATCHED THEN UPDATE SET k = 2, customer = 101, amount = 99', 'everybody, after 0');
+CALL linked('... and one is new', 'MERGE INTO linked USING (VALUES (1), (77)) v (n) ON no = n WHEN MATCHED THEN UPDATE SET k = 2 WHEN NOT MATCHED THEN INSERT VALUES (77, 1, NULL, NULL, 900, ''2025-01-05'', 1)', 'everybody, after 0');
+CALL linked('one goes, one moves', 'MERGE INTO linked USING (VALUES (1, true), (3, false)) v (n, gone) ON no = n WHEN MATCHED AND gone THEN DELETE WHEN MATCHED THEN UPDATE SET k = 2, customer = 301', 'everybody, after 0');
+CALL linked('one moves, what another refers to goes', 'WITH gone AS (DELETE FROM shops WHERE shop = 2) MERGE INTO linked USING (VALUES (3), (78)) v (n) ON no = n WHEN MATCHED THEN UPDATE SET k = 2, customer = 301 WHEN NOT MATCHED THEN INSERT VALUES (78, 1, NULL, NULL, 900, ''2025-01-05'', 1)',
+  'everybody, after 0');
+CALL linked('none moves, none is new', 'MERGE INTO linked USING (VALUES (1)) v (n) ON no = n WHEN MATCHED THEN UPDATE SET amount = 99', '1 waiting, after 0');
+ALTER TABLE linked DROP CONSTRAINT linked_of_no_of_k_fkey;
+CALL linked('a key that does nothing to it', 'MERGE INTO linked USING (VALUES (1), (79)) v (n) ON no = n WHEN MATCHED THEN UPDATE SET amount = 98 WHEN NOT MATCHED THEN INSERT VALUES (79, 1, NULL, NULL, 900, ''2025-01-05'', 1)', '2 waiting, after 0');
+SELECT FROM crmlife.drop_stage_table('linked_stages');
+DROP TABLE linked, shops;
+
+-- ----- what comes and goes beside the source -----
+CREATE TABLE regions (region int, customer int, at timestamptz, amount numeric) PARTITION BY LIST (region);
+CREATE TABLE region1 PARTITION OF regions FOR VALUES IN (1) PARTITION BY RANGE (at);
+CREATE TABLE region1_all PARTITION OF region1 DEFAULT;
+INSERT INTO regions SELECT 1, i, '2025-05-01', 5 FROM generate_series(1, 5) i;
+SELECT FROM crmlife.create_stage_table('region_stages', 'region1', 'customer', 'at', 'amount', timezone => 'UTC');
+SELECT FROM crmlife.refresh('region_stages', '2025-06-30', true);
+CREATE PROCEDURE beside(what text, statement text, expected text) LANGUAGE plpgsql AS $$
+DECLARE
+  got text;
+BEGIN
+  EXECUTE statement;
+  COMMIT;
+  got := outcome('region_stages');
+  INSERT INTO result (what, got, expected) VALUES (what, got || (SELECT CASE WHEN was_full THEN ', full' ELSE '' END FROM crmlife.runs WHERE stage_table = 'region_stages'::regclass ORDER BY run DESC LIMIT 1), expected);
+  COMMIT;
+END $$;
+CALL beside('a partition beside the source', 'CREATE TABLE region2 PARTITION OF regions FOR VALUES IN (2) PARTITION BY RANGE (at)', '0 waiting, after 0');
+CALL beside('one of that', 'CREATE TABLE region2_all PARTITION OF region2 DEFAULT; INSERT INTO regions VALUES (2, 6, ''2025-06-01'', 1)', '1 waiting, after 0');
+CALL beside('... goes', 'DROP TABLE region2', '0 waiting, after 0');
+CALL beside('one below it', 'CREATE TABLE region1_june PARTITION OF region1 FOR VALUES FROM (''2025-07-01'') TO (''2025-08-01'')', '0 waiting, after 0, full');
+CALL beside('rows by what is above', 'INSERT INTO regions VALUES (1, 2, ''2025-07-02'', 1)', '1 waiting, after 0');
+-- as orders it is a source, of visits it is above one
+SELECT FROM crmlife.drop_stage_table('region_stages');
+SELECT FROM crmlife.create_stage_table('region_stages', 'regions', 'customer', 'at', 'amount', visits => 'region1', visit_customer => 'customer', visited_at => 'at', timezone => 'UTC');
+SELECT FROM crmlife.refresh('region_stages', '2025-06-30', true);
+CALL beside('a source above another', 'CREATE TABLE region3 PARTITION OF regions FOR VALUES IN (3)', '0 waiting, after 0, full');
+CALL beside('... and its rows', 'INSERT INTO regions VALUES (3, 7, ''2025-06-02'', 1), (1, 8, ''2025-06-02'', 1)', '2 waiting, after 0');
+SELECT FROM crmlife.drop_stage_table('region_stages');
+DROP TABLE regions;
 
 -- ----- here and gone -----
 CREATE TABLE other_orders (LIKE orders);

@@ -323,8 +323,11 @@ SELECT alike(after_ddl(ddl, $$INSERT INTO orders (customer, at, amount) VALUES (
   ('CREATE TRIGGER t AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION crmlife.capture()', '39P01 crmlife.capture() must be fired AFTER%'),
   ('ALTER TABLE crmlife.capture_source RENAME TO x', '42P01 table crmlife.capture_source does not exist | ALTER EXTENSION crmlife UPDATE;'),
   ('ALTER TABLE crmlife.queue RENAME TO x', '42P01 table crmlife.queue does not exist | ALTER EXTENSION crmlife UPDATE;'),
+  ('ALTER TABLE crmlife.capture_source ADD x int', '55000 table crmlife.capture_source is of another version | ALTER EXTENSION crmlife UPDATE;'),
   ('ALTER TABLE crmlife.queue ADD x int', '55000 table crmlife.queue is of another version | ALTER EXTENSION crmlife UPDATE;')
 ) x(ddl, error);
+SELECT alike(after_ddl(format('CREATE TRIGGER t AFTER %s ON orders REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION crmlife.capture()', event, tables), $$UPDATE orders SET amount = 4 WHERE customer = 1$$),
+  '39P01 crmlife.capture() must be fired AFTER%', event || ' ' || tables) FROM (VALUES ('UPDATE', 'OLD TABLE AS o'), ('UPDATE', 'NEW TABLE AS n')) x(event, tables);
 SELECT alike(after_ddl(ddl, call), error, ddl || ': ' || regexp_replace(call, '\d{5,}', 'OID')) FROM (VALUES
   ('ALTER TABLE crmlife.stage_table RENAME TO x', $$SELECT crmlife.refresh('s')$$, '42P01 extension crmlife is not installed in this database | CREATE EXTENSION crmlife;'),
   ('DROP TABLE s', format('SELECT crmlife.refresh(%s)', 's'::regclass::oid),

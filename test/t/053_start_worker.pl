@@ -98,6 +98,7 @@ INSERT INTO parted VALUES (1, '2025-05-01', 5), (2, '2025-05-01', 5), (3, '2025-
 CREATE TABLE orders_of_moves (customer int);
 CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN MERGE INTO parted p USING (VALUES (NEW.customer)) v (c) ON p.customer = v.c WHEN MATCHED THEN UPDATE SET at = ''2025-06-04''; RETURN NULL; END';
 CREATE TRIGGER moved AFTER INSERT ON orders_of_moves FOR EACH ROW EXECUTE FUNCTION moved();
+CREATE FUNCTION merged() RETURNS int LANGUAGE plpgsql AS 'BEGIN MERGE INTO parted p USING (VALUES (1)) v (c) ON p.customer = v.c WHEN MATCHED THEN UPDATE SET at = ''2025-05-05'', customer = 7; RETURN 1; END';
 SELECT crmlife.create_stage_table('parted_stages', 'parted', 'customer', 'at', 'amount');
 EOS
 for (
@@ -107,6 +108,7 @@ for (
 	[ 'a MERGE that moves a row', "MERGE INTO parted p USING (VALUES (2)) v (c) ON p.customer = v.c WHEN MATCHED THEN UPDATE SET at = '2025-06-02'", ' t' ],
 	[ 'one in a function', "DO 'BEGIN MERGE INTO parted p USING (VALUES (3)) v (c) ON p.customer = v.c WHEN MATCHED THEN UPDATE SET at = ''2025-06-03''; END'", ' t' ],
 	[ 'one in the trigger of another table', 'INSERT INTO orders_of_moves VALUES (5)', ' t' ],
+	[ 'one in a function that an INSERT calls', "INSERT INTO parted SELECT 6, '2025-06-05', 5 FROM merged()", ' t' ],
 	[ 'and an UPDATE in a function, which may be one', "DO 'BEGIN UPDATE parted SET amount = amount + 1; END'", ' t' ])
 {
 	my ($what, $statement, $waits) = @$_;

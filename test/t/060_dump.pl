@@ -227,6 +227,27 @@ $node->safe_psql('shop', q(COMMIT PREPARED 'three'));
 is($node->safe_psql('shop', q(SELECT state FROM crmlife.status WHERE stage_table = '"My stages"'::regclass)), 'ok', 'till it is committed');
 is(verified($node, 'shop', '"My stages"'), 0, 'verify');
 
+# what holds up a DETACH until it is given up: the partition is none and not none
+$node->safe_psql('shop', q(CREATE TABLE parted (customer int, at timestamptz, amount numeric) PARTITION BY LIST (customer);
+CREATE TABLE parted1 PARTITION OF parted FOR VALUES IN (1); CREATE TABLE parted2 PARTITION OF parted FOR VALUES IN (2);
+INSERT INTO parted VALUES (1, now(), 1), (2, now(), 1); SELECT crmlife.create_stage_table('parted_stages', 'parted', 'customer', 'at', 'amount')));
+$node->safe_psql('shop', q(BEGIN; SELECT FROM parted; PREPARE TRANSACTION 'reads'));
+$node->psql('shop', q(SET statement_timeout = '300ms'; ALTER TABLE parted DETACH PARTITION parted2 CONCURRENTLY));
+$node->safe_psql('shop', q(ROLLBACK PREPARED 'reads'));
+is($node->safe_psql('shop', q(SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = 'parted2'::regclass)), 't', 'a partition half detached');
+my $fulls = q(SELECT string_agg(was_full::text, ' ' ORDER BY run) FROM (SELECT * FROM crmlife.runs WHERE stage_table = 'parted_stages'::regclass ORDER BY run DESC LIMIT 2) r);
+$node->safe_psql('shop', q(SELECT crmlife.refresh('parted_stages')));
+for my $row ('INSERT INTO parted VALUES (1, now(), 2)', 'INSERT INTO parted2 VALUES (2, now(), 2)')
+{
+	$node->safe_psql('shop', $row);
+	$node->safe_psql('shop', q(SELECT crmlife.refresh('parted_stages')));
+	is(verified($node, 'shop', 'parted_stages'), 0, '... verify');
+}
+is($node->safe_psql('shop', $fulls), 'false false', '... has not everybody looked at for ever');
+$node->safe_psql('shop', q(ALTER TABLE parted DETACH PARTITION parted2 FINALIZE; INSERT INTO parted VALUES (1, now(), 2); SELECT crmlife.refresh('parted_stages')));
+is(verified($node, 'shop', 'parted_stages'), 0, '... and detached: verify');
+is($node->safe_psql('shop', 'SELECT string_agg(customer::text, $$ $$) FROM parted_stages'), '1', '... whose customers are gone');
+
 # every level of isolation, in one transaction with its own writes
 for my $level ('REPEATABLE READ', 'SERIALIZABLE')
 {
