@@ -128,8 +128,9 @@ SKIP:
 	my $temporary = small_disk(16);
 	$node->safe_psql('postgres', "CREATE TABLESPACE temporary LOCATION '$temporary'");
 	$from = -s $node->logfile;
-	setting('temp_tablespaces', 'temporary');
+	# before it is used: what a refresh has there meanwhile would be room again
 	fill($temporary);
+	setting('temp_tablespaces', 'temporary');
 	order();
 	ok(defined wait_for($node, 'shop', state_of('state', 'whole'), 'failing', 60), 'no room for temporary files: a full refresh fails');
 	like($node->safe_psql('shop', state_of('last_error', 'whole')), qr/No space left on device.*53100/s, '... and says why');
