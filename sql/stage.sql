@@ -28,7 +28,7 @@ CREATE TABLE crmlife.stage_table (
   capture text NOT NULL CHECK (capture IN ('trigger', 'full')),
   customer_column name NOT NULL,
   key_kind text NOT NULL CHECK (key_kind IN ('bigint', 'uuid', 'text')),
-  calls text[] NOT NULL DEFAULT '{}', -- users' functions that the expressions call,
+  calls text[] NOT NULL DEFAULT '{}', -- users' functions that the expressions call, and domains they cast to,
   call_owners crmlife.role_ref[] NOT NULL DEFAULT '{}', -- and whose each was
   model_version integer NOT NULL DEFAULT 1,
   calibrate_every interval DEFAULT '1 month',  -- NULL: only when asked
@@ -282,16 +282,17 @@ CREATE TABLE crmlife.capture_source (
   seen text NOT NULL,          -- its triggers, storage and columns at the last look
   new_rows int2vector,         -- kind of event and columns that new rows are kept by; NULL: read again
   columns name[],              -- those in use; NULL: all, an expression takes the row as a whole
+  types oid[],                 -- users' types that expressions name; NULL: none
   parts bigint NOT NULL,       -- digest of its partitions; negative: not all are known; 0: any will do; -1: one works the customer out
   PRIMARY KEY (source, stage_table, customer)
 );
 COMMENT ON TABLE crmlife.capture_source IS
   'which relations feed which stage table through capture triggers';
 
-CREATE FUNCTION crmlife._columns_now(source oid, columns name[], customer name) RETURNS text
+CREATE FUNCTION crmlife._columns_now(source oid, columns name[], customer name, types oid[]) RETURNS text
 AS 'MODULE_PATHNAME', 'crm_columns_now' LANGUAGE C STABLE CALLED ON NULL INPUT;
-COMMENT ON FUNCTION crmlife._columns_now(oid, name[], name) IS
-  'internal: a text that changes when these columns of a relation, or with NULL all of them, become others or get another type, and with any change of the customer column';
+COMMENT ON FUNCTION crmlife._columns_now(oid, name[], name, oid[]) IS
+  'internal: a text that changes when these columns of a relation, or with NULL all of them, become others or get another type, with any change of the customer column, and when these types come to be made of something else';
 
 REVOKE ALL ON crmlife.stage_table, crmlife.threshold_override,
   crmlife.learned_threshold, crmlife.threshold_change,

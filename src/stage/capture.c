@@ -80,7 +80,7 @@ crm_capture_reading(void)
 /* ----- a statement ----- */
 
 #define INSERT_TRIGGER "crmlife_capture_insert"
-#define TARGET_COLUMNS 7
+#define TARGET_COLUMNS 8
 
 /*
  * May its new rows be merged?  Not where a refresh has run in this transaction:
@@ -214,7 +214,7 @@ queue_for_target(TriggerData *trigger, HeapTuple target, TupleDesc descriptor)
 	bool		   isnull;
 	Datum		   stage_table = heap_getattr(target, 2, descriptor, &isnull);
 	Datum		   column = heap_getattr(target, 3, descriptor, &isnull);
-	Datum		   parts = heap_getattr(target, 7, descriptor, &isnull);
+	Datum		   parts = heap_getattr(target, 8, descriptor, &isnull);
 	Datum		   numbers = heap_getattr(target, 5, descriptor, &isnull);
 	CrmNewRowsForm form;
 	bool		   known = !isnull && read_form(numbers, &form);
@@ -452,19 +452,24 @@ install_triggers(Oid relation, bool above)
 /*
  * What it feeds; the last change of each of its capture triggers, by its place,
  * too, for a transaction may have made several; where its rows are stored; its
- * customer column, and all columns in use; what its virtual columns are made
- * of; who reads it, and by which policies.  A relation of which this is the same
+ * customer column, all columns in use, and types that expressions name; what its
+ * virtual columns are made of; who reads it, and by which policies.  A relation of which this is the same
  * has had its triggers all the time, and its rows were not rewritten, nor made to
  * be read as others.  NULL: there are changes that no trigger of ours tells,
  * because one is not there or does not fire, a subscription writes them, or a
  * crash empties it.  Within a query that says which relation, roles, customer and
- * columns: r.source, r.roles, r.customer and columns.
+ * columns: r.source, r.roles, r.customer, columns and types.
  */
 #define VIRTUAL_COLUMNS CRM_VIRTUAL_COLUMNS_OF("r.source")
-#define ROWS_SHOWN                                                         \
-	"CASE WHEN c.relrowsecurity THEN c.relforcerowsecurity || coalesce(( " \
-	"SELECT string_agg(concat_ws(':', p.oid, p.xmin, p.ctid), ' ' "        \
-	"ORDER BY p.oid) FROM pg_policy p WHERE p.polrelid = r.source), '') "  \
+#define ROWS_SHOWN                                                             \
+	"CASE WHEN c.relrowsecurity THEN c.relforcerowsecurity || "                \
+	"(SELECT concat_ws(':', a.rolsuper, a.rolbypassrls, "                      \
+	"pg_has_role(a.oid, c.relowner, 'USAGE'), "                                \
+	"(SELECT string_agg(concat_ws(':', p.oid, p.xmin, p.ctid, "                \
+	"(SELECT bool_or(m = 0 OR pg_has_role(a.oid, m, 'USAGE')) "                \
+	"FROM unnest(p.polroles) m)), ' ' ORDER BY p.oid) "                        \
+	"FROM pg_policy p WHERE p.polrelid = r.source)) "                          \
+	"FROM pg_roles a JOIN pg_class o ON o.relowner = a.oid WHERE o.oid = $1) " \
 	"ELSE '' END"
 #define SEEN_NOW                                                             \
 	"(SELECT CASE WHEN count(*) FILTER (WHERE t.tgenabled IN ('O', 'A') "    \
@@ -477,12 +482,12 @@ install_triggers(Oid relation, bool above)
 	"c.relfilenode || '/' || "                                               \
 	"(SELECT o.relowner || ':' FROM pg_class o WHERE o.oid = $1) "           \
 	"|| " ROWS_SHOWN " || crmlife._columns_now(r.source, columns, "          \
-	"r.customer) || " VIRTUAL_COLUMNS                                        \
+	"r.customer, types) || " VIRTUAL_COLUMNS                                 \
 	" END FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "      \
 	"AND t.tgname = ANY ('{crmlife_capture_insert, crmlife_capture_update, " \
 	"crmlife_capture_delete, crmlife_capture_truncate}') "                   \
 	"WHERE c.oid = r.source "                                                \
-	"GROUP BY c.relfilenode, c.relpersistence, c.relkind, "                  \
+	"GROUP BY c.relfilenode, c.relpersistence, c.relkind, c.relowner, "      \
 	"c.relrowsecurity, c.relforcerowsecurity)"
 
 /* orders, visits, members */
@@ -503,6 +508,7 @@ typedef struct Feeds
 	Datum *used;	/* the columns that are used of it, a name[] as text */
 	bool  *wholly;	/* it is used as a whole */
 	Datum *parts;	/* its partitions, as parts.c tells of them */
+	Datum  types;	/* that expressions name, an oid[]; 0: none */
 	Datum  stage_table;
 } Feeds;
 
@@ -645,6 +651,7 @@ list_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 {
 	feeds->count = 0;
 	feeds->space = 0;
+	feeds->types = (Datum) 0;
 	feeds->stage_table = ObjectIdGetDatum(definition->stage_table);
 	add_source(feeds, &definition->orders, 0);
 	add_source(feeds, &definition->visits, 1);
@@ -742,16 +749,36 @@ name_array_text(List *names)
 										false, TYPALIGN_CHAR))));
 }
 
+static Datum
+oid_array(const List *oids)
+{
+	Datum	 *values = palloc(sizeof(Datum) * list_length(oids));
+	int		  count = 0;
+	ListCell *cell;
+
+	foreach (cell, oids)
+		values[count++] = ObjectIdGetDatum(lfirst_oid(cell));
+	return PointerGetDatum(construct_array(values, count, OIDOID, sizeof(Oid),
+										   true, TYPALIGN_INT));
+}
+
 static void
 add_used(const CrmStageDefinition *definition, Feeds *feeds)
 {
 	const CrmSource *sources[SOURCES] = {
 		&definition->orders, &definition->visits, &definition->members};
 	List *used[SOURCES] = {NIL};
+	List *types = NIL;
 
 	for (int i = 0; i < SOURCES; i++)
-		if (OidIsValid(sources[i]->relation))
-			used[i] = crm_used_columns(definition, sources[i]);
+	{
+		if (!OidIsValid(sources[i]->relation))
+			continue;
+		used[i] = crm_used_columns(definition, sources[i]);
+		crm_used_types(sources[i], &types);
+	}
+	if (types)
+		feeds->types = oid_array(types);
 	for (int i = 0; i < feeds->count; i++)
 	{
 		List *names = used_of(feeds, used, i);
@@ -778,14 +805,15 @@ add_parts(Feeds *feeds)
 	list_free(known);
 }
 
-/* run a query on crmlife's own tables; $1 stage table, $2 to $7 the feeds */
+/* run a query on crmlife's own tables; $1 stage table, $2 to $7 the feeds, $8 types */
 static uint64
 execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 {
-	Oid types[7] = {
+	Oid types[8] = {
 		OIDOID,		  OIDARRAYOID,	NAMEARRAYOID, INT2VECTORARRAYOID,
-		TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID};
-	Datum		values[7];
+		TEXTARRAYOID, INT4ARRAYOID, INT8ARRAYOID, OIDARRAYOID};
+	Datum		values[8];
+	const char *nulls = feeds->types ? NULL : "       n";
 	int			dims[1] = {feeds->count};
 	int			bounds[1] = {1};
 	CrmIdentity saved;
@@ -810,8 +838,9 @@ execute_on_feeds(const Feeds *feeds, const char *query, int expected)
 	values[6] = PointerGetDatum(
 		construct_array(feeds->parts, feeds->count, INT8OID, sizeof(int64),
 						FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[7] = feeds->types;
 	crm_become_catalog_owner(&saved);
-	count = crm_execute(query, 7, types, values, NULL, expected);
+	count = crm_execute(query, 8, types, values, nulls, expected);
 	crm_revert_identity(&saved);
 	return count;
 }
@@ -884,18 +913,21 @@ record_feeds(const CrmStageDefinition *definition, Feeds *feeds)
 	execute_on_feeds(
 		feeds,
 		"INSERT INTO crmlife.capture_source AS s "
-		"(source, stage_table, customer, seen, new_rows, columns, parts) "
+		"(source, stage_table, customer, seen, new_rows, columns, types, "
+		"parts) "
 		/* what is not captured whole is looked at again each time */
 		"SELECT DISTINCT r.source, $1, r.customer, coalesce(" SEEN_NOW
-		", ''), r.new_rows, r.columns, r.parts "
+		", ''), r.new_rows, r.columns, r.types, r.parts "
 		"FROM (SELECT f.source, f.customer, f.new_rows, f.columns::name[], "
-		"f.roles, f.parts FROM unnest($2, $3, $4, $5, $6, $7) "
+		"f.roles, f.parts, $8 AS types FROM unnest($2, $3, $4, $5, $6, $7) "
 		"AS f(source, customer, new_rows, columns, roles, parts)) AS r "
 		"ON CONFLICT (source, stage_table, customer) "
 		"DO UPDATE SET seen = excluded.seen, new_rows = excluded.new_rows, "
-		"columns = excluded.columns, parts = excluded.parts "
-		"WHERE (s.seen, s.new_rows, s.columns, s.parts) IS DISTINCT FROM "
-		"(excluded.seen, excluded.new_rows, excluded.columns, excluded.parts)",
+		"columns = excluded.columns, types = excluded.types, "
+		"parts = excluded.parts "
+		"WHERE (s.seen, s.new_rows, s.columns, s.types, s.parts) "
+		"IS DISTINCT FROM (excluded.seen, excluded.new_rows, "
+		"excluded.columns, excluded.types, excluded.parts)",
 		SPI_OK_INSERT);
 }
 

@@ -33,6 +33,7 @@
 #include "stage/columns.h"
 #include "stage/definition.h"
 #include "stage/drop.h"
+#include "stage/calls.h"
 #include "stage/expression.h"
 #include "stage/in_force.h"
 #include "stage/learn.h"
@@ -463,7 +464,7 @@ add_calls(CrmValues *values, const List *calls)
 	{
 		const CrmCall *call = lfirst(cell);
 
-		functions[count] = CStringGetTextDatum(call->function);
+		functions[count] = CStringGetTextDatum(call->name);
 		owners[count++] = ObjectIdGetDatum(call->owner);
 	}
 	crm_add_value(values, TEXTARRAYOID,

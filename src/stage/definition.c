@@ -24,7 +24,7 @@
 #include "functions/numeric_money.h"
 #include "stage/columns.h"
 #include "stage/definition.h"
-#include "stage/expression.h"
+#include "stage/calls.h"
 #include "stage/in_force.h"
 #include "stage/keys.h"
 #include "stage/rights.h"
@@ -178,7 +178,7 @@ read_calls(const Row *row)
 	{
 		CrmCall *call = palloc(sizeof(CrmCall));
 
-		call->function = TextDatumGetCString(functions[i]);
+		call->name = TextDatumGetCString(functions[i]);
 		call->owner = DatumGetObjectId(owners[i]);
 		calls = lappend(calls, call);
 	}

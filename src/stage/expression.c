@@ -16,7 +16,6 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/transam.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -28,15 +27,12 @@
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
 
+#include "stage/calls.h"
 #include "stage/expression.h"
 #include "stage/statement.h"
 
@@ -203,51 +199,6 @@ check_immutable(const char *argument, const char *text, Node *node)
 			   "the source, with capture => 'full'.");
 }
 
-static Oid
-function_owner(Oid function)
-{
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid		  owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
-						errmsg("function with OID %u was dropped by another "
-							   "session meanwhile",
-							   function)));
-	owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/* of somebody whom the current user need not trust */
-static bool
-is_foreign(Oid function)
-{
-	Oid owner;
-
-	if (function < FirstNormalObjectId)
-		return false;
-	owner = function_owner(function);
-	return !superuser_arg(owner) &&
-		   !is_member_of_role_nosuper(GetUserId(), owner);
-}
-
-static bool
-foreign_cast(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, FuncExpr))
-	{
-		FuncExpr *call = (FuncExpr *) node;
-
-		if (call->funcformat != COERCE_EXPLICIT_CALL &&
-			call->funcformat != COERCE_SQL_SYNTAX && is_foreign(call->funcid))
-			return true;
-	}
-	return expression_tree_walker(node, foreign_cast, context);
-}
-
 /*
  * Who owns the source may give a column another type, and that type a cast:
  * then the text would call a function that nobody has written into it.
@@ -261,137 +212,38 @@ check_casts(const char *argument, const char *text, Node *node,
 		node =
 			coerce_to_target_type(NULL, node, exprType(node), TEXTOID, -1,
 								  COERCION_EXPLICIT, COERCE_EXPLICIT_CAST, -1);
-	if (foreign_cast(node, NULL))
-		refuse(argument, text, "is cast by a function of another user",
-			   "Call the function by its name, if it is to be trusted.");
+	crm_calls_check_casts(argument, text, node);
 }
 
+/* kept as names, which may come to be those of others */
 static bool
-is_among(const List *calls, Oid function)
-{
-	const char *name = format_procedure_qualified(function);
-	Oid			owner = function_owner(function);
-	ListCell   *cell;
-
-	foreach (cell, calls)
-	{
-		const CrmCall *call = lfirst(cell);
-
-		if (call->owner == owner && strcmp(call->function, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-add_call(Oid function, void *context)
-{
-	List   **calls = context;
-	CrmCall *call;
-
-	if (function < FirstNormalObjectId || is_among(*calls, function))
-		return false;
-	call = palloc(sizeof(CrmCall));
-	call->function = format_procedure_qualified(function);
-	call->owner = function_owner(function);
-	*calls = lappend(*calls, call);
-	return false;
-}
-
-/*
- * A domain that an expression casts to has its constraints checked: what they
- * call is called, too.
- */
-static bool
-walk_constraints(Node *node, bool (*walker)(Node *, void *), void *context)
-{
-	DomainConstraintRef *domain;
-	ListCell			*cell;
-
-	if (!IsA(node, CoerceToDomain))
-		return false;
-	/* it stays for as long as the memory does */
-	domain = palloc(sizeof(DomainConstraintRef));
-	InitDomainConstraintRef(((CoerceToDomain *) node)->resulttype, domain,
-							CurrentMemoryContext, false);
-	foreach (cell, domain->constraints)
-	{
-		const DomainConstraintState *constraint = lfirst(cell);
-
-		if (constraint->check_expr &&
-			walker((Node *) constraint->check_expr, context))
-			return true;
-	}
-	return false;
-}
-
-static bool
-add_calls(Node *node, void *context)
+find_name(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	(void) check_functions_in_node(node, add_call, context);
-	(void) walk_constraints(node, add_calls, context);
-	return expression_tree_walker(node, add_calls, context);
-}
-
-/* a call that the definition does not have, of a function to be trusted by name */
-typedef struct Stranger
-{
-	const List *calls;
-	Oid			function;
-} Stranger;
-
-static bool
-is_stranger(Oid function, void *context)
-{
-	Stranger *stranger = context;
-
-	if (!is_foreign(function) || is_among(stranger->calls, function))
-		return false;
-	stranger->function = function;
-	return true;
-}
-
-static bool
-find_stranger(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	return check_functions_in_node(node, is_stranger, context) ||
-		   walk_constraints(node, find_stranger, context) ||
-		   expression_tree_walker(node, find_stranger, context);
+	if (IsA(node, Const) && !((Const *) node)->constisnull)
+		switch (((Const *) node)->consttype)
+		{
+			case REGCLASSOID:
+			case REGTYPEOID:
+			case REGROLEOID:
+			case REGNAMESPACEOID:
+			case REGPROCOID:
+			case REGPROCEDUREOID:
+			case REGOPEROID:
+			case REGOPERATOROID:
+				return true;
+		}
+	return expression_tree_walker(node, find_name, context);
 }
 
 /*
- * A name means the function or operator whose arguments fit best.  Who may
- * create another of that name may make one that fits better.
+ * Planning evaluates what is constant: nobody's function is called before it has
+ * been looked at whose it is.  Of what a user gives now, that is the user's task.
  */
-static void
-check_calls(const char *argument, const char *text, Node *node,
-			const List *calls)
-{
-	Stranger stranger = {.calls = calls};
-
-	if (find_stranger(node, &stranger))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s \"%s\" has come to call another user's function",
-					argument, text),
-			 errdetail(
-				 "It did not call %s, under that name and of user \"%s\", "
-				 "when the stage table was created.",
-				 format_procedure_qualified(stranger.function),
-				 GetUserNameFromId(function_owner(stranger.function), false)),
-			 errhint("Have that function dropped; or, if it is to be "
-					 "trusted, call crmlife.drop_stage_table and "
-					 "crmlife.create_stage_table.")));
-}
-
 static Node *
 checked(Relation relation, const char *argument, const char *text,
-		CrmExpressionKind kind, bool given)
+		CrmExpressionKind kind, const List *calls, bool given)
 {
 	const char			*what[2] = {argument, text};
 	ErrorContextCallback callback = {error_context_stack, parse_error_context,
@@ -399,10 +251,15 @@ checked(Relation relation, const char *argument, const char *text,
 	Node				*node;
 
 	error_context_stack = &callback;
+	if (!given)
+		crm_calls_check_literals(argument, text,
+								 parse_expression(argument, text), calls);
 	node = transform(relation, argument, text, given);
 	error_context_stack = callback.previous;
 	check_type(argument, text, node, kind);
 	check_casts(argument, text, node, kind);
+	if (!given)
+		crm_calls_check(argument, text, node, calls);
 	check_immutable(argument, text, node);
 	return node;
 }
@@ -416,8 +273,7 @@ crm_recheck_expression(Oid relation, const char *argument, const char *text,
 	if (text == NULL)
 		return;
 	opened = table_open(relation, AccessShareLock);
-	check_calls(argument, text, checked(opened, argument, text, kind, false),
-				calls);
+	(void) checked(opened, argument, text, kind, calls, false);
 	table_close(opened, NoLock);
 }
 
@@ -433,8 +289,12 @@ crm_check_expression(Oid relation, const char *argument, const char *text,
 	if (text == NULL)
 		return NULL;
 	opened = table_open(relation, AccessShareLock);
-	node = checked(opened, argument, text, kind, true);
-	(void) add_calls(node, calls);
+	node = checked(opened, argument, text, kind, NIL, true);
+	if (find_name(node, NULL))
+		refuse(argument, text, "has a relation, type, role or function by name",
+			   "It may come to be the name of another. Tell the rows by a "
+			   "column.");
+	crm_calls_note(node, calls);
 	crm_pin_search_path(&saved);
 	/* it is read under these, whatever it was written under */
 	crm_pin_text();
@@ -444,6 +304,30 @@ crm_check_expression(Oid relation, const char *argument, const char *text,
 	crm_revert_identity(&saved);
 	table_close(opened, AccessShareLock);
 	return result;
+}
+
+static bool
+add_types(Node *node, void *context)
+{
+	List **types = context;
+	Oid	   type;
+
+	if (node == NULL)
+		return false;
+	type = crm_made_type(node);
+	if (type >= FirstNormalObjectId)
+		*types = list_append_unique_oid(*types, type);
+	return expression_tree_walker(node, add_types, context);
+}
+
+void
+crm_expression_types(Relation relation, const char *text, List **types)
+{
+	CrmIdentity saved;
+
+	crm_pin_search_path(&saved);
+	(void) add_types(transform(relation, "expression", text, false), types);
+	crm_revert_identity(&saved);
 }
 
 bool

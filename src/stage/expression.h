@@ -19,17 +19,11 @@ typedef enum CrmExpressionKind
 	CRM_EXPRESSION_ANY
 } CrmExpressionKind;
 
-/* a user's function that an expression calls, as it is kept with it */
-typedef struct CrmCall
-{
-	char *function; /* with its arguments' types, all qualified */
-	Oid	  owner;
-} CrmCall;
-
 /*
  * Check an expression over one relation's columns and give it back with every
  * name qualified, so that it means the same under any search_path.  Functions
- * that it calls, but PostgreSQL's own, are added to calls, a List of CrmCall.
+ * that it calls, but PostgreSQL's own, and domains whose constraints it has
+ * checked are added to calls, a List of CrmCall (calls.h).
  */
 extern char *
 crm_check_expression(Oid relation, const char *argument, const char *text,
@@ -38,7 +32,7 @@ crm_check_expression(Oid relation, const char *argument, const char *text,
 /*
  * The same of an expression as it was stored: is it still one that
  * crm_check_expression would take, and does it call no other user's function
- * but those in calls?  Keeps the relation locked against DDL.
+ * or constraint but those in calls?  Keeps the relation locked against DDL.
  */
 extern void
 crm_recheck_expression(Oid relation, const char *argument, const char *text,
@@ -50,5 +44,9 @@ crm_recheck_expression(Oid relation, const char *argument, const char *text,
  */
 extern bool crm_expression_columns(Relation relation, const char *text,
 								   Bitmapset **columns);
+
+/* add the users' types, by their OIDs, that it has values of but for columns */
+extern void
+crm_expression_types(Relation relation, const char *text, List **types);
 
 #endif /* CRM_EXPRESSION_H */

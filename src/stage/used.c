@@ -12,6 +12,8 @@
  *		RENAME VALUE of an enum, RENAME or
  *		ADD ATTRIBUTE of a composite type        the same type
  *
+ * The last also of types that only an expression names.
+ *
  * Invariant: while the text that crmlife._columns_now returns for a relation
  * and these names stays the same, the names stand for the same stored values,
  * of the same types, and these for what they stood for.
@@ -66,6 +68,19 @@ crm_used_columns(const CrmStageDefinition *definition, const CrmSource *source)
 		names = list_append_unique(
 			names, makeString(get_attname(source->relation, number, false)));
 	return names;
+}
+
+void
+crm_used_types(const CrmSource *source, List **types)
+{
+	const char *texts[] = {source->at, source->amount, source->filter,
+						   source->order_key, source->segment};
+	Relation	relation = table_open(source->relation, AccessShareLock);
+
+	for (int i = 0; i < lengthof(texts); i++)
+		if (texts[i])
+			crm_expression_types(relation, texts[i], types);
+	table_close(relation, NoLock);
 }
 
 /* ----- what they are ----- */
@@ -194,6 +209,21 @@ append_customer(StringInfo text, Oid relation, const char *customer)
 	ReleaseSysCache(tuple);
 }
 
+static void
+append_types(StringInfo text, ArrayType *types)
+{
+	Datum *values;
+	int	   count;
+
+	deconstruct_array(types, OIDOID, sizeof(Oid), true, TYPALIGN_INT, &values,
+					  NULL, &count);
+	for (int i = 0; i < count; i++)
+	{
+		append_number(text, DatumGetObjectId(values[i]));
+		append_type(text, DatumGetObjectId(values[i]));
+	}
+}
+
 PG_FUNCTION_INFO_V1(crm_columns_now);
 
 /*
@@ -214,5 +244,7 @@ crm_columns_now(PG_FUNCTION_ARGS)
 		append_named(&text, PG_GETARG_OID(0), PG_GETARG_ARRAYTYPE_P(1));
 	if (!PG_ARGISNULL(2))
 		append_customer(&text, PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(2)));
+	if (!PG_ARGISNULL(3))
+		append_types(&text, PG_GETARG_ARRAYTYPE_P(3));
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(text.data, text.len));
 }

@@ -18,4 +18,7 @@
 extern List *
 crm_used_columns(const CrmStageDefinition *definition, const CrmSource *source);
 
+/* add the users' types that its expressions name, by their OIDs */
+extern void crm_used_types(const CrmSource *source, List **types);
+
 #endif /* CRM_USED_H */

@@ -206,6 +206,15 @@ SELECT is(string_agg(customer::text, ' ' ORDER BY customer), '1 2', 'those that 
 CALL step('another policy', 'DROP POLICY few ON orders; CREATE POLICY few ON orders TO crmlife_buyer USING (customer >= 3)', '0 waiting, after 0');
 CALL step('a policy changed', 'ALTER POLICY few ON orders USING (customer >= 2)', '0 waiting, after 0');
 SELECT is(string_agg(customer::text, ' ' ORDER BY customer), '2 3 4', '... and those') FROM stages;
+CREATE ROLE crmlife_team;
+CALL step('one that is for others', 'CREATE POLICY ours ON orders TO crmlife_team USING (true)', '0 waiting, after 0');
+CALL step('whom the owner joins', 'GRANT crmlife_team TO crmlife_buyer', '0 waiting, after 0');
+CALL step('... and leaves', 'REVOKE crmlife_team FROM crmlife_buyer', '0 waiting, after 0');
+CALL step('an owner for whom none holds', 'ALTER ROLE crmlife_buyer BYPASSRLS', '0 waiting, after 0');
+CALL step('... for whom they do', 'ALTER ROLE crmlife_buyer NOBYPASSRLS', '0 waiting, after 0');
+CALL step('a source that is the owner''s', 'ALTER TABLE orders OWNER TO crmlife_buyer', '0 waiting, after 0');
+CALL step('... and is not', 'ALTER TABLE orders OWNER TO crmlife_seller; GRANT SELECT ON orders TO crmlife_buyer', '0 waiting, after 0');
+DROP OWNED BY crmlife_team; DROP ROLE crmlife_team;
 SELECT FROM crmlife.drop_stage_table('stages');
 DROP TABLE orders;
 

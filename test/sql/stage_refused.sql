@@ -93,6 +93,7 @@ SELECT refused_creation(arguments, error) FROM (VALUES
   ($$amount => 'paid'$$, '42804 amount "paid" is of type money%'),
   ($$amount => 'note'$$, '42804 amount "note" is of type text%'),
   ($$order_filter => 'amount'$$, '42804 order_filter "amount" is of type numeric, not boolean'),
+  ($$order_filter => 'tableoid <> ''orders''::regclass'$$, '22023 order_filter "tableoid <> ''orders''::regclass" has a relation, type, role or function by name | It may come to be the name of another. Tell the rows by a column.'),
   ($$orders => 0::regclass$$, '42P01 orders: relation with OID 0 does not exist'),
   ($$orders => 'numbers'$$, '42809 orders: refusals.numbers is not a table or view'),
   ($$orders => 'pg_class'$$, '42809 orders: pg_catalog.pg_class belongs to PostgreSQL itself'),

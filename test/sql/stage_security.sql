@@ -248,7 +248,7 @@ SELECT is(error_of(call), error, call) FROM (VALUES
   ($$SELECT crmlife.refresh('shop.called', '2025-07-01', true)$$, '22023 order_filter of stage table shop.called "tools.given(number)" has come to call another user''s function'),
   ($$SELECT * FROM crmlife.verify('shop.called')$$, '22023 order_filter of stage table shop.called "tools.given(number)" has come to call another user''s function'),
   ($$SELECT crmlife.refresh('shop.operated', '2025-07-01', true)$$, '22023 order_filter of stage table shop.operated "(OPERATOR(tools.=?) number)" has come to call another user''s function'),
-  ($$SELECT crmlife.refresh('shop.trusting', '2025-07-01', true)$$, NULL)) x(call, hintless), LATERAL (SELECT coalesce(hintless || ' | Have that function dropped; or, if it is to be trusted, call crmlife.drop_stage_table and crmlife.create_stage_table.', 'no error')) e(error);
+  ($$SELECT crmlife.refresh('shop.trusting', '2025-07-01', true)$$, NULL)) x(call, hintless), LATERAL (SELECT coalesce(hintless || ' | Have that undone; or, if it is to be trusted, call crmlife.drop_stage_table and crmlife.create_stage_table.', 'no error')) e(error);
 RESET ROLE;
 SELECT is(ran_as_others(), '', 'and nothing of mallory''s ran as alice');
 ALTER FUNCTION lair.paid(bool) OWNER TO crmlife_reader;
@@ -277,13 +277,53 @@ SELECT crmlife.create_stage_table('shop.priced', 'lair.sales', 'customer', 'at',
 SET ROLE crmlife_mallory;
 ALTER DOMAIN lair.price ADD CONSTRAINT fair CHECK (lair.fair(VALUE));
 SET ROLE crmlife_alice;
-SELECT matches(error_of($$SELECT crmlife.refresh('shop.priced', '2025-07-01', true)$$), '^22023 amount of stage table shop.priced .*has come to call another user''s function', 'by a domain');
+SELECT matches(error_of($$SELECT crmlife.refresh('shop.priced', '2025-07-01', true)$$), '^22023 amount of stage table shop.priced .*has come to be checked by another user''s constraints', 'by a domain');
 RESET ROLE;
 SELECT is(ran_as_others(), '', 'nor did that run as alice');
 SET ROLE crmlife_mallory;
 ALTER DOMAIN lair.price DROP CONSTRAINT fair;
+CREATE DOMAIN lair.better AS lair.price;
+CREATE TYPE lair.pair AS (a lair.price, b int);
+SET ROLE crmlife_alice;
+SELECT crmlife.create_stage_table('shop.' || name, 'lair.sales', 'customer', 'at', amount, timezone => 'UTC')
+FROM (VALUES ('above', 'amount::lair.better'), ('listed', 'amount + (''{1,2}''::lair.price[])[1]'), ('rowed', 'amount + (''(1,2)''::lair.pair).b'), ('read', '(amount::text::lair.price)::numeric')) x(name, amount) \g /dev/null
 RESET ROLE;
-SELECT crmlife.drop_stage_table(t::regclass) FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting', 'shop.priced']) t \g /dev/null
+SELECT is(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), 'no error', t || ' before') FROM unnest(ARRAY['shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read']) t;
+CREATE FUNCTION lair.constant(numeric) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM lair.evil(); RETURN -1; END $$;
+ALTER FUNCTION lair.constant(numeric) OWNER TO crmlife_mallory;
+CREATE FUNCTION constrained(check_text text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  t text;
+BEGIN
+  SET LOCAL ROLE crmlife_mallory;
+  EXECUTE 'ALTER DOMAIN lair.price ADD CONSTRAINT fair CHECK (' || check_text || ')';
+  FOREACH t IN ARRAY ARRAY['shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read'] LOOP
+    SET LOCAL ROLE crmlife_alice;
+    RETURN NEXT matches(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), '^22023 .*has come to be checked by another user''s constraints', t || ': ' || check_text);
+    RETURN NEXT matches(error_of(format('SELECT * FROM crmlife.verify(%L)', t)), '^22023 .*has come to be checked by another user''s constraints', '... verify');
+  END LOOP;
+  SET LOCAL ROLE crmlife_mallory;
+  ALTER DOMAIN lair.price DROP CONSTRAINT fair;
+  RESET ROLE;
+END $$;
+SELECT constrained(c) FROM unnest(ARRAY['lair.fair(VALUE)', 'VALUE > lair.constant(1)', 'query_to_xml(''SELECT lair.evil()'', true, true, '''') IS NOT NULL']) c;
+SELECT is(ran_as_others(), '', 'nothing of it ran as alice');
+SET ROLE crmlife_alice;
+SELECT is(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), 'no error', t || ' without') FROM unnest(ARRAY['shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read']) t;
+-- a function that is another's by now is not called to find that out
+RESET ROLE;
+CREATE FUNCTION tools.bonus(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+SET ROLE crmlife_alice;
+SELECT crmlife.create_stage_table('shop.bonus', 'lair.sales', 'customer', 'at', 'amount + tools.bonus(3)', timezone => 'UTC') \g /dev/null
+RESET ROLE;
+CREATE OR REPLACE FUNCTION tools.bonus(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM lair.evil(); RETURN 1; END $$;
+ALTER FUNCTION tools.bonus(int) OWNER TO crmlife_mallory;
+SET ROLE crmlife_alice;
+SELECT matches(error_of($$SELECT crmlife.refresh('shop.bonus', '2025-07-01', true)$$), '^22023 .*has come to call another user''s function', 'whose it is');
+SELECT matches(error_of($$SELECT * FROM crmlife.verify('shop.bonus')$$), '^22023 .*has come to call another user''s function', '... verify');
+RESET ROLE;
+SELECT is(ran_as_others(), '', '... and it was not called');
+SELECT crmlife.drop_stage_table(t::regclass) FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting', 'shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read', 'shop.bonus']) t \g /dev/null
 SET ROLE crmlife_mallory;
 
 -- ----- crmlife's trigger functions on other tables -----
