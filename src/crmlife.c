@@ -17,6 +17,7 @@
 #include "utils/varlena.h"
 
 #include "stage/moves.h"
+#include "stage/plans.h"
 #include "stage/progress.h"
 #include "stage/queue.h"
 #include "stage/worker.h"
@@ -117,6 +118,7 @@ _PG_init(void)
 {
 	define_settings();
 	crm_moves_init();
+	crm_plans_init();
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	previous_shmem_request_hook = shmem_request_hook;

@@ -9,7 +9,9 @@
  *
  * What a plan was made of is watched by PostgreSQL: one that has lost a
  * relation's old form, a function or a policy is not valid any more, and is
- * prepared anew here, so that its columns are those of today.  Rights are
+ * prepared anew here, so that its columns are those of today.  Not so the labels
+ * of an enum and the attributes of a composite type, which a plan knows by number:
+ * all plans are prepared anew where such catalogs change.  Rights are
  * looked at with each run.  A plan belongs to the user it was made for all the
  * same: what was inlined into it was so by that user's rights.
  *
@@ -25,7 +27,9 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "stage/plans.h"
 
@@ -43,12 +47,14 @@ typedef struct Kept
 	char	  *query;
 	SPIPlanPtr plan;
 	uint64	   used;  /* the greater, the later */
+	uint64	   made;  /* when types were what changes says */
 	bool	   stale; /* another has taken its place */
 } Kept;
 
 static List	 *plans = NIL;
 static int	  stale_plans = 0;
 static uint64 uses = 0;
+static uint64 changes = 0; /* of labels and attributes, that were heard of */
 
 /* ----- letting go ----- */
 
@@ -91,6 +97,12 @@ at_transaction_end(XactEvent event, void *arg)
 }
 
 /* ----- keeping ----- */
+
+static void
+at_change(Datum arg, int cache, uint32 hash)
+{
+	changes++;
+}
 
 static bool
 is_of(const Kept *kept, uint32 hash, const char *query, int nargs,
@@ -165,6 +177,13 @@ keep(Kept *kept)
 	MemoryContextSwitchTo(old);
 }
 
+void
+crm_plans_init(void)
+{
+	CacheRegisterSyscacheCallback(ENUMOID, at_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(ATTNUM, at_change, (Datum) 0);
+}
+
 SPIPlanPtr
 crm_plan(const char *query, int nargs, const Oid *types, int variant,
 		 int options)
@@ -173,7 +192,7 @@ crm_plan(const char *query, int nargs, const Oid *types, int variant,
 		hash_bytes((const unsigned char *) query, (int) strlen(query));
 	Kept *kept = find(hash, query, nargs, types, variant, options);
 
-	if (kept && !SPI_plan_is_valid(kept->plan))
+	if (kept && (kept->made != changes || !SPI_plan_is_valid(kept->plan)))
 	{
 		kept->stale = true;
 		stale_plans++;
@@ -181,9 +200,11 @@ crm_plan(const char *query, int nargs, const Oid *types, int variant,
 	}
 	if (kept == NULL)
 	{
+		uint64	   now = changes;
 		SPIPlanPtr plan = prepare(query, nargs, types, options);
 
 		kept = new_kept(hash, query, nargs, types, variant, options, plan);
+		kept->made = now;
 		keep(kept);
 	}
 	kept->used = ++uses;

@@ -17,4 +17,7 @@
 extern SPIPlanPtr crm_plan(const char *query, int nargs, const Oid *types,
 						   int variant, int options);
 
+/* once, when the library is loaded */
+extern void crm_plans_init(void);
+
 #endif /* CRM_PLANS_H */
