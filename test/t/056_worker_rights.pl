@@ -81,7 +81,6 @@ is($node->safe_psql('shop', q(SELECT rolsuper FROM pg_roles WHERE rolname = 'kee
 # settings of the database do not disturb the worker
 my $limited = $node->pg_version >= 17;
 my $limit = $limited ? "ALTER DATABASE shop SET transaction_timeout = '1ms';" : '';
-local $ENV{PGOPTIONS} = '-c transaction_timeout=0' if $limited;
 $node->safe_psql('shop', <<"EOS");
 DROP TRIGGER later ON keeper.stages;
 ALTER DATABASE shop SET default_transaction_read_only = on;
@@ -92,7 +91,7 @@ $limit
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'crmlife worker';
 EOS
 # they hold for the sessions here, too, from their first statement on
-$ENV{PGOPTIONS} = '-c statement_timeout=0 -c default_transaction_read_only=off';
+$ENV{PGOPTIONS} = '-c statement_timeout=0 -c default_transaction_read_only=off' . ($limited ? ' -c transaction_timeout=0' : '');
 ok(defined wait_for($node, 'shop', 'SELECT count(*) FROM keeper.stages', '2', 20), 'settings of the database do not disturb it');
 is($node->safe_psql('shop', q(SELECT count(*) FROM crmlife.verify('keeper.stages'))), '0', 'verify');
 
