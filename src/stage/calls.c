@@ -215,6 +215,21 @@ compare_texts(const ListCell *a, const ListCell *b)
 	return strcmp(lfirst(a), lfirst(b));
 }
 
+/* one that came after the transaction's snapshot cannot be told, and is strange */
+static char *
+constraint_definition(Oid constraint)
+{
+	LOCAL_FCINFO(call, 1);
+	Datum definition;
+
+	InitFunctionCallInfoData(*call, NULL, 1, InvalidOid, NULL, NULL);
+	call->args[0].value = ObjectIdGetDatum(constraint);
+	call->args[0].isnull = false;
+	definition = pg_get_constraintdef(call);
+	return call->isnull ? psprintf("CHECK %u", constraint)
+						: TextDatumGetCString(definition);
+}
+
 /* a domain with its own constraints, as it is kept */
 static char *
 domain_signature(Oid domain)
@@ -238,13 +253,9 @@ domain_signature(Oid domain)
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
-		Datum			   definition;
 
-		if (form->contype != CONSTRAINT_CHECK)
-			continue;
-		definition = OidFunctionCall1(F_PG_GET_CONSTRAINTDEF_OID,
-									  ObjectIdGetDatum(form->oid));
-		checks = lappend(checks, TextDatumGetCString(definition));
+		if (form->contype == CONSTRAINT_CHECK)
+			checks = lappend(checks, constraint_definition(form->oid));
 	}
 	systable_endscan(scan);
 	table_close(constraints, AccessShareLock);

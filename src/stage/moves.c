@@ -10,8 +10,10 @@
  *		rows updated  -  rows in the transition table  =  rows moved
  *
  * unless a foreign key puts rows into that table, too: what it does to the table
- * itself is part of the statement.  And where the MERGE inserts nothing, it has
- * made ready for rows of other partitions only if it has moved one.
+ * itself is part of the statement.  (By way of another table it comes later, when
+ * this trigger has been fired, and its rows are those of the next.)  And where the
+ * MERGE inserts nothing, it has made ready for rows of other partitions only if it
+ * has moved one.
  *
  * A trigger is not told which statement fires it.  So the one whose triggers
  * are being fired is kept here, by a hook around that step.
