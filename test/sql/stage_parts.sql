@@ -55,6 +55,7 @@ CALL step('an update that moves tells itself', 'UPDATE orders SET at = ''2025-06
 CALL step('two statements in one', 'WITH a AS (UPDATE orders SET at = ''2025-06-09'' WHERE no = 9) UPDATE orders SET amount = amount + 1 WHERE no = 10', '2 waiting, after 0');
 CALL step('... of which one is a MERGE', 'WITH a AS (UPDATE orders SET amount = amount + 1 WHERE no = 10) MERGE INTO orders o USING (VALUES (11)) v (no) ON o.no = v.no WHEN MATCHED THEN UPDATE SET at = ''2025-06-10''', 'everybody, after 0');
 CALL step('... beside one elsewhere', 'WITH a AS (INSERT INTO result (what, got, expected) VALUES (''elsewhere'', 1, 1)) MERGE INTO orders o USING (VALUES (12)) v (no) ON o.no = v.no WHEN MATCHED THEN UPDATE SET amount = 11', '1 waiting, after 0');
+CALL step('a query that writes', 'WITH a AS (UPDATE orders SET amount = amount + 1 WHERE no = 10 RETURNING 1) SELECT count(*) FROM a', '1 waiting, after 0');
 -- any of them, in any order, now and then several before a refresh
 CREATE PROCEDURE merge_at_random(rounds int) LANGUAGE plpgsql AS $$
 DECLARE
