@@ -449,6 +449,10 @@ install_triggers(Oid relation, bool above)
 
 /* ----- what the catalogs say ----- */
 
+/* the bits in roles of what is a source, or a part of one */
+#define PART_ROLE_BITS 21
+#define PART_ROLES CppAsString2(PART_ROLE_BITS)
+
 /*
  * What it feeds; the last change of each of its capture triggers, by its place,
  * too, for a transaction may have made several; where its rows are stored; its
@@ -471,23 +475,24 @@ install_triggers(Oid relation, bool above)
 	"FROM pg_policy p WHERE p.polrelid = r.source)) "                          \
 	"FROM pg_roles a JOIN pg_class o ON o.relowner = a.oid WHERE o.oid = $1) " \
 	"ELSE '' END"
-#define SEEN_NOW                                                             \
-	"(SELECT CASE WHEN count(*) FILTER (WHERE t.tgenabled IN ('O', 'A') "    \
-	"AND t.tgfoid = to_regprocedure('crmlife.capture()')) = 4 "              \
-	"AND NOT EXISTS (SELECT FROM pg_subscription_rel b "                     \
-	"WHERE b.srrelid = r.source) "                                           \
-	"AND (c.relpersistence <> 'u' OR c.relkind = 'p' OR r.roles & 21 = 0) "  \
-	"THEN r.roles || ':' || string_agg(concat_ws(':', t.oid, "               \
-	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname) || '/' || "        \
-	"c.relfilenode || '/' || "                                               \
-	"(SELECT o.relowner || ':' FROM pg_class o WHERE o.oid = $1) "           \
-	"|| " ROWS_SHOWN " || crmlife._columns_now(r.source, columns, "          \
-	"r.customer, types) || " VIRTUAL_COLUMNS                                 \
-	" END FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "      \
-	"AND t.tgname = ANY ('{crmlife_capture_insert, crmlife_capture_update, " \
-	"crmlife_capture_delete, crmlife_capture_truncate}') "                   \
-	"WHERE c.oid = r.source "                                                \
-	"GROUP BY c.relfilenode, c.relpersistence, c.relkind, c.relowner, "      \
+#define SEEN_NOW                                                               \
+	"(SELECT CASE WHEN count(*) FILTER (WHERE t.tgenabled IN ('O', 'A') "      \
+	"AND t.tgfoid = to_regprocedure('crmlife.capture()')) = 4 "                \
+	"AND NOT EXISTS (SELECT FROM pg_subscription_rel b "                       \
+	"WHERE b.srrelid = r.source) "                                             \
+	"AND (c.relpersistence <> 'u' OR c.relkind = 'p' OR r.roles & " PART_ROLES \
+	" = 0) "                                                                   \
+	"THEN r.roles || ':' || string_agg(concat_ws(':', t.oid, "                 \
+	"t.xmin, t.ctid, t.tgenabled), ' ' ORDER BY t.tgname) || '/' || "          \
+	"c.relfilenode || '/' || "                                                 \
+	"(SELECT o.relowner || ':' FROM pg_class o WHERE o.oid = $1) "             \
+	"|| " ROWS_SHOWN " || crmlife._columns_now(r.source, columns, "            \
+	"r.customer, types) || " VIRTUAL_COLUMNS                                   \
+	" END FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid "        \
+	"AND t.tgname = ANY ('{crmlife_capture_insert, crmlife_capture_update, "   \
+	"crmlife_capture_delete, crmlife_capture_truncate}') "                     \
+	"WHERE c.oid = r.source "                                                  \
+	"GROUP BY c.relfilenode, c.relpersistence, c.relkind, c.relowner, "        \
 	"c.relrowsecurity, c.relforcerowsecurity)"
 
 /* orders, visits, members */
@@ -622,7 +627,7 @@ add_roles(Feeds *feeds)
 static bool
 is_above(const Feeds *feeds, int number)
 {
-	return (DatumGetInt32(feeds->roles[number]) & 21) == 0;
+	return (DatumGetInt32(feeds->roles[number]) & PART_ROLE_BITS) == 0;
 }
 
 static int64
@@ -874,8 +879,7 @@ find_changed(const Feeds *feeds, Changed **changed)
 	uint64 count = execute_on_feeds(
 		feeds,
 		"SELECT r.source, bool_and(s.source IS NOT NULL), "
-		/* the bits of those that are parts of a source, or are one */
-		"bool_and(r.roles & 21 = 0) "
+		"bool_and(r.roles & " PART_ROLES " = 0) "
 		"FROM unnest($2, $3, $6, $7) AS r(source, customer, roles, parts) "
 		"LEFT JOIN crmlife.capture_source s ON s.source = r.source "
 		"AND s.stage_table = $1 AND s.customer = r.customer "
