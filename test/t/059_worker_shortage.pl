@@ -1,5 +1,5 @@
 # Out of room: for temporary files, for the stage table itself, for WAL; out
-# of time.  Each is told once, nothing is lost, and when there is room again
+# of time.  With so few buffers that a stage table does not fit into them.  Each is told once, nothing is lost, and when there is room again
 # the worker goes on by itself.
 use strict;
 use warnings;
@@ -24,6 +24,7 @@ fsync = off
 autovacuum = off
 shared_preload_libraries = 'crmlife'
 restart_after_crash = on
+shared_buffers = '1MB'
 work_mem = '64kB'
 maintenance_work_mem = '1MB'
 EOC
