@@ -110,7 +110,10 @@ CREATE TABLE changed AS
 SELECT n, kind, name, at, value, result_of(kind, set_byte(state, at, value)) AS result
 FROM whole, generate_series(0, length(state) - 1) AS at, LATERAL unnest(ARRAY[0, 1, 127, 128, 255, get_byte(state, at) # 1, get_byte(state, at) # 128]) AS value
 WHERE kind NOT IN ('history', 'repurchase') AND value <> get_byte(state, at)
-  AND (kind NOT IN ('cohorts', 'revenue') OR at < 12 OR at BETWEEN 16 AND 35 OR at >= length(state) - CASE kind WHEN 'revenue' THEN 12 ELSE 60 END); -- days millions of years apart take long
+  AND (kind NOT IN ('cohorts', 'revenue') OR at < 12 OR at BETWEEN 16 AND 35 OR at >= length(state) - CASE kind WHEN 'revenue' THEN 12 ELSE 60 END)
+  -- days thousands of years apart take long: of the upper bytes of the days there, which are 255, only what comes to other days
+  AND NOT (kind = 'cohorts' AND at - length(state) IN (-58, -42) AND value <> 254 OR kind = 'cohorts' AND at - length(state) IN (-57, -41) AND value = 254)
+  AND NOT (kind = 'revenue' AND at - length(state) = -10 AND value = 128);
 SELECT is(string_agg(format('byte %s is %s: %s', at, value, result), E'\n' ORDER BY at, value) FILTER (WHERE result ~ '^[0-9A-Z]{5} ' AND NOT refused(result) AND NOT (kind IN ('spent', 'cohorts', 'revenue') AND result ~ '^(22003|22023|54000|42804) ') AND NOT (kind = 'stage' AND result ~ '^(22P02|22003|22021|42601|42703|0A000|42804|22023|42704) ')), NULL,
           kind || ' of ' || name || ': any byte changed is refused, or a value') FROM changed GROUP BY n, kind, name ORDER BY n;
 SELECT cmp_ok(count(*) FILTER (WHERE refused(result)), '>', 100::bigint, 'some are refused') FROM changed;
