@@ -29,7 +29,7 @@ SELECT g, CASE WHEN random() < 0.02 THEN NULL ELSE g * 1000 + (random() * random
        CASE WHEN random() < 0.05 THEN NULL WHEN random() < 0.15 THEN -(random() * 50)::numeric(9, 2) WHEN random() < 0.05 THEN 0
             WHEN random() < 0.02 THEN random()::numeric * 1e40 WHEN random() < 0.02 THEN 1234.56 / (1 + (random() * 10)::int)::numeric
             ELSE (random() * 5)::int + 0.50 END AS amount
-FROM generate_series(1, 40) g, generate_series(1, 350);
+FROM generate_series(1, 40) g, generate_series(1, 240);
 INSERT INTO orders SELECT g, c, at, r, s, (random() * 3)::int FROM orders WHERE random() < 0.08;
 INSERT INTO orders SELECT * FROM orders WHERE random() < 0.02;
 INSERT INTO orders VALUES (41, NULL, now(), true, true, 1), (42, 1, NULL, true, true, 2), (43, 2, '2025-01-01', true, true, -5), (44, 3, '2025-01-01', true, true, NULL);

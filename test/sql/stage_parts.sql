@@ -115,6 +115,11 @@ CALL linked('one moves, what another refers to goes', 'WITH gone AS (DELETE FROM
 CALL linked('none moves, none is new', 'MERGE INTO linked USING (VALUES (1)) v (n) ON no = n WHEN MATCHED THEN UPDATE SET amount = 99', '1 waiting, after 0');
 ALTER TABLE linked DROP CONSTRAINT linked_of_no_of_k_fkey;
 CALL linked('a key that does nothing to it', 'MERGE INTO linked USING (VALUES (1), (79)) v (n) ON no = n WHEN MATCHED THEN UPDATE SET amount = 98 WHEN NOT MATCHED THEN INSERT VALUES (79, 1, NULL, NULL, 900, ''2025-01-05'', 1)', '2 waiting, after 0');
+ALTER TABLE linked ADD FOREIGN KEY (of_no, of_k) REFERENCES linked (no, k);
+CALL linked('a key that only refuses', 'MERGE INTO linked USING (VALUES (1), (80)) v (n) ON no = n WHEN MATCHED THEN UPDATE SET amount = 97 WHEN NOT MATCHED THEN INSERT VALUES (80, 1, NULL, NULL, 900, ''2025-01-05'', 1)', '2 waiting, after 0');
+ALTER TABLE linked DROP CONSTRAINT linked_of_no_of_k_fkey;
+ALTER TABLE linked ADD FOREIGN KEY (of_no, of_k) REFERENCES linked (no, k) ON DELETE SET DEFAULT;
+CALL linked('one goes, one moves, one is new: a key that sets defaults', 'MERGE INTO linked USING (VALUES (1, true), (3, false), (81, false)) v (n, gone) ON no = n WHEN MATCHED AND gone THEN DELETE WHEN MATCHED THEN UPDATE SET k = 2, customer = 301 WHEN NOT MATCHED THEN INSERT VALUES (81, 1, NULL, NULL, 900, ''2025-01-05'', 1)', 'everybody, after 0');
 SELECT FROM crmlife.drop_stage_table('linked_stages');
 DROP TABLE linked, shops;
 

@@ -284,12 +284,13 @@ SET ROLE crmlife_mallory;
 ALTER DOMAIN lair.price DROP CONSTRAINT fair;
 CREATE DOMAIN lair.better AS lair.price CHECK (VALUE < 1000000) CHECK (VALUE > -1000000);
 CREATE FUNCTION lair.priced(lair.price) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT $1::numeric';
+CREATE FUNCTION lair.made(numeric) RETURNS lair.price LANGUAGE sql IMMUTABLE AS 'SELECT $1::lair.price';
 CREATE TYPE lair.pair AS (a lair.price, b int);
 SET ROLE crmlife_alice;
 SELECT crmlife.create_stage_table('shop.' || name, 'lair.sales', 'customer', 'at', amount, timezone => 'UTC')
-FROM (VALUES ('above', 'amount::lair.better'), ('listed', 'amount + (''{1,2}''::lair.price[])[1]'), ('rowed', 'amount + (''(1,2)''::lair.pair).b'), ('read', '(amount::text::lair.price)::numeric'), ('implied', 'lair.priced(amount)')) x(name, amount) \g /dev/null
+FROM (VALUES ('above', 'amount::lair.better'), ('listed', 'amount + (''{1,2}''::lair.price[])[1]'), ('rowed', 'amount + (''(1,2)''::lair.pair).b'), ('read', '(amount::text::lair.price)::numeric'), ('implied', 'lair.priced(amount)'), ('made', 'lair.made(amount)::numeric'), ('twice', 'amount::lair.price + amount::lair.price')) x(name, amount) \g /dev/null
 RESET ROLE;
-SELECT is(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), 'no error', t || ' before') FROM unnest(ARRAY['shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read', 'shop.implied']) t;
+SELECT is(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), 'no error', t || ' before') FROM unnest(ARRAY['shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read', 'shop.implied', 'shop.made', 'shop.twice']) t;
 CREATE FUNCTION lair.constant(numeric) RETURNS numeric LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM lair.evil(); RETURN -1; END $$;
 ALTER FUNCTION lair.constant(numeric) OWNER TO crmlife_mallory;
 CREATE FUNCTION constrained(check_text text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -298,7 +299,7 @@ DECLARE
 BEGIN
   SET LOCAL ROLE crmlife_mallory;
   EXECUTE 'ALTER DOMAIN lair.price ADD CONSTRAINT fair CHECK (' || check_text || ')';
-  FOREACH t IN ARRAY ARRAY['shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read', 'shop.implied'] LOOP
+  FOREACH t IN ARRAY ARRAY['shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read', 'shop.implied', 'shop.made', 'shop.twice'] LOOP
     SET LOCAL ROLE crmlife_alice;
     RETURN NEXT matches(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), '^22023 .*has come to be checked by another user''s constraints', t || ': ' || check_text);
     RETURN NEXT matches(error_of(format('SELECT * FROM crmlife.verify(%L)', t)), '^22023 .*has come to be checked by another user''s constraints', '... verify');
@@ -310,7 +311,7 @@ END $$;
 SELECT constrained(c) FROM unnest(ARRAY['lair.fair(VALUE)', 'VALUE > lair.constant(1)', 'query_to_xml(''SELECT lair.evil()'', true, true, '''') IS NOT NULL']) c;
 SELECT is(ran_as_others(), '', 'nothing of it ran as alice');
 SET ROLE crmlife_alice;
-SELECT is(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), 'no error', t || ' without') FROM unnest(ARRAY['shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read', 'shop.implied']) t;
+SELECT is(error_of(format('SELECT crmlife.refresh(%L, ''2025-07-01'', true)', t)), 'no error', t || ' without') FROM unnest(ARRAY['shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read', 'shop.implied', 'shop.made', 'shop.twice']) t;
 -- a function that is another's by now is not called to find that out
 RESET ROLE;
 CREATE FUNCTION tools.bonus(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
@@ -324,7 +325,7 @@ SELECT matches(error_of($$SELECT crmlife.refresh('shop.bonus', '2025-07-01', tru
 SELECT matches(error_of($$SELECT * FROM crmlife.verify('shop.bonus')$$), '^22023 .*has come to call another user''s function', '... verify');
 RESET ROLE;
 SELECT is(ran_as_others(), '', '... and it was not called');
-SELECT crmlife.drop_stage_table(t::regclass) FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting', 'shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read', 'shop.implied', 'shop.bonus']) t \g /dev/null
+SELECT crmlife.drop_stage_table(t::regclass) FROM unnest(ARRAY['shop.called', 'shop.operated', 'shop.trusting', 'shop.priced', 'shop.above', 'shop.listed', 'shop.rowed', 'shop.read', 'shop.implied', 'shop.made', 'shop.twice', 'shop.bonus']) t \g /dev/null
 SET ROLE crmlife_mallory;
 
 -- ----- crmlife's trigger functions on other tables -----

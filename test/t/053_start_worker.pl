@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $node = new_server('dynamic', 0);
-$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_worker_processes = 4");
+$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_worker_processes = 5");
 $node->restart;
 open_shop($node, 'shop', 'stages');
 open_shop($node, 'quiet', 'stages');
