@@ -90,7 +90,8 @@ LANGUAGE sql STABLE AS $$
   span AS (  -- from which day to which day an order was the last
     SELECT o.c, o.day AS last, o.day AS first_day, lead(o.day) OVER (PARTITION BY o.c ORDER BY o.day) - 1 AS last_day FROM o
     UNION ALL
-    SELECT k.c, NULL, greatest(k.since, (SELECT min(since) FROM known WHERE isfinite(since))), (SELECT min(o.day) - 1 FROM o WHERE o.c = k.c) FROM known k)
+    SELECT k.c, NULL, greatest(k.since, (SELECT min(since) FROM known WHERE isfinite(since))), f.day - 1
+    FROM known k LEFT JOIN (SELECT c, min(day) AS day FROM o GROUP BY c) f ON f.c = k.c)
   SELECT d::date, pg_temp.stage(s.last, d::date), count(*)
   FROM span s CROSS JOIN LATERAL generate_series(s.first_day::timestamp, least(coalesce(s.last_day, until - 1), until - 1), '1 day') d
   GROUP BY 1, 2

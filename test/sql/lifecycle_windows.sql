@@ -170,21 +170,24 @@ RESET max_parallel_workers_per_gather;
 
 -- lifecycle_next of histories, shipped models and random ones, against every
 -- day of three years ahead and back to the first event
-CREATE FUNCTION next_differs(c customer, model text, as_of date, OUT different int, OUT changes int) LANGUAGE plpgsql AS $$
+CREATE FUNCTION next_differs(c customer, model_text text, as_of date, OUT different int, OUT changes int) LANGUAGE plpgsql AS $$
+DECLARE
+  model crmlife.lifecycle_model;
 BEGIN
+  model := model_text; -- read once, and may raise
   SELECT (CASE WHEN n.changes_on > as_of + 1096 OR n.changes_on IS NULL THEN ahead IS NOT NULL
                ELSE n.changes_on IS DISTINCT FROM ahead
-                 OR n.next_stage <> lifecycle_stage(known, n.changes_on, model::crmlife.lifecycle_model, registered) END
+                 OR n.next_stage <> lifecycle_stage(known, n.changes_on, model, registered) END
           OR n.since IS DISTINCT FROM back)::int, count(ahead) OVER ()
   INTO different, changes
   FROM (SELECT history_as_of(c.h, as_of) AS known, CASE WHEN c.registered <= as_of THEN c.registered END AS registered) AS k,
-    LATERAL lifecycle_next(c.h, as_of, model::crmlife.lifecycle_model, c.registered) AS n,
+    LATERAL lifecycle_next(c.h, as_of, model, c.registered) AS n,
     LATERAL (SELECT min(as_of + d) AS ahead
              FROM generate_series(1, 1096) AS d
-             WHERE lifecycle_stage(known, as_of + d, model::crmlife.lifecycle_model, registered) <> n.stage) AS a,
+             WHERE lifecycle_stage(known, as_of + d, model, registered) <> n.stage) AS a,
     LATERAL (SELECT max(as_of - d) + 1 AS back
              FROM generate_series(1, 800) AS d
-             WHERE lifecycle_stage(c.h, as_of - d, model::crmlife.lifecycle_model, c.registered) IS DISTINCT FROM n.stage) AS b;
+             WHERE lifecycle_stage(c.h, as_of - d, model, c.registered) IS DISTINCT FROM n.stage) AS b;
 EXCEPTION WHEN data_exception THEN
   NULL;
 END $$;

@@ -62,9 +62,9 @@ RETURNS TABLE (customer int, segment text, orders bigint, revenue numeric, last_
         FROM members WHERE $1 = 'by_level' GROUP BY 1),
   k AS (SELECT customer FROM r UNION SELECT customer FROM m WHERE known),
   s AS (SELECT k.customer, segment_of($1, k.customer, seg_day) AS segment, coalesce(f.orders, 0) AS orders,
-               coalesce((SELECT sum(amount) FROM r WHERE r.customer = k.customer), 0) AS revenue,
-               f.last_at, m.registered
-        FROM k LEFT JOIN f USING (customer) LEFT JOIN m USING (customer)),
+               coalesce(a.revenue, 0) AS revenue, f.last_at, m.registered
+        FROM k LEFT JOIN f USING (customer) LEFT JOIN m USING (customer)
+        LEFT JOIN (SELECT customer, sum(amount) AS revenue FROM r GROUP BY customer) a USING (customer)),
   t AS MATERIALIZED (
     SELECT x.segment, threshold_of($1, x.segment, 'fresh') AS fresh, threshold_of($1, x.segment, 'near') AS near,
            threshold_of($1, x.segment, 'far') AS far, threshold_of($1, x.segment, 'big') AS big
@@ -126,12 +126,16 @@ CREATE FUNCTION against_brute_force(step int, name text, as_of date) RETURNS voi
   WHERE b.last IS NOT NULL AND (s.since, s.previous_stage) IS DISTINCT FROM (b.last + 1, p.stage) OR b.last IS NULL AND s.since > as_of - 70;
   INSERT INTO trouble
   WITH day AS MATERIALIZED (
-    SELECT g.n, s.customer, CASE WHEN s.orders = 0 AND as_of + g.n - s.registered < threshold_of(name, coalesce(s.segment, ''), 'fresh') THEN 'new'
+    SELECT g.n, s.customer, CASE WHEN s.orders = 0 AND as_of + g.n - s.registered < t.fresh THEN 'new'
               WHEN s.orders = 0 THEN 'lead'
-              WHEN s.revenue > threshold_of(name, coalesce(s.segment, ''), 'big') AND as_of + g.n - s.last_at::date < threshold_of(name, coalesce(s.segment, ''), 'far') THEN 'big'
-              WHEN as_of + g.n - s.last_at::date < threshold_of(name, coalesce(s.segment, ''), 'near') THEN 'near'
-              WHEN as_of + g.n - s.last_at::date < threshold_of(name, coalesce(s.segment, ''), 'far') THEN 'far' ELSE 'gone' END AS stage
-    FROM stages(name, as_of, as_of) s, generate_series(1, 130) g(n))
+              WHEN s.revenue > t.big AND as_of + g.n - s.last_at::date < t.far THEN 'big'
+              WHEN as_of + g.n - s.last_at::date < t.near THEN 'near'
+              WHEN as_of + g.n - s.last_at::date < t.far THEN 'far' ELSE 'gone' END AS stage
+    FROM stages(name, as_of, as_of) s
+    JOIN (SELECT v.segment, threshold_of(name, v.segment, 'fresh') AS fresh, threshold_of(name, v.segment, 'near') AS near,
+                 threshold_of(name, v.segment, 'far') AS far, threshold_of(name, v.segment, 'big') AS big
+          FROM (SELECT '' AS segment UNION SELECT segment FROM stored(name) WHERE segment IS NOT NULL) v OFFSET 0) t ON t.segment = coalesce(s.segment, ''),
+      generate_series(1, 130) g(n))
   SELECT step, name, 'changes_on or next_stage', format('%s: stored %s %s, by day %s %s', s.customer, s.changes_on, s.next_stage, as_of + d.n, d.stage)
   FROM stored(name) s LEFT JOIN LATERAL (SELECT n, stage FROM day d WHERE d.customer = s.customer AND d.stage <> s.stage ORDER BY n LIMIT 1) d ON true
   WHERE (s.changes_on, s.next_stage) IS DISTINCT FROM (as_of + d.n, d.stage)

@@ -72,13 +72,14 @@ LANGUAGE sql STABLE AS $$
   m AS (SELECT customer, min(registered) FILTER (WHERE registered <= as_of) AS registered,
                bool_or(registered IS NULL OR registered <= as_of) AS known
         FROM members WHERE d.members GROUP BY 1),
-  k AS (SELECT customer FROM r UNION SELECT customer FROM v
+  s AS (SELECT customer, sum(amount) AS revenue FROM r GROUP BY customer),
+  k AS (SELECT customer FROM s UNION SELECT customer FROM v
         UNION SELECT customer FROM m WHERE known)
   SELECT k.customer, coalesce(f.orders, 0), coalesce(f.days, 0),
-         coalesce((SELECT sum(r.amount) FROM r WHERE r.customer = k.customer), 0),
+         coalesce(s.revenue, 0),
          f.first_at, f.last_at, v.at, m.registered, f.only_order
-  FROM k LEFT JOIN f USING (customer) LEFT JOIN v USING (customer)
-  LEFT JOIN m USING (customer)
+  FROM k LEFT JOIN f USING (customer) LEFT JOIN s USING (customer)
+  LEFT JOIN v USING (customer) LEFT JOIN m USING (customer)
 $$;
 
 CREATE FUNCTION stages(d definition, as_of date)
