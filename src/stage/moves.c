@@ -25,12 +25,14 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 #include "nodes/parsenodes.h"
 #include "parser/parsetree.h"
 #include "tcop/pquery.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -125,6 +127,15 @@ key_updates(Oid key)
 	return updates;
 }
 
+/* a key to a table that was attached afterwards names a partition */
+static bool
+is_or_has(Oid relation, Oid partition)
+{
+	return partition == relation ||
+		   (get_rel_relispartition(partition) &&
+			list_member_oid(get_partition_ancestors(partition), relation));
+}
+
 /* may a foreign key have updated rows of a relation on the statement's behalf? */
 static bool
 may_be_updated_by_key(Relation relation, const Writes *writes)
@@ -137,7 +148,7 @@ may_be_updated_by_key(Relation relation, const Writes *writes)
 		const ForeignKeyCacheInfo *key = lfirst(cell);
 
 		if ((writes->elsewhere > 0 ||
-			 key->confrelid == RelationGetRelid(relation)) &&
+			 is_or_has(RelationGetRelid(relation), key->confrelid)) &&
 			key_updates(key->conoid))
 			return true;
 	}

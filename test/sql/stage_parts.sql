@@ -122,6 +122,26 @@ ALTER TABLE linked ADD FOREIGN KEY (of_no, of_k) REFERENCES linked (no, k) ON DE
 CALL linked('one goes, one moves, one is new: a key that sets defaults', 'MERGE INTO linked USING (VALUES (1, true), (3, false), (81, false)) v (n, gone) ON no = n WHEN MATCHED AND gone THEN DELETE WHEN MATCHED THEN UPDATE SET k = 2, customer = 301 WHEN NOT MATCHED THEN INSERT VALUES (81, 1, NULL, NULL, 900, ''2025-01-05'', 1)', 'everybody, after 0');
 SELECT FROM crmlife.drop_stage_table('linked_stages');
 DROP TABLE linked, shops;
+-- A key whose table is a partition of its own: not every version refuses to
+-- attach it.  Here the key is another table's at that moment.
+CREATE TABLE linked (no int, k int, of_no int, of_k int, customer int, at timestamptz, amount numeric, shop int, PRIMARY KEY (no, k)) PARTITION BY LIST (k);
+CREATE TABLE linked1 PARTITION OF linked FOR VALUES IN (1);
+CREATE TABLE linked2 PARTITION OF linked FOR VALUES IN (2);
+CREATE TABLE linked3 (LIKE linked, PRIMARY KEY (no, k), CHECK (k = 3));
+CREATE TABLE shops (shop int PRIMARY KEY);
+ALTER TABLE linked ADD CONSTRAINT own FOREIGN KEY (of_no, of_k) REFERENCES linked3 (no, k) ON UPDATE CASCADE;
+UPDATE pg_constraint SET conrelid = 'shops'::regclass WHERE conname = 'own' AND conrelid = 'linked'::regclass;
+ALTER TABLE linked ATTACH PARTITION linked3 FOR VALUES IN (3);
+UPDATE pg_constraint SET conrelid = 'linked'::regclass WHERE conname = 'own' AND conrelid = 'shops'::regclass;
+SELECT FROM crmlife.create_stage_table('linked_stages', 'linked', 'customer', 'at', 'amount', timezone => 'UTC');
+INSERT INTO linked VALUES (1, 3, NULL, NULL, 100, '2025-01-01', 10), (2, 1, 1, 3, 200, '2025-01-02', 20), (3, 1, NULL, NULL, 300, '2025-01-03', 5);
+SELECT FROM crmlife.refresh('linked_stages', '2025-06-30', true);
+MERGE INTO linked USING (VALUES (1, 11, 3, 100), (3, 3, 2, 301)) v (n, new_n, new_k, buyer) ON no = n WHEN MATCHED THEN UPDATE SET no = new_n, k = new_k, customer = buyer
+  WHEN NOT MATCHED THEN INSERT VALUES (new_n, new_k, NULL, NULL, buyer, '2025-01-01', 5);
+INSERT INTO result (what, got, expected) VALUES ('a key to a partition of its own', outcome('linked_stages'), 'everybody, after 0');
+SELECT FROM crmlife.drop_stage_table('linked_stages');
+UPDATE pg_constraint SET conrelid = 'shops'::regclass WHERE conname = 'own' AND conrelid = 'linked'::regclass;
+DROP TABLE linked, shops CASCADE;
 
 -- ----- what comes and goes beside the source -----
 CREATE TABLE regions (region int, customer int, at timestamptz, amount numeric) PARTITION BY LIST (region);
