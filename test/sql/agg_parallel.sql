@@ -4,6 +4,7 @@
 \pset format unaligned
 \pset tuples_only true
 SET client_min_messages = warning;
+SET jit = off;
 DROP SCHEMA IF EXISTS agg_parallel CASCADE;
 CREATE SCHEMA agg_parallel;
 SET search_path = agg_parallel, public;
