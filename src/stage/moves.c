@@ -127,7 +127,7 @@ key_updates(Oid key)
 	return updates;
 }
 
-/* a key to a table that was attached afterwards names a partition */
+/* not every release refuses to attach a table that a key of the parent names */
 static bool
 is_or_has(Oid relation, Oid partition)
 {
