@@ -10,9 +10,11 @@
 # creates that itself).  What has no expected output must not fail.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use FindBin;
+use lib $FindBin::RealBin;
 use IPC::Run;
+use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
 my $marker = '@@example';
@@ -61,7 +63,7 @@ sub trimmed
 	return $text;
 }
 
-my $node = PostgreSQL::Test::Cluster->new('examples');
+my $node = Server->new('examples');
 $node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'crmlife'\ncrmlife.worker_enabled = off\ntimezone = 'UTC'\n");
 $node->start;

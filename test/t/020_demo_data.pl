@@ -2,12 +2,14 @@
 # time, and a user's own CSV is read, or refused with words that help.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use FindBin;
+use lib $FindBin::RealBin;
 use IPC::Run;
+use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 
-my $node = PostgreSQL::Test::Cluster->new('demo');
+my $node = Server->new('demo');
 $node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 $node->append_conf('postgresql.conf', "timezone = 'Europe/Paris'\n");
 $node->start;

@@ -2,13 +2,15 @@
 # and the worker moves a customer within two seconds of an order.
 use strict;
 use warnings;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use FindBin;
+use lib $FindBin::RealBin;
 use IPC::Run;
+use PostgreSQL::Test::Utils;
+use Server;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
-my $node = PostgreSQL::Test::Cluster->new('tour');
+my $node = Server->new('tour');
 $node->init(extra => [ '--locale=C.UTF-8', '--encoding=UTF8' ]);
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'crmlife'\nmax_worker_processes = 16\n");
 $node->start;

@@ -10,6 +10,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $node = new_server('dynamic', 0);
+# each session loads the library by what it does first
+$node->{new_sessions} = 1;
 $node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_worker_processes = 5");
 $node->restart;
 open_shop($node, 'shop', 'stages');

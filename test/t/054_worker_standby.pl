@@ -3,7 +3,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use PostgreSQL::Test::Cluster;
+use Server;
 use PostgreSQL::Test::Utils;
 use Shop;
 use Test::More;
@@ -12,7 +12,7 @@ use Time::HiRes qw(sleep time);
 my $primary = new_server('primary', 1, allows_streaming => 1);
 open_shop($primary, 'shop', 'stages');
 $primary->backup('backup');
-my $standby = PostgreSQL::Test::Cluster->new('standby');
+my $standby = Server->new('standby');
 $standby->init_from_backup($primary, 'backup', has_streaming => 1);
 $standby->start;
 

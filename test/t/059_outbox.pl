@@ -84,6 +84,7 @@ cmp_ok($killed, '>', 10, "processes were terminated ($killed), and servers crash
 ok(defined wait_for($node, 'shop', 'SELECT 1', '1', 30), 'the server is back');
 ok(defined wait_for($node, 'shop', "SELECT string_agg(DISTINCT state, ',') FROM crmlife.status", 'ok', 30), 'and at rest');
 $node->safe_psql('shop', "SELECT crmlife.refresh(stage_table) FROM crmlife.stage_table");
+$node->end_sessions;
 ok(defined wait_for($node, 'postgres', "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND backend_type = 'client backend'", '0', 10),
 	'nobody is left');
 for my $table ('first', 'second')

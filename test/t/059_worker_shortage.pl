@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use PostgreSQL::Test::Cluster;
+use Server;
 use PostgreSQL::Test::Utils;
 use Shop;
 use Test::More;
@@ -16,7 +16,7 @@ BEGIN { $disks = in_a_namespace() }
 my $wal = $disks ? small_disk(14) . '/wal' : undef;
 mkdir $wal or die if $wal;
 
-my $node = PostgreSQL::Test::Cluster->new('shortage');
+my $node = Server->new('shortage');
 $node->init($wal ? (extra => [ '--wal-segsize=1', '-X', $wal ]) : ());
 $node->append_conf('postgresql.conf', <<EOC);
 timezone = 'UTC'

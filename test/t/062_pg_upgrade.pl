@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use PostgreSQL::Test::Cluster;
+use Server;
 use PostgreSQL::Test::Utils;
 use File::Copy ();
 use Shop;
@@ -80,7 +80,7 @@ $node->stop;
 sub copy_of
 {
 	my ($name) = @_;
-	my $copy = PostgreSQL::Test::Cluster->new($name);
+	my $copy = Server->new($name);
 	system_or_bail('mkdir', '-p', $copy->basedir);
 	system_or_bail('cp', '-a', $node->data_dir, $copy->data_dir);
 	$copy->append_conf('postgresql.conf', 'port = ' . $copy->port . "\nunix_socket_directories = '" . $copy->host . "'");
@@ -99,7 +99,7 @@ for my $how ('--copy', '--link')
 {
 	my ($name) = $how =~ /(\w+)/;
 	my $old = copy_of("from_$name");
-	my $new = PostgreSQL::Test::Cluster->new("to_$name");
+	my $new = Server->new("to_$name");
 	$new->init;
 	$new->append_conf('postgresql.conf', "timezone = 'UTC'\nfsync = off\nautovacuum = off\nshared_preload_libraries = 'crmlife'\ncrmlife.worker_enabled = off");
 	# older versions copy unless told to link, and know no word for it

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
-use PostgreSQL::Test::Cluster;
+use Server;
 use PostgreSQL::Test::Utils;
 use Shop;
 use Test::More;
@@ -16,7 +16,7 @@ plan skip_all => 'the clock is set by a library of Linux' if $^O ne 'linux';
 my $library = PostgreSQL::Test::Utils::tempdir() . '/clock.so';
 system_or_bail('cc', '-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', $library, "$FindBin::RealBin/clock.c");
 
-my $node = PostgreSQL::Test::Cluster->new('clock');
+my $node = Server->new('clock');
 $node->init;
 $node->append_conf('postgresql.conf', <<EOC);
 timezone = 'UTC'

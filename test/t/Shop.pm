@@ -5,10 +5,9 @@ package Shop;
 use strict;
 use warnings;
 use Exporter 'import';
-use IPC::Run;
 use List::Util qw(min);
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Server;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_server open_shop wait_for worker_pids verified told
@@ -18,7 +17,7 @@ our @EXPORT = qw(new_server open_shop wait_for worker_pids verified told
 sub new_server
 {
 	my ($name, $preload, %options) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = Server->new($name);
 	$node->init(%options);
 	$node->append_conf('postgresql.conf', <<EOC);
 timezone = 'UTC'
@@ -50,54 +49,16 @@ EOS
 	}
 }
 
-# A psql that stays, for who asks again and again: to begin one, and a session
-# of the server with it, costs more than the answer.
-sub begin_session
-{
-	my ($node, $database) = @_;
-	my %session = (stdin => '', stdout => '', stderr => '', limit => IPC::Run::timeout(60));
-	$session{run} = IPC::Run::start(
-		[ $node->installed_command('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database), '-f', '-' ],
-		'<', \$session{stdin}, '>', \$session{stdout}, '2>', \$session{stderr}, $session{limit});
-	return \%session;
-}
-
-# dies where the session ends: by an error, or without a server
-sub ask
-{
-	my ($session, $query) = @_;
-	$session->{stdout} = '';
-	$session->{stdin} .= "$query\n;\n\\echo the end\n";
-	$session->{limit}->start;
-	$session->{run}->pump until $session->{stdout} =~ s/(\A|\n)the end\n\z//;
-	return $session->{stdout};
-}
-
-sub end_session
-{
-	my ($session) = @_;
-	$session->{stdin} .= "\\q\n";
-	eval { $session->{run}->finish };
-	$session->{run}->kill_kill if $@;
-}
-
 # Ask until the answer is as expected; the seconds it took, or undef.
 sub wait_for
 {
 	my ($node, $database, $query, $expected, $seconds) = @_;
 	my $start = time;
-	my ($answer, $asked, $took, $session) = ('', 0);
+	my ($answer, $took) = ('');
 	# whoever asks all the time takes the processor from who is waited for
 	for (my $pause = 0.05; time - $start < ($seconds // 30); $pause = min(1.5 * $pause, 0.4))
 	{
-		# the first answer is the last more often than not
-		$session //= begin_session($node, $database) if $asked++;
-		$answer = eval { $session ? ask($session, $query) : $node->safe_psql($database, $query) };
-		if (!defined $answer)
-		{
-			end_session($session) if $session;
-			($session, $answer) = (undef, 'no connection');
-		}
+		$answer = eval { $node->safe_psql($database, $query) } // 'no connection';
 		if ($answer eq $expected)
 		{
 			$took = time - $start;
@@ -105,7 +66,6 @@ sub wait_for
 		}
 		sleep $pause;
 	}
-	end_session($session) if $session;
 	Test::More::diag("$query\n  gave '$answer' instead of '$expected'") if !defined $took;
 	return $took;
 }
