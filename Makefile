@@ -124,11 +124,11 @@ sql/history_calls.sql: sql/history.list sql/history.awk
 
 $(OBJS) $(OBJS:.o=.bc): $(HEADER_FILES) crmlife.control
 
-# What the compiler says where a server has assertions: macros of PostgreSQL's,
-# like castNode, are others there.
+# What the compiler says where a server has assertions: Assert() and lists are
+# others there, and whatever looks at the kind of a node, like castNode().
 .PHONY: compile-assertions
 compile-assertions:
-	@echo $(OBJS:.o=.c) | xargs -n 16 -P "$$(nproc)" \
+	@grep -lE 'Assert|castNode|_node\(|ilist\.h' $(OBJS:.o=.c) | xargs -n 4 -P "$$(nproc)" \
 		$(CC) $(CFLAGS) $(CPPFLAGS) -DUSE_ASSERT_CHECKING -fsyntax-only
 
 # TAP tests, each on servers of its own, against the installed extension.  What
