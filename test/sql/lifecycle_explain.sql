@@ -34,18 +34,22 @@ SELECT i, orders, order_days, revenue, CASE WHEN orders > 0 THEN revenue / order
        date '2024-03-10' - registered AS days_since_registered
 FROM customer;
 
--- the stage in PostgreSQL, with one fact of the customer replaced
-CREATE FUNCTION stage_with(customer int, body text, v text[], changed text, value numeric) RETURNS text LANGUAGE plpgsql AS $$
+-- the customer's facts as PostgreSQL has them, one of them replaced by an expression
+CREATE FUNCTION facts_with(customer int, changed text, replacement text) RETURNS text LANGUAGE sql AS $$
+  SELECT format('SELECT %s FROM fact, x WHERE i = %s OFFSET 0',
+                string_agg(CASE WHEN attname = changed THEN format('(%s)::%s AS %I', replacement, format_type(atttypid, NULL), attname)
+                                ELSE quote_ident(attname) END, ', '), customer)
+  FROM pg_attribute WHERE attrelid = 'fact'::regclass AND attnum > 0 $$;
+-- the stage with the fact at one value, or the first other one with it at any of several
+CREATE FUNCTION stage_with(customer int, body text, v text[], changed text, low numeric, high numeric DEFAULT NULL, other_than text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-  columns text;
   result text;
 BEGIN
-  SELECT string_agg(CASE WHEN attname = changed
-                         THEN format('%s::%s AS %I', value, format_type(atttypid, NULL), attname) ELSE quote_ident(attname) END, ', ')
-  INTO columns FROM pg_attribute WHERE attrelid = 'fact'::regclass AND attnum > 0;
-  EXECUTE format('SELECT coalesce(%s, ''unclassified'') FROM (SELECT %s FROM fact WHERE i = %s OFFSET 0) AS f, '
-                 '(SELECT %s::numeric AS t1, %s::numeric AS t2, %s::numeric AS t3, %s::numeric AS t4 OFFSET 0) AS t',
-                 body, columns, customer, v[1], v[2], v[3], v[4]) INTO result;
+  EXECUTE format('WITH x AS (SELECT value FROM generate_series(%L::numeric, %L) AS value) '
+                 'SELECT stage FROM (SELECT coalesce(%s, ''unclassified'') AS stage FROM (%s) AS f, '
+                 '(SELECT %s::numeric AS t1, %s::numeric AS t2, %s::numeric AS t3, %s::numeric AS t4 OFFSET 0) AS t OFFSET 0) AS s '
+                 'WHERE stage IS DISTINCT FROM %L LIMIT 1',
+                 coalesce(low, 0), coalesce(high, low, 0), body, facts_with(customer, changed, 'value'), v[1], v[2], v[3], v[4], other_than) INTO result;
   RETURN result;
 END $$;
 CREATE FUNCTION holds(customer int, condition text, v text[]) RETURNS bool LANGUAGE plpgsql AS $$
@@ -87,8 +91,7 @@ BEGIN
       mistake := 'other stage of ' || other.fact || ' ' || other.value;
     -- no whole number nearer than it, but for 0 orders of a customer with a last one
     ELSIF other.fact !~ 'revenue|average' AND own IS NOT NULL AND abs(own - other.value) < 1000
-      AND EXISTS (SELECT FROM generate_series(least(own, other.value) + 1, greatest(own, other.value) - 1) AS x
-                  WHERE stage_with(c.i, body, v, other.fact, x) <> e.stage) THEN
+      AND stage_with(c.i, body, v, other.fact, least(own, other.value) + 1, greatest(own, other.value) - 1, e.stage) IS NOT NULL THEN
       mistake := 'nearer value of ' || other.fact || ' than ' || other.value;
     END IF;
   END LOOP;
