@@ -60,8 +60,8 @@ CREATE FUNCTION under(s setting) RETURNS void LANGUAGE sql AS $$
 CREATE FUNCTION of_each() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
   SELECT '{rows, orders, days, nth 7, nth 7 of kinds, within 40, between 3 and 12, between 3 and 12 of kinds, from 40, from 40 of kinds, keep, second, interval, "curve, short", "returns, short",
            "cohorts by quarter, all", "cohorts by quarter, kinds", "funnel, short", funnel within, time, growth by quarter, repurchase by quarter, sales by quarter, revenue by quarter, order index, arpu, average}'::text[] $$;
--- in one group all calls
-CREATE FUNCTION metrics(s setting) RETURNS text[] LANGUAGE sql AS $$ SELECT CASE WHEN s.k = 'forty' THEN of_each() END $$;
+-- in one group all calls, but where only the number of workers is another
+CREATE FUNCTION metrics(s setting) RETURNS text[] LANGUAGE sql AS $$ SELECT CASE WHEN s.k = 'forty' OR s.plan IN ('2 workers alone', '4 workers and the leader') THEN of_each() END $$;
 CREATE FUNCTION planned(s setting) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM under(s);

@@ -64,8 +64,9 @@ FROM crmlife.forecast('by_channel', 60) AS f;
 SELECT crmlife.drop_stage_table('by_channel') \g /dev/null
 -- as many stages, and days, as there may be
 SELECT crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount', model => ('CASE ' || (SELECT string_agg(format('WHEN days_since_order < %s THEN ''s%s''', i * 10, i), ' ' ORDER BY i) FROM generate_series(1, 240) i) || ' END')::crmlife.lifecycle_model) \g /dev/null
-SELECT set_eq($$SELECT * FROM crmlife.forecast('stages', 3660) WHERE day <= current_date + 400$$, $$SELECT * FROM crmlife.forecast('stages', 400)$$, '240 stages over ten years');
-SELECT cmp_ok(count(*), '>', 20000::bigint, 'and many moves') FROM crmlife.forecast('stages', 3660);
+CREATE TABLE ten_years AS SELECT * FROM crmlife.forecast('stages', 3660);
+SELECT set_eq($$SELECT * FROM ten_years WHERE day <= current_date + 400$$, $$SELECT * FROM crmlife.forecast('stages', 400)$$, '240 stages over ten years');
+SELECT cmp_ok(count(*), '>', 20000::bigint, 'and many moves') FROM ten_years;
 SELECT crmlife.drop_stage_table('stages') \g /dev/null
 SELECT crmlife.create_stage_table('stages', 'orders', 'customer', 'at', 'amount') \g /dev/null
 SELECT crmlife.create_stage_table('bare', 'orders', 'customer', 'at', 'amount', keep_history => false) \g /dev/null
