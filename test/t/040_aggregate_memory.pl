@@ -184,7 +184,7 @@ my ($stdout, $stderr) = ('', '');
 my $session = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('shop'), '-c', "$way{serial}; $waiting" ], '>', \$stdout, '2>', \$stderr);
 ok(defined wait_for($node, 'shop', "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%slow(i)%'", '1'), 'it waits');
 cmp_ok(scalar(temp_files()), '>', 0, 'and has files');
-kill 'KILL', $node->safe_psql('shop', "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+kill_processes($node, $node->safe_psql('shop', "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"));
 $session->finish;
 ok(defined wait_for($node, 'shop', 'SELECT 1', '1'), 'the server is back');
 no_files('killed');

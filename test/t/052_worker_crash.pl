@@ -61,7 +61,7 @@ sub is_told_once
 
 # the worker is killed: PostgreSQL restarts all of its processes
 my $pid = worker_in_the_middle();
-kill 'KILL', $pid;
+kill_processes($node, $pid);
 ok(defined wait_for($node, 'shop', 'UPDATE pace SET seconds = 0 RETURNING 1', '1'), 'back after the worker was killed');
 catches_up('worker killed');
 is_told_once();
@@ -69,7 +69,7 @@ is_told_once();
 # the launcher is killed
 worker_in_the_middle();
 my $launcher = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'crmlife launcher'");
-kill 'KILL', $launcher;
+kill_processes($node, $launcher);
 ok(defined wait_for($node, 'shop', 'UPDATE pace SET seconds = 0 RETURNING 1', '1'), 'back after the launcher was killed');
 catches_up('launcher killed');
 is_told_once();
@@ -84,7 +84,7 @@ $node->safe_psql('shop', "INSERT INTO orders (customer_id, paid_at, amount) VALU
 my $session = $node->background_psql('shop', on_error_stop => 0);
 $session->query_until(qr/begun/, "\\echo begun\nSELECT crmlife.refresh('stages');\n");
 ok(defined wait_for($node, 'shop', 'SELECT state FROM crmlife.status', 'running', 30), 'a refresh by hand is running');
-kill 'KILL', $node->safe_psql('shop', "SELECT pid FROM pg_stat_activity WHERE query ~ 'crmlife.refresh' AND pid <> pg_backend_pid()");
+kill_processes($node, $node->safe_psql('shop', "SELECT pid FROM pg_stat_activity WHERE query ~ 'crmlife.refresh' AND pid <> pg_backend_pid()"));
 eval { $session->quit };
 ok(defined wait_for($node, 'shop', 'UPDATE pace SET seconds = 0 RETURNING 1', '1'), 'back after the session was killed');
 is($node->safe_psql('shop', "SELECT waiting FROM crmlife.status"), '1', 'who waited waits');
@@ -151,7 +151,7 @@ for my $time (1 .. 2)
 {
 	ok(defined wait_for($node, 'shop', 'SELECT state FROM crmlife.status', 'running', 60), 'a refresh of twenty days is running');
 	sleep rand;
-	kill 'KILL', worker_pids($node, 'shop');
+	kill_processes($node, worker_pids($node, 'shop'));
 	wait_for($node, 'shop', 'SELECT 1', '1', 60);
 }
 ok(defined wait_for($node, 'shop', 'UPDATE pace SET seconds = 0 RETURNING 1', '1', 60), 'back after both');
@@ -164,11 +164,11 @@ $node->safe_psql('shop', 'DROP TRIGGER slow_row ON stages');
 
 # a run that brings the server down again and again has to wait
 $pid = worker_in_the_middle();
-kill 'KILL', $pid;
+kill_processes($node, $pid);
 ok(defined wait_for($node, 'shop', "SELECT failures FROM crmlife.status WHERE started_at > last_error_at AND state = 'running'", '1'),
 	'interrupted once, it is tried at once');
 ($pid) = worker_pids($node, 'shop');
-kill 'KILL', $pid;
+kill_processes($node, $pid);
 ok(defined wait_for($node, 'shop', "SELECT state FROM crmlife.status", 'failing'), 'interrupted twice, it has to wait');
 like($node->safe_psql('shop', "SELECT last_error FROM crmlife.status"), qr/did not finish/, '... and says why');
 sleep 2;

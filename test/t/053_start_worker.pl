@@ -53,7 +53,7 @@ moves('quiet', 1001, 'it serves the second database');
 is($node->safe_psql('postgres', $launchers), '2', 'a launcher for each');
 
 # after a crash they go on by themselves
-kill 'KILL', $pid;
+kill_processes($node, $pid);
 ok(defined wait_for($node, 'postgres', $launchers, '2', 15), 'the launchers survive a crash');
 moves('shop', 1003, 'and go on with their work');
 

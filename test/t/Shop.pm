@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Server;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(new_server open_shop wait_for worker_pids verified told
+our @EXPORT = qw(new_server open_shop wait_for worker_pids kill_processes verified told
   replay_differences chain_breaks in_a_namespace small_disk);
 
 # a server; $preload: with the launcher
@@ -75,6 +75,21 @@ sub worker_pids
 	my ($node, $database) = @_;
 	return split /\n/, $node->safe_psql('postgres',
 		"SELECT pid FROM pg_stat_activity WHERE backend_type = 'crmlife worker' AND datname = '$database'");
+}
+
+# Processes of a server are killed, and it has noticed: until then it answers.
+sub kill_processes
+{
+	my ($node, @pids) = @_;
+	return if !@pids;
+	my $place = -s $node->logfile;
+	kill 'KILL', @pids;
+	for (1 .. 300)
+	{
+		last if told($node, 'terminated by signal 9', $place);
+		sleep 0.1;
+	}
+	$node->end_sessions;
 }
 
 # the number of differences between a stage table and its sources
